@@ -1,0 +1,48 @@
+"""The synthesis prompt (paper, Fig. 2): question + wrong rollout + right rollout -> instruction text."""
+
+import re
+from pathlib import Path
+
+MICRO_REFLECTIVE = "micro_reflective"
+FULL_RECONSTRUCTION = "full_reconstruction"
+MODES = (MICRO_REFLECTIVE, FULL_RECONSTRUCTION)
+
+PLACEHOLDERS = ("question", "error_rollout", "correct_rollout")
+_PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+
+
+class PromptTemplateError(ValueError):
+    """A synthesis prompt that cannot be used: unreadable file or missing placeholder."""
+
+
+def default_path(mode: str = MICRO_REFLECTIVE) -> Path:
+    """Returns the template that ships with the package for a synthesis mode."""
+    return Path(__file__).parent / "prompts" / f"{mode}.txt"
+
+
+def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) -> str:
+    """Reads a synthesis prompt template.
+
+    Args:
+        path: A user's own template; None for the package's template of ``mode``.
+        mode: ``micro_reflective`` (paper, §3.3) or ``full_reconstruction`` (its ablation).
+
+    Raises:
+        PromptTemplateError: The file cannot be read or lacks one of the three placeholders.
+    """
+    path = Path(path) if path else default_path(mode)
+    try:
+        template = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptTemplateError(f"cannot read the synthesis prompt {path}: {error}") from error
+    missing = [name for name in PLACEHOLDERS if "{" + name + "}" not in template]
+    if missing:
+        names = ", ".join("{" + name + "}" for name in missing)
+        raise PromptTemplateError(f"the synthesis prompt {path} lacks {names}; add each placeholder at least once")
+    return template
+
+
+def fill_template(template: str, *, question: str, error_rollout: str, correct_rollout: str) -> str:
+    """Fills the placeholders in one pass, so that braces inside the inserted texts stay as they are."""
+    values = {"question": question, "error_rollout": error_rollout, "correct_rollout": correct_rollout}
+    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
