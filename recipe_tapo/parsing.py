@@ -24,6 +24,7 @@ class RejectReason(str, Enum):
     NESTED_TAG = "nested_tag"
     EMPTY_RECONSTRUCTION = "empty_reconstruction"
     NO_FINAL_ANSWER = "no_final_answer"
+    NOT_TOKENIZABLE = "not_tokenizable"
     PREFIX_TOO_SHORT = "prefix_too_short"
     TOO_LONG = "too_long"
     REWARD_FAILED = "reward_failed"

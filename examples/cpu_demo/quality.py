@@ -1,0 +1,110 @@
+"""What a cold-started model can do: accuracy, eligible groups, constructions."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
+
+from recipe_tapo.parsing import parse_reconstruction
+from recipe_tapo.prompt import fill_template, load_template
+
+from .task import REFLECTION, STEPS, Problem, final_answer, first_wrong_line, is_right, make_problems
+from .training import render
+
+GROUP = 8
+N_POS, N_NEG, M_MAX = 2, 4, 4
+
+Sampler = Callable[[Sequence[str], int, bool], list[str]]
+
+
+@dataclass(frozen=True)
+class Construction:
+    """One synthesis attempt and its raw output."""
+
+    problem: Problem
+    wrong: str
+    right: str
+    output: str
+
+
+def hf_sampler(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, batch: int = 256) -> Sampler:
+    """Samples through transformers at temperature 1 (or greedily)."""
+
+    @torch.no_grad()
+    def sample(prompts: Sequence[str], max_tokens: int, greedy: bool) -> list[str]:
+        texts = []
+        for start in range(0, len(prompts), batch):
+            rendered = [render(tokenizer, prompt) for prompt in prompts[start : start + batch]]
+            inputs = tokenizer(rendered, return_tensors="pt", padding=True)
+            options = {"do_sample": False} if greedy else {"do_sample": True, "top_k": 0, "top_p": 1.0}
+            output = model.generate(**inputs, max_new_tokens=max_tokens, **options)
+            texts += tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        return texts
+
+    return sample
+
+
+def is_formatted(text: str) -> bool:
+    r"""Whether a solution is step lines and reflections followed by one final-answer line."""
+    *lines, last = text.split("\n")
+    if final_answer(last) is None or not last.startswith("Final Answer: "):
+        return False
+    return sum(line.count("=") == 1 or line == REFLECTION for line in lines) == len(lines) >= STEPS
+
+
+def prefix_kind(attempt: Construction, reconstruction: str) -> str:
+    """``exact``: verbatim through the first wrong line, then a reflection; ``verbatim``: elsewhere; ``none``."""
+    lines, wrong = reconstruction.split("\n"), attempt.wrong.split("\n")
+    kept = {k - 1 for k in range(1, len(lines)) if lines[k] == REFLECTION and lines[:k] == wrong[:k]}
+    found = first_wrong_line(attempt.problem, attempt.wrong)
+    if found is not None and found[0] in kept:
+        return "exact"
+    return "verbatim" if kept else "none"
+
+
+def construct(sample: Sampler, groups: dict[Problem, list[str]], rng: random.Random) -> list[Construction]:
+    """Asks for constructions in every eligible group, as TAPO's selection does."""
+    template, chosen = load_template(), []
+    for problem, texts in groups.items():
+        right = [text for text in texts if is_right(problem, text)]
+        wrong = [text for text in texts if not is_right(problem, text)]
+        if len(right) >= N_POS and len(wrong) >= N_NEG:
+            chosen += [(problem, text, rng.choice(right)) for text in rng.sample(wrong, min(M_MAX, len(wrong)))]
+    prompts = [fill_template(template, question=p.question, error_rollout=w, correct_rollout=r) for p, w, r in chosen]
+    outputs = sample(prompts, 96, False) if prompts else []
+    return [Construction(*item, output) for item, output in zip(chosen, outputs, strict=True)]
+
+
+def report(sample: Sampler, questions: int = 128, seed: int = 1) -> tuple[dict[str, float], list[Construction]]:
+    """Measures a sampler on validation problems; every number is a share."""
+    problems = make_problems(questions, "val", seed)
+    texts = sample([problem.question for problem in problems for _ in range(GROUP)], 64, False)
+    greedy = sample([problem.question for problem in problems], 64, True)
+    groups = {problem: texts[i * GROUP : (i + 1) * GROUP] for i, problem in enumerate(problems)}
+    right = [sum(is_right(problem, text) for text in group) for problem, group in groups.items()]
+    attempts = construct(sample, groups, random.Random(seed))
+    parsed = [(attempt, parse_reconstruction(attempt.output).reconstruction) for attempt in attempts]
+    parsed = [(attempt, text) for attempt, text in parsed if text is not None]
+    kinds = [prefix_kind(attempt, text) for attempt, text in parsed]
+    by_group: dict[Problem, set[bool]] = {}
+    for attempt, text in parsed:
+        by_group.setdefault(attempt.problem, set()).add(is_right(attempt.problem, text))
+    numbers = {
+        "sampled accuracy": sum(right) / len(texts),
+        "greedy accuracy": _share(is_right(p, text) for p, text in zip(problems, greedy, strict=True)),
+        "format": _share(map(is_formatted, texts)),
+        "groups eligible": _share(N_POS <= count <= GROUP - N_NEG for count in right),
+        "constructions parsed": len(parsed) / max(len(attempts), 1),
+        "right given parsed": _share(is_right(attempt.problem, text) for attempt, text in parsed),
+        "verbatim prefix, then reflection": _share(kind != "none" for kind in kinds),
+        "prefix ends at the first wrong line": _share(kind == "exact" for kind in kinds),
+        "reflection groups with both outcomes": _share(len(outcomes) == 2 for outcomes in by_group.values()),
+    }
+    return numbers, attempts
+
+
+def _share(flags) -> float:
+    values = list(flags)
+    return sum(values) / max(len(values), 1)

@@ -1,0 +1,79 @@
+"""A Hugging Face fast tokenizer of a few hundred entries: numbers, phrases, template chunks, bytes.
+
+Every fixed chunk of the project's synthesis templates is one token, so the filled prompt stays under a
+hundred; any other text falls back to bytes, so that every text survives a round trip.
+"""
+
+import re
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from recipe_tapo.prompt import MODES, PLACEHOLDERS, load_template
+
+from .examples import ANALYSIS
+from .task import FINAL, MODULUS, OPERATORS, REFLECTION
+
+EOS = "<|im_end|>"
+PAD = "<|endoftext|>"
+START = "<|im_start|>"
+MAX_LENGTH = 2048
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' }}{{ message['role'] }}{{ '\\n' }}{{ message['content'] }}{{ '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+_PHRASES = (
+    "system\n",
+    "user\n",
+    "assistant\n",
+    "Compute ",
+    f" mod {MODULUS}",
+    "=",
+    "\n",
+    REFLECTION,
+    FINAL,
+    "}",
+    "<analysis>\n",
+    "\n</analysis>\n<reconstruction>\n",
+    "\n</reconstruction>",
+    "Step ",
+    ": ",
+)
+
+
+def template_chunks() -> list[str]:
+    """The fixed text between the placeholders of every synthesis template that ships with the project."""
+    placeholder = re.compile("|".join(re.escape("{" + name + "}") for name in PLACEHOLDERS))
+    chunks = [chunk for mode in MODES for chunk in placeholder.split(load_template(mode=mode)) if chunk]
+    return list(dict.fromkeys(chunks))
+
+
+def pieces() -> list[str]:
+    """All texts that are one token."""
+    numbers = [str(value) for value in range(MODULUS)]
+    return list(dict.fromkeys([*numbers, *OPERATORS, *_PHRASES, *ANALYSIS.values(), *template_chunks()]))
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """Builds the tokenizer: longest piece first, bytes for everything else, an exact decoder."""
+    known = [PAD, START, EOS, *pieces()]
+    vocabulary = {text: index for index, text in enumerate([*known, *(f"<0x{byte:02X}>" for byte in range(256))])}
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True, ignore_merges=True))
+    longest_first = sorted(pieces(), key=len, reverse=True)
+    pattern = "|".join(re.sub(r"([^\w\s])", r"\\\1", text) for text in longest_first)
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+    backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        eos_token=EOS,
+        pad_token=PAD,
+        additional_special_tokens=[START],
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=MAX_LENGTH,
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )

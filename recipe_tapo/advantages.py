@@ -1,0 +1,115 @@
+"""Decoupled advantage estimation (DAE; paper §3.4, Eqs. 4-5)."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+
+REFLECTED_SUFFIX = "_reflected"
+
+AdvantageMode = Literal["decoupled", "joint", "anchored"]
+
+
+def reflected_uid(uid: str) -> str:
+    """The group id of the trajectories constructed for query ``uid``: G_ref beside G_orig (Eq. 4)."""
+    return uid + REFLECTED_SUFFIX
+
+
+def is_reflected(index_B: np.ndarray) -> np.ndarray:
+    """Which rows are constructed, by their group id. Shape (B,), bool."""
+    return np.char.endswith(np.asarray(index_B).astype(str), REFLECTED_SUFFIX)
+
+
+def group_advantages(
+    scores_B: torch.Tensor,
+    index_B: np.ndarray,
+    *,
+    mode: AdvantageMode = "decoupled",
+    norm_by_std: bool = True,
+    epsilon: float = 1e-6,
+) -> torch.Tensor:
+    """A = (r - μ_G) / (σ_G + ε) within each group (Eq. 5), one scalar per row.
+
+    As in verl's GRPO, σ is the sample standard deviation (the paper's Eq. 1 divides by K instead of
+    K - 1) and a group of one has μ = 0, σ = 1, so A = r. A group without variance has A = 0.
+
+    Args:
+        scores_B: Outcome rewards r, shape (B,).
+        index_B: Group ids, shape (B,); constructed rows carry ``<uid>_reflected``.
+        mode: ``decoupled`` normalises G_orig and G_ref apart (the paper); ``joint`` together (its
+            ablation); ``anchored`` (ours) normalises G_ref by G_orig's μ and σ and leaves G_orig as it is,
+            which keeps a signal where all constructions are right. A G_ref without G_orig is decoupled.
+        norm_by_std: Whether to divide by σ + ε (verl's ``norm_adv_by_std_in_grpo``).
+        epsilon: verl's ε.
+
+    Returns:
+        Advantages, shape (B,).
+
+    Raises:
+        ValueError: An unknown mode.
+    """
+    index_B = np.asarray(index_B).astype(str)
+    if mode == "decoupled":
+        statistics_of = index_B
+    elif mode in ("joint", "anchored"):
+        statistics_of = np.char.replace(index_B, REFLECTED_SUFFIX, "")
+    else:
+        raise ValueError(f"unknown advantage mode {mode!r}; use decoupled, joint or anchored")
+
+    _, group_B = np.unique(statistics_of, return_inverse=True)
+    group_B = torch.from_numpy(group_B).to(scores_B.device)
+    counted_B = torch.ones_like(scores_B, dtype=torch.bool)
+    if mode == "anchored":
+        reflected_B = torch.from_numpy(is_reflected(index_B)).to(scores_B.device)
+        counted_B = ~reflected_B
+        counted_B |= _group_sum(counted_B.float(), group_B)[group_B] == 0
+
+    mean_G, std_G, constant_G = _statistics(scores_B, group_B, counted_B)
+    advantages_B = scores_B - mean_G[group_B]
+    if norm_by_std:
+        advantages_B = advantages_B / (std_G[group_B] + epsilon)
+    return advantages_B.masked_fill(constant_G[group_B], 0.0)
+
+
+def _group_sum(values_B: torch.Tensor, group_B: torch.Tensor) -> torch.Tensor:
+    groups = int(group_B.max()) + 1 if group_B.numel() else 0
+    return values_B.new_zeros(groups).index_add_(0, group_B, values_B)
+
+
+def _statistics(
+    scores_B: torch.Tensor, group_B: torch.Tensor, counted_B: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Mean, sample standard deviation and "has no variance" per group, over the counted rows."""
+    counted = counted_B.to(scores_B.dtype)
+    count_G = _group_sum(counted, group_B)
+    mean_G = _group_sum(scores_B * counted, group_B) / count_G.clamp(min=1)
+    squared_G = _group_sum(((scores_B - mean_G[group_B]) ** 2) * counted, group_B)
+    std_G = (squared_G / (count_G - 1).clamp(min=1)).sqrt()
+
+    single_G = count_G == 1
+    mean_G = mean_G.masked_fill(single_G, 0.0)
+    std_G = std_G.masked_fill(single_G, 1.0)
+
+    low_G = torch.full_like(count_G, torch.inf).scatter_reduce(
+        0, group_B, scores_B.masked_fill(~counted_B, torch.inf), "amin"
+    )
+    high_G = torch.full_like(count_G, -torch.inf).scatter_reduce(
+        0, group_B, scores_B.masked_fill(~counted_B, -torch.inf), "amax"
+    )
+    return mean_G, std_G, (low_G == high_G) & ~single_G
+
+
+def token_advantages(
+    token_level_rewards_BT: torch.Tensor,
+    response_mask_BT: torch.Tensor,
+    index_B: np.ndarray,
+    *,
+    mode: AdvantageMode = "decoupled",
+    norm_by_std: bool = True,
+    epsilon: float = 1e-6,
+) -> torch.Tensor:
+    """Spreads each row's advantage over its trained tokens. Shapes (B, T) in and out."""
+    with torch.no_grad():
+        scores_B = token_level_rewards_BT.sum(dim=-1)
+        advantages_B = group_advantages(scores_B, index_B, mode=mode, norm_by_std=norm_by_std, epsilon=epsilon)
+        return advantages_B.unsqueeze(-1) * response_mask_BT

@@ -1,0 +1,28 @@
+"""The block a run prints at its start, so that nobody trains something else in silence."""
+
+from omegaconf import DictConfig
+
+import recipe_tapo
+from recipe_tapo.config import TapoConfig
+
+
+def banner(tapo: TapoConfig, config: DictConfig) -> str:
+    """A few lines: active or not, the settings, where constructed trajectories go."""
+    if not tapo.enable:
+        lines = ["TAPO is OFF (tapo.enable=false): this run is plain GRPO"]
+    else:
+        selection, synthesis = tapo.selection, tapo.synthesis
+        ots = f"w in [{tapo.ots.w_min:g}, {tapo.ots.w_max:g}]" if tapo.ots.enable else "off"
+        lines = [
+            f"TAPO {recipe_tapo.__version__} is ACTIVE (arXiv 2606.18844)",
+            f"selection   n_pos={selection.n_pos} n_neg={selection.n_neg} m_max={selection.m_max}"
+            f" of rollout.n={config.actor_rollout_ref.rollout.n}, seed {tapo.seed}",
+            f"synthesis   {synthesis.mode}, prompt {synthesis.prompt_path or 'built in'},"
+            f" prefix {synthesis.prefix_check}, negatives {'kept' if tapo.keep_negatives else 'dropped'}",
+            f"advantage   {tapo.advantage.mode}",
+            f"loss        lambda_ref={tapo.lambda_ref:g}, {tapo.loss_normalization} denominators, OTS {ots},"
+            f" prefix {'masked' if tapo.mask_prefix else 'trained on'}",
+            f"dump        {tapo.dump_dir or 'none (set tapo.dump_dir to keep constructed trajectories)'}",
+        ]
+    width = max(map(len, lines)) + 4
+    return "\n".join(["", "=" * width, *(f"  {line}" for line in lines), "=" * width])

@@ -1,0 +1,119 @@
+"""The TAPO objective (paper §3.4, Eqs. 6 and 8).
+
+    L = L_GRPO(G_orig) + λ · L_ref(G_ref)
+
+Both terms are the clipped surrogate; L_ref multiplies each token's term by its OTS weight w_t. Each
+group has a denominator of its own. verl divides a whole mini-batch by a single one, so the per-group
+denominators enter as coefficients: with D verl's denominator and D_G the group's,
+
+    (1/D) Σ_t (D/D_orig) l_t [t ∈ G_orig]  +  (1/D) Σ_t λ (D/D_ref) w_t l_t [t ∈ G_ref]
+
+is the objective above, whatever the split into ranks, mini-batches and micro-batches.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+LossNormalization = Literal["per_group", "joint"]
+
+SEQUENCE_MEAN_MODES = ("seq-mean-token-sum", "seq-mean-token-sum-norm", "seq-mean-token-mean")
+
+
+def clipped_surrogate(
+    log_prob: torch.Tensor,
+    old_log_prob: torch.Tensor,
+    advantages: torch.Tensor,
+    *,
+    clip_low: float,
+    clip_high: float,
+    clip_dual: float,
+) -> torch.Tensor:
+    """-min(ρ A, clip(ρ, 1 - ε_low, 1 + ε_high) A) per token, as verl's ``vanilla`` loss computes it.
+
+    Args:
+        log_prob: log π_θ, any shape; carries the gradient.
+        old_log_prob: log π_old, same shape.
+        advantages: A, same shape.
+        clip_low: ε_low.
+        clip_high: ε_high.
+        clip_dual: verl's dual clip: for A < 0 the loss is at most -A · clip_dual.
+
+    Returns:
+        The loss of each token, same shape, unmasked.
+    """
+    ratio = torch.exp(torch.clamp(log_prob - old_log_prob, min=-20.0, max=20.0))
+    clipped = torch.maximum(-advantages * ratio, -advantages * torch.clamp(ratio, 1 - clip_low, 1 + clip_high))
+    return torch.where(advantages < 0, torch.min(-advantages * clip_dual, clipped), clipped)
+
+
+@dataclass(frozen=True)
+class GroupSizes:
+    """Trained tokens, and sequences with any, of both groups over one whole mini-batch (all ranks)."""
+
+    original_tokens: float
+    reflection_tokens: float
+    original_sequences: float
+    reflection_sequences: float
+
+
+def group_sizes(mask_BT: torch.Tensor, is_reflection_B: torch.Tensor) -> torch.Tensor:
+    """Counts for ``GroupSizes`` on this rank, in its field order, shape (4,), ready to be summed over ranks.
+
+    Args:
+        mask_BT: 1 on trained tokens. Fully masked rows (padding) count nowhere.
+        is_reflection_B: Which rows are constructed.
+    """
+    tokens_B = mask_BT.sum(dim=-1).double()
+    sequences_B = (tokens_B > 0).double()
+    reflection_B = is_reflection_B.to(tokens_B.device).double()
+    original_B = 1 - reflection_B
+    return torch.stack(
+        [
+            (tokens_B * original_B).sum(),
+            (tokens_B * reflection_B).sum(),
+            (sequences_B * original_B).sum(),
+            (sequences_B * reflection_B).sum(),
+        ]
+    )
+
+
+def group_coefficients(
+    sizes: GroupSizes,
+    denominator: float,
+    *,
+    loss_agg_mode: str,
+    lambda_ref: float = 1.0,
+    normalization: LossNormalization = "per_group",
+) -> tuple[float, float]:
+    """The factors that turn verl's mean over the mini-batch into the objective (module docstring).
+
+    Args:
+        sizes: What each group trains on in this mini-batch.
+        denominator: What verl divides by: the mini-batch's tokens for ``token-mean``, its rows for the
+            sequence means. Unused for ``token-sum``, which has none.
+        loss_agg_mode: verl's ``actor.loss_agg_mode``.
+        lambda_ref: λ.
+        normalization: ``per_group`` (Eq. 6) or ``joint``, one denominator for all trained tokens or rows.
+
+    Returns:
+        Coefficients of G_orig's and G_ref's tokens. That of an empty group is 0: it has no token.
+
+    Raises:
+        ValueError: An unknown mode.
+    """
+    if loss_agg_mode == "token-sum":
+        return 1.0, lambda_ref
+    if loss_agg_mode == "token-mean":
+        original, reflection = sizes.original_tokens, sizes.reflection_tokens
+    elif loss_agg_mode in SEQUENCE_MEAN_MODES:
+        original, reflection = sizes.original_sequences, sizes.reflection_sequences
+    else:
+        raise ValueError(f"unknown loss_agg_mode {loss_agg_mode!r}")
+    if normalization == "joint":
+        original = reflection = original + reflection
+    return (
+        denominator / original if original else 0.0,
+        lambda_ref * denominator / reflection if reflection else 0.0,
+    )

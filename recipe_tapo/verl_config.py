@@ -1,0 +1,168 @@
+"""What TAPO reads from verl's configuration, what it derives there and what it refuses."""
+
+import logging
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from recipe_tapo.config import TapoConfig, TapoConfigError, refuse
+from recipe_tapo.prompt import fill_template, load_template
+
+logger = logging.getLogger(__name__)
+
+TRAINER_MODE = "tapo"
+ESTIMATOR = "tapo"
+LOSS_MODE = "tapo"
+MANAGER = "recipe_tapo.rollout_worker.TapoAgentLoopManager"
+
+
+def tapo_config(config: DictConfig) -> TapoConfig:
+    """The validated ``tapo:`` node of a whole verl configuration. Raises TapoConfigError."""
+    node = config.get("tapo")
+    return TapoConfig.from_mapping(None if node is None else OmegaConf.to_container(node, resolve=True))
+
+
+def check_config(config: DictConfig) -> TapoConfig:
+    """Checks the ``tapo:`` node and everything in verl's configuration it depends on.
+
+    Raises:
+        TapoConfigError: One line with the key, its value and the remedy.
+    """
+    tapo = tapo_config(config)
+    mode = config.trainer.v1.trainer_mode
+    if mode in ("colocate_async", "separate_async"):
+        raise refuse(
+            "trainer.v1.trainer_mode",
+            mode,
+            "TAPO does not run in verl's asynchronous modes yet",
+            f"leave it at {TRAINER_MODE} (synchronous)",
+        )
+    for key, expected in {
+        "trainer.use_v1": True,
+        "trainer.v1.trainer_mode": TRAINER_MODE,
+        "algorithm.adv_estimator": ESTIMATOR,
+        "actor_rollout_ref.rollout.agent.agent_loop_manager_class": MANAGER,
+        "actor_rollout_ref.hybrid_engine": True,
+    }.items():
+        value = OmegaConf.select(config, key)
+        if value != expected:
+            raise refuse(key, value, "the tapo recipe needs its own", f"leave it at {expected}")
+    if tapo.enable:
+        _check_enabled(tapo, config)
+    return tapo
+
+
+def _check_enabled(tapo: TapoConfig, config: DictConfig) -> None:
+    rollout = config.actor_rollout_ref.rollout
+    needed = tapo.selection.n_pos + tapo.selection.n_neg
+    if needed > rollout.n:
+        raise refuse(
+            "tapo.selection.n_pos + n_neg",
+            needed,
+            f"no group of rollout.n={rollout.n} can be eligible",
+            f"set actor_rollout_ref.rollout.n to {needed} or more, or lower the thresholds",
+        )
+    for key, problem, remedy in (
+        (
+            "algorithm.rollout_correction.bypass_mode",
+            "it takes the sampler's log-probs, which for constructed rows belong to the synthesis prompt",
+            "set it to false",
+        ),
+        (
+            "actor_rollout_ref.rollout.enable_rollout_routing_replay",
+            "constructed rows have no recorded expert routing",
+            "set it to false",
+        ),
+        ("critic.enable", "TAPO has no critic", "leave it unset"),
+    ):
+        if OmegaConf.select(config, key):
+            raise refuse(key, True, problem, remedy)
+    reward_model = config.reward.reward_model
+    if reward_model.enable and not reward_model.enable_resource_pool:
+        raise refuse(
+            "reward.reward_model.enable",
+            True,
+            "a colocated reward model grades after generation, too late to tell right from wrong",
+            "set reward.reward_model.enable_resource_pool=true or use a rule-based reward",
+        )
+
+
+def synthesis_budget(tapo: TapoConfig, config: DictConfig) -> int:
+    """Most tokens one synthesis may generate; by default as many as a rollout (ours)."""
+    return tapo.synthesis.max_tokens or config.actor_rollout_ref.rollout.response_length
+
+
+def synthesis_sampling_params(tapo: TapoConfig, rollout_params: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+    """The rollout's sampling parameters with TAPO's overrides and token budget."""
+    overrides = {name: getattr(tapo.synthesis, name) for name in ("temperature", "top_p", "top_k")}
+    return {
+        **rollout_params,
+        **{name: value for name, value in overrides.items() if value is not None},
+        "logprobs": False,
+        "max_tokens": max_tokens,
+    }
+
+
+def stop_token_ids(tokenizer: Any, model_config: Any) -> set[int]:
+    """Ids that end a rollout: the tokenizer's EOS and those of the model's generation config."""
+    ids = getattr(getattr(model_config, "generation_config", None), "eos_token_id", None)
+    ids = ids if isinstance(ids, list | tuple) else [ids]
+    return {id_ for id_ in (*ids, tokenizer.eos_token_id) if id_ is not None}
+
+
+def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, model_max_length: int | None) -> None:
+    """Derives ``rollout.max_model_len`` where unset, so that the longest synthesis fits; checks it where set.
+
+    The longest synthesis prompt holds the template, the question and two full rollouts. The model's own
+    limit caps the derived value: what then does not fit is skipped and counted.
+
+    Raises:
+        TapoConfigError: The value set leaves no room for any synthesis.
+    """
+    rollout = config.actor_rollout_ref.rollout
+    template = load_template(tapo.synthesis.prompt_path, tapo.synthesis.mode)
+    empty = fill_template(template, question="", error_rollout="", correct_rollout="")
+    overhead = len(tokenizer.encode(empty, add_special_tokens=False))
+    budget = synthesis_budget(tapo, config)
+    longest = overhead + rollout.prompt_length + 2 * rollout.response_length + budget
+    if rollout.max_model_len is None:
+        length = max(longest, rollout.prompt_length + rollout.response_length)
+        if model_max_length and length > model_max_length:
+            logger.warning(
+                "TAPO: the longest synthesis needs %d tokens of context, the model has %d; what does not fit is "
+                "skipped and counted as tapo/rejected/does_not_fit",
+                longest,
+                model_max_length,
+            )
+            length = max(model_max_length, rollout.prompt_length + rollout.response_length)
+        with open_dict(config):
+            rollout.max_model_len = length
+    elif rollout.max_model_len <= overhead + budget:
+        raise refuse(
+            "actor_rollout_ref.rollout.max_model_len",
+            rollout.max_model_len,
+            f"no synthesis can fit: its template takes {overhead} tokens and its output {budget}",
+            f"raise it (the longest synthesis needs {longest}), lower tapo.synthesis.max_tokens or leave it unset",
+        )
+    elif rollout.max_model_len < longest:
+        logger.warning(
+            "TAPO: actor_rollout_ref.rollout.max_model_len=%d is below %d, what the longest synthesis needs; what "
+            "does not fit is skipped and counted as tapo/rejected/does_not_fit",
+            rollout.max_model_len,
+            longest,
+        )
+
+
+__all__ = [
+    "ESTIMATOR",
+    "LOSS_MODE",
+    "MANAGER",
+    "TRAINER_MODE",
+    "TapoConfigError",
+    "check_config",
+    "set_max_model_len",
+    "stop_token_ids",
+    "synthesis_budget",
+    "synthesis_sampling_params",
+    "tapo_config",
+]
