@@ -175,3 +175,16 @@ def wrap_process_group(module: ModuleType) -> None:
 
     for name in ("initialize_global_process_group", "initialize_global_process_group_ray"):
         wrapt.wrap_function_wrapper(module, name, initialize)
+
+
+def keep_linear_weights(module: ModuleType) -> None:
+    """Stops vLLM from packing linear weights into oneDNN or AMX handles, which weight sync could not update."""
+
+    def dispatch(wrapped, _, args, kwargs):
+        if not is_active():
+            return wrapped(*args, **kwargs)
+        layer = kwargs["layer"] if "layer" in kwargs else args[0]
+        layer.cpu_linear = torch.nn.functional.linear
+        return None
+
+    wrapt.wrap_function_wrapper(module, "dispatch_cpu_unquantized_gemm", dispatch)

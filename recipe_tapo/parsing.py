@@ -42,7 +42,7 @@ class Parsed:
 
 _TAG = re.compile(r"<\s*(/?)\s*(analysis|reconstruction)\s*>", re.IGNORECASE)
 _ANALYSIS_END = re.compile(r"<\s*/\s*analysis\s*>", re.IGNORECASE)
-_FINAL_ANSWER = re.compile(r"\\boxed\s*\{\s*[^\s}]|final\s+answer\W*\w", re.IGNORECASE)
+_FINAL_ANSWER = re.compile(r"\\boxed\s*\{\s*[^\s}]|final\s+answer[\s*:：]*(?!\\boxed)[^\s*:：]", re.IGNORECASE)
 
 
 def parse_reconstruction(text: str, truncated: bool = False) -> Parsed:

@@ -87,9 +87,16 @@ def _use_gloo_alone(module: ModuleType) -> None:
     wrap_process_group(module)
 
 
+def _keep_linear_weights(module: ModuleType) -> None:
+    from recipe_tapo.cpu_platform import keep_linear_weights
+
+    keep_linear_weights(module)
+
+
 _when_imported("hydra.core.plugins", "+recipe=tapo", _add_search_path)
 _when_imported("verl.trainer.ppo.core_algos", "the advantage estimator and the policy loss", _register_algorithms)
 _when_imported("verl.trainer.ppo.v1", "the trainer", _register_trainer)
 _when_imported("verl.utils.config", "the configuration check", _check_config_early)
 _when_imported("verl.plugin.platform.platform_manager", "the CPU platform", _offer_cpu_platform)
 _when_imported("verl.utils.distributed", "the CPU's process group", _use_gloo_alone)
+_when_imported("vllm.model_executor.layers.utils", "weight sync into vLLM on the CPU", _keep_linear_weights)

@@ -121,6 +121,8 @@ class TapoTrainer(PPOTrainerSync):
         with self._without_rollout_correction():
             batch = super()._compute_advantage(batch, {})
         self._put_token_weights(batch, on_policy, reflected, metrics)
+        if batch.fields is not None and TOKEN_WEIGHTS not in batch.fields:
+            batch.fields = [*batch.fields, TOKEN_WEIGHTS]
         return batch
 
     @contextlib.contextmanager

@@ -30,6 +30,8 @@ def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, output_dir
         new.mkdir()
         model.save_pretrained(new)
         tokenizer.save_pretrained(new)
+        for path in new.iterdir():
+            path.chmod(0o644)
         if output_dir.exists():
             os.replace(output_dir, old)
         os.replace(new, output_dir)

@@ -153,9 +153,7 @@ class Teacher:
             fact: self.easy_reliability if i < easy else rng.uniform(*self.hard_reliability)
             for i, fact in enumerate(facts)
         }
-        self.distractor = {
-            fact: rng.choice([v for v in range(MODULUS) if v != apply(*fact)]) for fact in sorted(facts)
-        }
+        self.distractor = {fact: rng.choice([v for v in range(MODULUS) if v != apply(*fact)]) for fact in sorted(facts)}
 
     def recall(self, fact: tuple[int, str, int], rng: random.Random) -> int:
         """Gives the fact's right value or, where the teacher slips, its distractor."""

@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from tqdm import tqdm
@@ -58,7 +59,7 @@ def fact_rows(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[tupl
     """Tokenizes single-fact lines; only the results carry labels."""
     equals, rows = tokenizer.convert_tokens_to_ids("="), []
     for ids in tokenizer(texts)["input_ids"]:
-        rows.append((ids, [IGNORE] + [b if a == equals else IGNORE for a, b in zip(ids, ids[1:], strict=False)]))
+        rows.append((ids, [IGNORE] + [b if a == equals else IGNORE for a, b in pairwise(ids)]))
     return rows
 
 

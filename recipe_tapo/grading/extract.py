@@ -2,8 +2,11 @@ r"""Finding the final answer in a response: the last balanced ``\boxed{}``, else
 
 import re
 
-_TOKEN = re.compile(r"\\f?boxed\s*\{|\\.|[{}]", re.DOTALL)
-_FINAL_ANSWER = re.compile(r"final\s+answer\s*(?:is\b)?[*_\s]*[:：][*_]*", re.IGNORECASE)
+_BOX = re.compile(r"\\f?boxed\s*\{")
+# An escaped brace does not count, except after an escaped backslash (a row break).
+_TOKEN = re.compile(rf"{_BOX.pattern}|\\\\(?!f?boxed)|\\[{{}}]|[{{}}]")
+_FINAL_ANSWER = re.compile(r"final\s+answer(?:\s+is\b)?[*_\s]*[:：][*_]*", re.IGNORECASE)
+_MAX_LINE_CHARS = 2000
 _MATH_SEGMENT = re.compile(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:answer|value|result)(?:\s+is)?\s*[:=]?\s+", re.IGNORECASE)
 
@@ -25,44 +28,50 @@ def extract_answer(text: str) -> str:
 
 
 def _last_box(text: str) -> str | None:
-    if "boxed" not in text and "\\fbox" not in text:
-        return None
-    open_braces: list[tuple[int, bool]] = []
-    best: tuple[int, int] | None = None
-    for token in _TOKEN.finditer(text):
-        piece = token.group()
-        if piece == "}":
-            if open_braces:
-                start, is_box = open_braces.pop()
-                if is_box and (best is None or start > best[0]):
-                    best = (start, token.start())
-        elif piece[-1] == "{" and piece != "\\{":
-            open_braces.append((token.end(), piece != "{"))
+    last = _BOX.match(text, max(text.rfind("\\boxed"), text.rfind("\\fbox"), 0))
+    # Ordinary responses end with a complete box, and only that is scanned.
+    best = _innermost_last(text, last.start()) if last else None
+    if best is None and _BOX.search(text):
+        best = _innermost_last(text, 0)
     return text[best[0] : best[1]].strip() if best else None
 
 
+def _innermost_last(text: str, start: int) -> tuple[int, int] | None:
+    """Returns where the content of the last balanced box at or after ``start`` begins and ends."""
+    open_braces: list[tuple[int, bool]] = []
+    best: tuple[int, int] | None = None
+    for token in _TOKEN.finditer(text, start):
+        piece = token.group()
+        if piece == "}":
+            if open_braces:
+                begin, is_box = open_braces.pop()
+                if is_box and (best is None or begin > best[0]):
+                    best = (begin, token.start())
+                if not open_braces and best and start:
+                    return best
+        elif piece.endswith("{") and piece != "\\{":
+            open_braces.append((token.end(), piece != "{"))
+    return best
+
+
 def _last_final_answer_line(text: str) -> str:
-    label = None
+    end = None
     for label in _FINAL_ANSWER.finditer(text):
-        pass
-    if label is None:
+        end = label.end()
+    if end is None:
         return ""
-    rest = text[label.end() :].strip()
+    rest = text[end:].lstrip()[:_MAX_LINE_CHARS]
     if rest.startswith(("$$", "\\[")):
         segment = _MATH_SEGMENT.match(rest)
         return _segment(segment) if segment else ""
     line = rest.split("\n", 1)[0].strip().strip("*_").strip()
     segments = [_segment(match) for match in _MATH_SEGMENT.finditer(line)]
-    if segments:
-        prose = _MATH_SEGMENT.sub("", line)
-        # "$x=2$ and $x=3$" is one answer with two values; in any other prose the last formula is the answer.
-        joined = re.fullmatch(r"(?:\W|and|or)*", prose) and len(segments) > 1
-        return ", ".join(segments) if joined else segments[-1] if _is_prose(prose) else line
-    return _LEAD_IN.sub("", line).rstrip(".").strip()
-
-
-def _is_prose(text: str) -> bool:
-    return not text.strip(" .,;:!*_") or len(text.split()) > 2
+    prose = _MATH_SEGMENT.sub("", line)
+    # A digit outside the formulas belongs to the answer ("25 $\text{cm}$").
+    if not segments or re.search(r"\d", prose):
+        return _LEAD_IN.sub("", line).rstrip(".").strip()
+    # "$x=2$ and $x=3$" is one answer with two values; in other prose the last formula is the answer.
+    return ", ".join(segments) if re.fullmatch(r"(?:\W|\band\b|\bor\b)*", prose) else segments[-1]
 
 
 def _segment(match: re.Match[str]) -> str:

@@ -14,8 +14,11 @@ _UNICODE = str.maketrans(
 _SUBSTITUTIONS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        (r"\s+", " "),
         (r"\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])\s*\.?", ""),
         (r"\\(?:displaystyle|textstyle|limits)(?![a-zA-Z])", ""),
+        # These commas separate thousands and nothing else.
+        (r"(?<=\d)(?:\{,\}|,\\!)\s*(?=\d{3})", ""),
         (r"\\!|\{\s*\}", ""),
         (r"\\(?:[,;: ]|q?quad(?![a-zA-Z]))|~", " "),
         (r"\{,\}", ","),
@@ -23,6 +26,7 @@ _SUBSTITUTIONS = [
         (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"),
         (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
         (r"\\frac\s*\{([^{}]*)\}\s*(\d)", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*(\\pi|[a-z])\s*(\d|[a-z])(?![a-z])", r"\\frac{\1}{\2}"),
         (r"\\(?:mbox|hbox|textrm|textnormal|textup|textit|textbf|mathrm)\s*\{", r"\\text{"),
         (r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
         (r"\\%|\\text\s*\{\s*(?:percent|%|\\%)\s*\}|(?<![a-zA-Z])percent(?![a-zA-Z])", "%"),
@@ -37,6 +41,8 @@ _SUBSTITUTIONS = [
         (r"^\s*(?:\\approx(?![a-zA-Z])|=)\s*", ""),
     )
 ]
+_DOUBLED_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z])")
+_ROW_BREAK = "\x00"
 _WRAPPED = re.compile(r"\\(?:text|mathbf|mathit|boldsymbol|boxed|fbox)\s*\{([^{}]*)\}")
 _MATH_DELIMITERS = (("\\(", "\\)"), ("\\[", "\\]"))
 # Spaces separate only where their loss would join two words or numbers: "1 1/2" must not become "11/2".
@@ -53,7 +59,9 @@ _BARE_UNIT = re.compile(
     r"(?:\s*\^\s*\{?[23]\}?)?$"
 )
 _TEXT_UNIT = re.compile(r"(?<=.)\s*\\text\s*\{([^{}]*)\}(?:\s*\^\s*\{?[-\d]+\}?)?$", re.DOTALL)
-_NOT_A_UNIT = re.compile(r"\d|,|\b(?:and|or|base|if|is|are|not)\b|^\s*\(?[ap]\.?\s?m\.?\)?\s*$|^\W*[^mgshlLJNWVAKCF\W]\W*$")
+_NOT_A_UNIT = re.compile(
+    r"\d|,|\b(?:and|or|base|if|is|are|not)\b|^\s*\(?[ap]\.?\s?m\.?\)?\s*$|^\W*[^mgshlLJNWVAKCF\W]\W*$"
+)
 
 
 @lru_cache(maxsize=8192)
@@ -73,8 +81,12 @@ def clean(answer: str) -> str:
     for opening, closing in _MATH_DELIMITERS:
         if text.startswith(opening) and text.endswith(closing):
             text = text[2:-2]
+    if "\\begin" not in text:
+        text = _DOUBLED_BACKSLASH.sub(r"\\", text)
+    text = text.replace("\\\\", _ROW_BREAK)
     for pattern, replacement in _SUBSTITUTIONS:
         text = pattern.sub(replacement, text)
+    text = text.replace(_ROW_BREAK, "\\\\")
     text = text.strip().rstrip(".,;: ")
     return _NEEDLESS_SPACE.sub("", text)
 

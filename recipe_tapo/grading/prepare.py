@@ -8,6 +8,8 @@ _DEGREES = re.compile(r"\^\\circ(?![a-zA-Z])")
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 _RADIANS = r"\\cdot\\frac{\\pi}{180}"
 _MIXED = re.compile(r"(?<![\d.])(\d+) (\d+)/(\d+)")
+_BRACED_THOUSANDS = re.compile(r"\{\d{1,3}(?:,\d{3})+\}")
+_SPACED_NUMBERS = re.compile(r"-?\d+(?: -?\d+)+")
 _THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?: \d{3})+(?!\d)")
 
 
@@ -31,8 +33,10 @@ def algebra_pairs(gold: str, answer: str) -> list[tuple[str, str]]:
 def _spell_out(text: str) -> str:
     text = strip_units(unwrap(clean(text))).removesuffix("%").strip()
     text = _THOUSANDS.sub(lambda match: match.group().replace(" ", ""), text)
+    text = _BRACED_THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)
     text = _MIXED.sub(r"\1\\frac{\2}{\3}", text)
-    text = re.sub(r"(?<=\d) (?=\d)", ",", text)
+    if _SPACED_NUMBERS.fullmatch(text):
+        text = text.replace(" ", ",")
     if "\\pm" in text:
         text = ",".join(_both_signs(part) for part in split_top_level(text))
     return text

@@ -1,22 +1,30 @@
-"""The grading process: reads one JSON line per question from stdin, answers on stdout, ends with its parent.
+"""The grading process: one JSON line per question on stdin, one per answer on stdout, ends with its parent.
 
-It may hang inside sympy's C code, where no Python signal handler or thread gets a turn. So the parent kills it, and a
-kernel alarm with the default action ends it should the parent be gone.
+Two levels. The supervisor imports math-verify once and forks the grader, which answers the questions. Sympy may hang
+in C code, where no Python signal handler and no thread gets a turn, so the limit is a kernel alarm with the default
+action: it ends the grader, and the supervisor says so and forks the next one within milliseconds.
 """
 
 import contextlib
+import gc
 import json
 import logging
+import mmap
 import os
 import resource
 import select
 import signal
-import sys
+from collections.abc import Iterator
+from types import FrameType
 
 # An answer like 9^{9^9} allocates without end; beyond this it gets a MemoryError instead of the machine's memory.
 _MEMORY_LIMIT = 4 * 2**30
-_ALARM_MARGIN = 5.0
 _ORPHAN_CHECK_MS = 10_000
+_WARM_UP = (
+    ("\\frac{\\sqrt{2}}{2}", "\\frac{1}{\\sqrt{2}}"),
+    ("(0,1]\\cup\\{2\\}", "\\{2\\}\\cup(0,1]"),
+    ("x^2-1", "(x+1)(x-1)"),
+)
 
 
 def algebraically_equal(pairs: list[list[str]]) -> bool:
@@ -30,7 +38,11 @@ def algebraically_equal(pairs: list[list[str]]) -> bool:
     )
     targets = [LatexExtractionConfig(boxed_match_priority=0, normalization_config=normalization)]
     for gold, answer in pairs:
-        parsed = [parse(f"\\boxed{{{text}}}", targets, parsing_timeout=None) for text in (gold, answer)]
+        # Without its fall-back to text, so that "equal" always means that both were read as mathematics.
+        parsed = [
+            parse(f"\\boxed{{{text}}}", targets, fallback_mode="no_fallback", parsing_timeout=None)
+            for text in (gold, answer)
+        ]
         if verify(*parsed, allow_set_relation_comp=True, timeout_seconds=None):
             return True
     return False
@@ -38,53 +50,99 @@ def algebraically_equal(pairs: list[list[str]]) -> bool:
 
 def main(parent: int) -> None:
     """Serves until stdin closes or the process ``parent`` is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
     # Whatever a library prints must not land in the protocol.
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    replies = os.dup(1)
     os.dup2(2, 1)
     logging.disable(logging.CRITICAL)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
     try:
-        warm = algebraically_equal([["\\frac{\\sqrt{2}}{2}", "\\frac{1}{\\sqrt{2}}"]])
-        ready = {"ready": warm} if warm else {"error": "math-verify finds 1/sqrt(2) and sqrt(2)/2 different"}
+        warm = [algebraically_equal([list(pair)]) for pair in _WARM_UP]
     except Exception as error:
-        ready = {"error": f"{type(error).__name__}: {error}"}
-    _reply(replies, ready)
+        return _reply(replies, {"error": f"{type(error).__name__}: {error}"})
+    if not all(warm):
+        return _reply(replies, {"error": "math-verify finds equal expressions different"})
+    gc.freeze()
+    _reply(replies, {"ready": True})
+    _supervise(parent, replies)
+
+
+def _supervise(parent: int, replies: int) -> None:
+    """Keeps one grader running until it ends of its own accord, that is at the end of stdin."""
+    busy = mmap.mmap(-1, 1)
+    grader = 0
+
+    def stop(signal_number: int, frame: FrameType | None) -> None:
+        if grader:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(grader, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(grader, 0)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    while True:
+        busy[0] = 0
+        grader = os.fork()
+        if grader == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            _serve(parent, replies, busy)
+            os._exit(0)
+        status = os.waitpid(grader, 0)[1]
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            return
+        if busy[0]:
+            alarm = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+            _reply(replies, {"timed_out": True} if alarm else {"died": True})
+
+
+def _serve(parent: int, replies: int, busy: mmap.mmap) -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for line in _lines(parent):
+        busy[0] = 1
         request = json.loads(line)
-        signal.setitimer(signal.ITIMER_REAL, request["limit"] + _ALARM_MARGIN)
+        signal.setitimer(signal.ITIMER_REAL, request["limit"])
         try:
-            answer = {"equal": algebraically_equal(request["pairs"])}
-        except Exception as error:
-            answer = {"equal": False, "error": type(error).__name__}
+            reply = {"equal": algebraically_equal(request["pairs"])}
+        except MemoryError:
+            reply = {"died": True}
+        except Exception:
+            # Nesting beyond the recursion limit, mostly: an answer that cannot be read is wrong.
+            reply = {"equal": False}
         signal.setitimer(signal.ITIMER_REAL, 0)
-        _reply(replies, answer)
+        _reply(replies, reply)
+        busy[0] = 0
 
 
-def _lines(parent: int):
+def _lines(parent: int) -> Iterator[bytes]:
     """Yields the request lines; looks for the parent now and then, as a fork of it may hold the pipe open."""
     poll = select.poll()
     poll.register(0, select.POLLIN | select.POLLHUP)
-    buffer = b""
+    line = b""
     while True:
-        while b"\n" not in buffer:
-            if not poll.poll(_ORPHAN_CHECK_MS):
-                if os.getppid() != parent:
-                    return
-                continue
-            chunk = os.read(0, 65536)
-            if not chunk:
+        if not poll.poll(_ORPHAN_CHECK_MS):
+            if not _exists(parent):
                 return
-            buffer += chunk
-        line, buffer = buffer.split(b"\n", 1)
-        yield line
+            continue
+        chunk = os.read(0, 65536)
+        if not chunk:
+            return
+        line += chunk
+        # The parent asks one question at a time, so a line's end is a question's end.
+        if line.endswith(b"\n"):
+            yield line
+            line = b""
 
 
-def _reply(replies, message: dict) -> None:
-    print(json.dumps(message), file=replies, flush=True)
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+def _reply(replies: int, message: dict[str, bool | str]) -> None:
+    os.write(replies, json.dumps(message).encode() + b"\n")

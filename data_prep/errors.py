@@ -1,0 +1,27 @@
+"""Bad input ends a command with one clear line on stderr and exit code 2, never with a traceback."""
+
+import sys
+from collections.abc import Callable
+
+BAD_INPUT_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130
+
+
+class InputError(Exception):
+    """Input that cannot be used; the message names the place and the remedy."""
+
+
+def run_command(command: Callable[[], None]) -> None:
+    """Runs a command's main function and exits the process with its code.
+
+    Args:
+        command: The function to run; an ``InputError`` or ``OSError`` it raises is the user's to mend.
+    """
+    try:
+        command()
+    except (InputError, OSError) as error:
+        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(BAD_INPUT_EXIT_CODE)
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        sys.exit(INTERRUPTED_EXIT_CODE)

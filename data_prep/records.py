@@ -1,0 +1,40 @@
+"""What a row is before it is cleaned (``Record``) and after (``Problem``)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row as it was read.
+
+    Attributes:
+        index: Its number among all rows read, so that dropped rows can be found again.
+        source: File name, or hub data set.
+        problem: The problem as given; None when the row has none.
+        answer: The answer as given, of any type.
+    """
+
+    index: int
+    source: str
+    problem: str | None
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row that can be used.
+
+    Attributes:
+        index: See ``Record``.
+        source: See ``Record``.
+        question: The problem exactly as given.
+        text: The problem with white space normalised, which goes into the prompt.
+        answer: The gold answer on one line, never empty.
+    """
+
+    index: int
+    source: str
+    question: str
+    text: str
+    answer: str

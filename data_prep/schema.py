@@ -1,0 +1,75 @@
+r"""verl's RL row: one question as a chat prompt, its gold answer, and where it came from."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from data_prep.records import Problem
+
+DEFAULT_PROMPT_SUFFIX = "Please think step by step, and put your final answer within \\boxed{}."
+
+RL_SCHEMA = pa.schema(
+    [
+        ("data_source", pa.string()),
+        ("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("ability", pa.string()),
+        ("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
+        (
+            "extra_info",
+            pa.struct(
+                [("split", pa.string()), ("index", pa.int64()), ("source", pa.string()), ("question", pa.string())]
+            ),
+        ),
+    ]
+)
+
+
+def to_rl_table(problems: Iterable[Problem], data_source: str, split: str, prompt_suffix: str) -> pa.Table:
+    """Lays problems out in verl's RL schema.
+
+    Args:
+        problems: Problems with a usable answer.
+        data_source: The name under which verl groups metrics and chooses a scorer.
+        split: ``train`` or ``test``.
+        prompt_suffix: Instruction put after the question; empty for none.
+
+    Returns:
+        A table with the columns and types of ``RL_SCHEMA``, one row per problem.
+    """
+    suffix = f" {prompt_suffix}" if prompt_suffix else ""
+    rows = [
+        {
+            "data_source": data_source,
+            "prompt": [{"role": "user", "content": problem.text + suffix}],
+            "ability": "math",
+            "reward_model": {"style": "rule", "ground_truth": problem.answer},
+            "extra_info": {
+                "split": split,
+                "index": problem.index,
+                "source": problem.source,
+                "question": problem.question,
+            },
+        }
+        for problem in problems
+    ]
+    return pa.Table.from_pylist(rows, schema=RL_SCHEMA)
+
+
+def question_of(row: dict) -> str | None:
+    """Finds the question in a row of any parquet that verl trains on.
+
+    Args:
+        row: A row of the RL schema, a ``messages`` row for SFT, or a row with a plain text column.
+
+    Returns:
+        The raw question, else what the user says, else the text column; None when there is no such text.
+    """
+    raw = (row.get("extra_info") or {}).get("question")
+    if isinstance(raw, str):
+        return raw
+    for chat in (row.get("prompt"), row.get("messages")):
+        if isinstance(chat, list):
+            said = [turn["content"] for turn in chat if turn.get("role") == "user"]
+            return "\n".join(text for text in said if isinstance(text, str))
+    texts = (row.get(name) for name in ("prompt", "problem", "question"))
+    return next((text for text in texts if isinstance(text, str)), None)

@@ -1,0 +1,45 @@
+"""Atomic output: a file appears under its name when it is complete, or not at all."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@contextmanager
+def atomic_paths(*paths: Path) -> Iterator[list[Path]]:
+    """Yields a temporary neighbour per path and moves them all into place when the block succeeds.
+
+    Args:
+        paths: The final paths; their folders are made when missing.
+
+    Yields:
+        The temporary paths to write, in the same order.
+    """
+    temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths]
+    with ExitStack() as cleanup:
+        for path, temp in zip(paths, temporary, strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cleanup.callback(temp.unlink, missing_ok=True)
+        yield temporary
+        for path, temp in zip(paths, temporary, strict=True):
+            os.replace(temp, path)
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Writes a table as one parquet file."""
+    pq.write_table(table, path)
+
+
+def write_jsonl(path: Path, records: Iterable[dict]) -> None:
+    """Writes one json object per line.
+
+    Half a surrogate pair, which UTF-8 cannot hold, is written as the json escape it came from.
+    """
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+        for record in records:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
