@@ -111,8 +111,8 @@ def _read_rows(path: Path, response_key: str, gold_key: str) -> Iterator[dict[st
                 place = f"{path}, line {number}"
                 try:
                     row = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise BadInput(f"{place}: not JSON ({error.msg})") from error
+                except (ValueError, RecursionError) as error:
+                    raise BadInput(f"{place}: not JSON ({getattr(error, 'msg', error)})") from error
                 if not isinstance(row, dict):
                     raise BadInput(f"{place}: an object is needed, not {type(row).__name__}")
                 if not isinstance(row.get(response_key), str):

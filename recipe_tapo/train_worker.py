@@ -50,9 +50,9 @@ class TapoTrainingWorker(TrainingWorker):
         is_reflection_B = torch.from_numpy(is_reflected(list(data["uid"])))
         mask_BT = data["response_mask"].to_padded_tensor(0)
         counts = torch.cat([group_sizes(mask_BT, is_reflection_B), data["loss_mask"].values().sum().double()[None]])
-        counts = counts.to(get_device_name())
         group = self.engine.get_data_parallel_group()
         if group is not None:
+            counts = counts.to(get_device_name())
             torch.distributed.all_reduce(counts, op=torch.distributed.ReduceOp.SUM, group=group)
         *sizes, batch_num_tokens = counts.tolist()
         mode = plan["loss_agg_mode"]

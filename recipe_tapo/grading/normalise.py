@@ -5,7 +5,7 @@ from functools import lru_cache
 
 _UNICODE = str.maketrans(
     {
-        "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "÷": "/", "π": r"\pi ", "∞": r"\infty ", "√": r"\sqrt",
+        "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "÷": "/", "π": r"\pi ", "∞": r"\infty ", "√": "\\sqrt ",
         "°": r"^\circ ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ",
         "±": r"\pm ", "∅": r"\emptyset ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}",
         "¾": r"\frac{3}{4}", "，": ",", "％": "%", "（": "(", "）": ")", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
@@ -27,6 +27,7 @@ _SUBSTITUTIONS = [
         (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
         (r"\\frac\s*\{([^{}]*)\}\s*(\d)", r"\\frac{\1}{\2}"),
         (r"\\frac\s*(\\pi|[a-z])\s*(\d|[a-z])(?![a-z])", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*(\\pi|[a-z])\s*\{", r"\\frac{\1}{"),
         (r"\\(?:mbox|hbox|textrm|textnormal|textup|textit|textbf|mathrm)\s*\{", r"\\text{"),
         (r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
         (r"\\%|\\text\s*\{\s*(?:percent|%|\\%)\s*\}|(?<![a-zA-Z])percent(?![a-zA-Z])", "%"),
@@ -37,10 +38,12 @@ _SUBSTITUTIONS = [
         (r"\\leq(?![a-zA-Z])", r"\\le "),
         (r"\\geq(?![a-zA-Z])", r"\\ge "),
         (r"\*\*", "^"),
-        (r"(?<![\\a-zA-Z{])(pi|sqrt|infty)(?![a-zA-Z])", r"\\\1 "),
+        (r"(?<![\\a-zA-Z])(pi|sqrt|infty)(?![a-zA-Z])", r"\\\1 "),
+        (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
         (r"^\s*(?:\\approx(?![a-zA-Z])|=)\s*", ""),
     )
 ]
+_RADICAL = re.compile(r"√\s*(\d+)")
 _DOUBLED_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z])")
 _ROW_BREAK = "\x00"
 _WRAPPED = re.compile(r"\\(?:text|mathbf|mathit|boldsymbol|boxed|fbox)\s*\{([^{}]*)\}")
@@ -77,7 +80,7 @@ def clean(answer: str) -> str:
     Returns:
         The rewritten answer; "" for an empty one.
     """
-    text = answer.translate(_UNICODE).strip()
+    text = _RADICAL.sub(r"\\sqrt{\1}", answer).translate(_UNICODE).strip()
     for opening, closing in _MATH_DELIMITERS:
         if text.startswith(opening) and text.endswith(closing):
             text = text[2:-2]

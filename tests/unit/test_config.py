@@ -1,0 +1,164 @@
+import pytest
+from omegaconf import OmegaConf
+
+from recipe_tapo.config import TapoConfig, TapoConfigError
+from recipe_tapo.prompt import PromptTemplateError, fill_template, load_template
+from recipe_tapo.verl_config import check_config, set_max_model_len, synthesis_sampling_params
+
+
+def test_defaults_are_the_papers():
+    config = TapoConfig()
+    assert (config.selection.n_pos, config.selection.n_neg, config.selection.m_max) == (2, 4, 4)
+    assert (config.ots.w_min, config.ots.w_max, config.lambda_ref) == (0.01, 10.0, 1.0)
+    assert config.advantage.mode == "decoupled"
+    assert config.keep_negatives and not config.mask_prefix and config.loss_normalization == "per_group"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"selection": {"n_pos": 0}}, "tapo.selection.n_pos=0: must be at least 1; set it to 1 or more"),
+        ({"selection": {"m_max": -1}}, "tapo.selection.m_max=-1"),
+        ({"selection": {"n_neg": 2.5}}, "tapo.selection.n_neg=2.5: must be of type int"),
+        ({"selection": {"npos": 2}}, "tapo.selection.npos=2: unknown key; did you mean tapo.selection.n_pos?"),
+        ({"selection": 3}, "tapo.selection=3: must be a node"),
+        ({"lambda": 1}, "unknown key"),
+        ({"lambda_ref": -0.5}, "tapo.lambda_ref=-0.5: is negative"),
+        ({"lambda_ref": float("nan")}, "is not finite"),
+        ({"enable": "yes"}, "tapo.enable=yes: must be of type bool"),
+        ({"enable": 1}, "tapo.enable=1: must be of type bool"),
+        ({"seed": True}, "tapo.seed=True: must be of type int"),
+        ({"ots": {"w_min": 2.0, "w_max": 1.0}}, "tapo.ots.w_max=1.0: is below tapo.ots.w_min"),
+        ({"advantage": {"mode": "mixed"}}, "use one of decoupled, joint, anchored"),
+        ({"synthesis": {"timeout_s": 0}}, "tapo.synthesis.timeout_s=0.0: must be positive"),
+        ({"synthesis": {"top_p": 0.0}}, "tapo.synthesis.top_p=0.0"),
+        ({"synthesis": {"max_tokens": 0}}, "tapo.synthesis.max_tokens=0"),
+        ({"synthesis": {"min_prefix_fraction": 1.5}}, "tapo.synthesis.min_prefix_fraction=1.5"),
+        ({"synthesis": {"prompt_path": "/no/such/file"}}, "tapo.synthesis.prompt_path=/no/such/file: cannot read"),
+        (
+            {"synthesis": {"prefix_check": "require", "mode": "full_reconstruction"}},
+            "tapo.synthesis.prefix_check=require: full_reconstruction keeps no prefix",
+        ),
+    ],
+)
+def test_a_bad_value_gets_one_line_with_key_value_and_remedy(values, message):
+    with pytest.raises(TapoConfigError) as error:
+        TapoConfig.from_mapping(values)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_integer_is_a_fine_float():
+    assert TapoConfig.from_mapping({"lambda_ref": 2}).lambda_ref == 2.0
+
+
+def verl_config(**overrides):
+    config = OmegaConf.create(
+        {
+            "trainer": {"use_v1": True, "v1": {"trainer_mode": "tapo"}},
+            "algorithm": {"adv_estimator": "tapo", "rollout_correction": {"bypass_mode": False}},
+            "actor_rollout_ref": {
+                "hybrid_engine": True,
+                "rollout": {
+                    "n": 8,
+                    "prompt_length": 100,
+                    "response_length": 200,
+                    "max_model_len": None,
+                    "enable_rollout_routing_replay": False,
+                    "agent": {"agent_loop_manager_class": "recipe_tapo.rollout_worker.TapoAgentLoopManager"},
+                },
+            },
+            "critic": {"enable": None},
+            "reward": {"reward_model": {"enable": False, "enable_resource_pool": False}},
+            "tapo": {},
+        }
+    )
+    for key, value in overrides.items():
+        OmegaConf.update(config, key, value)
+    return config
+
+
+def test_a_sound_configuration_passes():
+    assert check_config(verl_config()).enable
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("actor_rollout_ref.rollout.n", 5, "tapo.selection.n_pos + n_neg=6: no group of rollout.n=5 can be eligible"),
+        ("trainer.v1.trainer_mode", "colocate_async", "TAPO does not run in verl's asynchronous modes yet"),
+        ("trainer.v1.trainer_mode", "separate_async", "TAPO does not run in verl's asynchronous modes yet"),
+        ("trainer.v1.trainer_mode", "sync", "trainer.v1.trainer_mode=sync"),
+        ("algorithm.adv_estimator", "grpo", "algorithm.adv_estimator=grpo"),
+        ("algorithm.rollout_correction.bypass_mode", True, "algorithm.rollout_correction.bypass_mode=True"),
+        ("actor_rollout_ref.rollout.enable_rollout_routing_replay", True, "no recorded expert routing"),
+        ("actor_rollout_ref.rollout.agent.agent_loop_manager_class", None, "agent_loop_manager_class=None"),
+        ("critic.enable", True, "TAPO has no critic"),
+        ("reward.reward_model.enable", True, "too late to tell right from wrong"),
+    ],
+)
+def test_what_tapo_cannot_run_with_is_refused_before_anything_starts(key, value, message):
+    with pytest.raises(TapoConfigError) as error:
+        check_config(verl_config(**{key: value}))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_switched_off_tapo_asks_nothing_of_the_group():
+    assert not check_config(verl_config(**{"actor_rollout_ref.rollout.n": 2, "tapo.enable": False})).enable
+
+
+class Words:
+    def encode(self, text, add_special_tokens=False):
+        return text.split()
+
+
+OVERHEAD = len(fill_template(load_template(), question="", error_rollout="", correct_rollout="").split())
+LONGEST = OVERHEAD + 100 + 2 * 200 + 200  # template, question, two rollouts, output
+
+
+def test_max_model_len_is_derived_from_the_longest_synthesis():
+    config = verl_config()
+    set_max_model_len(TapoConfig(), config, Words(), model_max_length=100_000)
+    assert config.actor_rollout_ref.rollout.max_model_len == LONGEST
+
+
+def test_the_models_own_limit_caps_what_is_derived():
+    config = verl_config()
+    set_max_model_len(TapoConfig(), config, Words(), model_max_length=512)
+    assert config.actor_rollout_ref.rollout.max_model_len == 512
+
+
+def test_a_length_that_fits_no_synthesis_is_refused_and_one_that_fits_some_is_kept():
+    config = verl_config(**{"actor_rollout_ref.rollout.max_model_len": 300})
+    with pytest.raises(TapoConfigError, match="no synthesis can fit"):
+        set_max_model_len(TapoConfig(), config, Words(), model_max_length=None)
+    config = verl_config(**{"actor_rollout_ref.rollout.max_model_len": LONGEST - 1})
+    set_max_model_len(TapoConfig(), config, Words(), model_max_length=None)
+    assert config.actor_rollout_ref.rollout.max_model_len == LONGEST - 1
+
+
+def test_synthesis_samples_like_the_rollout_unless_told_otherwise():
+    rollout = {"temperature": 1.0, "top_p": 0.9, "top_k": -1, "logprobs": True}
+    same = synthesis_sampling_params(TapoConfig(), rollout, 64)
+    assert same == {**rollout, "logprobs": False, "max_tokens": 64}
+    cooler = TapoConfig.from_mapping({"synthesis": {"temperature": 0.0}})
+    assert synthesis_sampling_params(cooler, rollout, 64)["temperature"] == 0.0
+    assert rollout["logprobs"] is True
+
+
+def test_a_template_of_the_users_own_must_hold_every_placeholder(tmp_path):
+    path = tmp_path / "prompt.txt"
+    path.write_text("{question} {error_rollout}")
+    with pytest.raises(PromptTemplateError, match=r"lacks \{correct_rollout\}"):
+        load_template(path)
+
+
+def test_braces_inside_the_inserted_texts_stay_as_they_are():
+    filled = fill_template(
+        "{question}|{error_rollout}|{correct_rollout}|\\boxed{answer}",
+        question="{correct_rollout}",
+        error_rollout="\\frac{1}{2}\\1",
+        correct_rollout="{}",
+    )
+    assert filled == "{correct_rollout}|\\frac{1}{2}\\1|{}|\\boxed{answer}"
