@@ -136,7 +136,7 @@ class Teacher:
     seed: int = 0
     easy_share: float = 0.6
     easy_reliability: float = 0.97
-    hard_reliability: tuple[float, float] = (0.3, 0.8)
+    hard_reliability: tuple[float, float] = (0.2, 0.65)
     flag_error: float = 0.20
     flag_all: float = 0.15
     false_alarm: float = 0.01

@@ -2,9 +2,9 @@ r"""Finding the final answer in a response: the last balanced ``\boxed{}``, else
 
 import re
 
-_BOX = re.compile(r"\\f?boxed\s*\{")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 # An escaped brace does not count, except after an escaped backslash (a row break).
-_TOKEN = re.compile(rf"{_BOX.pattern}|\\\\(?!f?boxed)|\\[{{}}]|[{{}}]")
+_TOKEN = re.compile(rf"{_BOX.pattern}|\\\\(?!boxed|fbox)|\\[{{}}]|[{{}}]")
 _FINAL_ANSWER = re.compile(r"final\s+answer(?:\s+is\b)?[*_\s]*[:：][*_]*", re.IGNORECASE)
 _MAX_LINE_CHARS = 2000
 _MATH_SEGMENT = re.compile(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)

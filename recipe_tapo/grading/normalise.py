@@ -126,7 +126,8 @@ def text_key(cleaned: str) -> str | None:
         words = cleaned.replace("\\text", "")
     else:
         return None
-    return " ".join(re.findall(r"[^\W_]+", words.lower())) or None
+    # A number set as text is a number.
+    return " ".join(re.findall(r"[^\W_]+", words.lower())) if re.search(r"[^\W\d_]", words) else None
 
 
 def split_top_level(text: str) -> list[str]:

@@ -38,7 +38,7 @@ RIGHT = [
     (r"\frac{-1+\sqrt{17}}{2}, \frac{-1-\sqrt{17}}{2}", r"\frac{-1-\sqrt{17}}{2}, \frac{-1+\sqrt{17}}{2}"),
     (r"\frac{-1+\sqrt{17}}{2}, \frac{-1-\sqrt{17}}{2}", r"\frac{-1\pm\sqrt{17}}{2}"),
     (r"\frac{-1+\sqrt{17}}{2}, \frac{-1-\sqrt{17}}{2}", r"\frac{\sqrt{17}-1}{2} \text{ or } -\frac{1+\sqrt{17}}{2}"),
-    (r"\frac{-1+\sqrt{17}}{2}, \frac{-1-\sqrt{17}}{2}", r"\left\{\frac{-1-\sqrt{17}}{2},\frac{-1+\sqrt{17}}{2}\right\}"),
+    (r"\frac{-1+\sqrt{17}}{2}, \frac{-1-\sqrt{17}}{2}", r"\left\{\frac{-1-\sqrt{17}}2,\frac{-1+\sqrt{17}}2\right\}"),
     (r"\frac{-1+\sqrt{17}}{2}, \frac{-1-\sqrt{17}}{2}", r"x=\frac{-1-\sqrt{17}}{2}, x=\frac{-1+\sqrt{17}}{2}"),
     ("2,16", "16 and 2"), ("2,16", r"2\text{ and }16"), ("-3,-1,1", r"\{1,-1,-3\}"), ("0,-3", "x=0 or x=-3"),
     (r"1 + \sqrt{2}, 1 - \sqrt{2}", r"1\pm\sqrt2"), ("2,-2", r"\pm 2"), ("-3,-1,1", r"-3,\,-1,\,1"),

@@ -1,0 +1,94 @@
+"""Every verl symbol and signature that TAPO relies on; used by the check command and by a test."""
+
+import importlib
+import inspect
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A name in verl (or TransferQueue) and the parameters it must accept.
+
+    Attributes:
+        path: ``module:attribute[.attribute]``; Ray actor classes are looked into.
+        parameters: Names that must be among its parameters; empty where any will do.
+    """
+
+    path: str
+    parameters: tuple[str, ...] = ()
+
+    def problem(self) -> str | None:
+        """What is wrong with this symbol in the installed verl, or None."""
+        module_name, _, attributes = self.path.partition(":")
+        try:
+            value = importlib.import_module(module_name)
+            for name in attributes.split("."):
+                value = getattr(value, name)
+                if hasattr(value, "__ray_metadata__"):
+                    value = value.__ray_metadata__.modified_class.__ray_actor_class__
+        except (ImportError, AttributeError) as error:
+            return f"is gone: {error}"
+        if not self.parameters:
+            return None
+        accepted = inspect.signature(inspect.unwrap(value)).parameters
+        missing = [name for name in self.parameters if name not in accepted]
+        return f"no longer takes {', '.join(missing)}" if missing else None
+
+
+_TRAINER = "verl.trainer.ppo.v1.trainer_base:PPOTrainer"
+_WORKER = "verl.trainer.ppo.v1.agent_loop_tq:AgentLoopWorkerTQ"
+_ENGINE = "verl.workers.engine_workers"
+
+SYMBOLS = (
+    Symbol("verl.trainer.ppo.core_algos:register_adv_est", ("name_or_enum",)),
+    Symbol("verl.trainer.ppo.core_algos:ADV_ESTIMATOR_REGISTRY"),
+    Symbol("verl.trainer.ppo.core_algos:register_policy_loss", ("name",)),
+    Symbol("verl.trainer.ppo.core_algos:get_policy_loss_fn", ("name",)),
+    Symbol(
+        "verl.trainer.ppo.core_algos:agg_loss",
+        ("loss_mat", "loss_mask", "loss_agg_mode", "dp_size", "batch_num_tokens", "global_batch_size"),
+    ),
+    Symbol("verl.trainer.ppo.core_algos:kl_penalty", ("logprob", "ref_logprob", "kl_penalty")),
+    Symbol("verl.utils.torch_functional:masked_mean"),
+    Symbol("verl.trainer.ppo.v1.trainer_base:register_trainer", ("name",)),
+    Symbol("verl.trainer.ppo.v1.trainer_base:get_trainer_cls", ("name",)),
+    Symbol("verl.trainer.ppo.v1.trainer_sync:PPOTrainerSync"),
+    Symbol(f"{_TRAINER}._init_tokenizer"),
+    Symbol(f"{_TRAINER}._init_resource_pool_mgr"),
+    Symbol(f"{_TRAINER}._balance_batch", ("batch", "metrics")),
+    Symbol(f"{_TRAINER}._get_required_batch_multiple", ("dp_size",)),
+    Symbol(f"{_TRAINER}._compute_old_log_prob", ("batch", "metrics")),
+    Symbol(f"{_TRAINER}._compute_advantage", ("batch", "metrics")),
+    Symbol(f"{_TRAINER}._update_actor", ("batch", "metrics")),
+    Symbol(f"{_TRAINER}._compute_metrics", ("batch", "metrics", "timing_raw", "global_steps", "epoch")),
+    Symbol("verl.utils.debug.metrics:calculate_debug_metrics", ("data",)),
+    Symbol("verl.utils.config:omega_conf_to_dataclass"),
+    Symbol("verl.utils.config:validate_config", ("config",)),
+    Symbol("verl.protocol:DataProto"),
+    Symbol(f"{_ENGINE}:ActorRolloutRefWorker.actor_worker_cls"),
+    Symbol(f"{_ENGINE}:TrainingWorker.train_mini_batch", ("data",)),
+    Symbol(f"{_ENGINE}:TrainingWorker.train_batch", ("data",)),
+    Symbol("verl.utils.tensordict_utils:get", ("key",)),
+    Symbol("verl.utils.tensordict_utils:assign_non_tensor"),
+    Symbol(f"{_WORKER}._run_prompt", ("prompt", "sampling_params", "trajectory", "trace")),
+    Symbol(f"{_WORKER}._run_agent_loop", ("sampling_params", "trajectory")),
+    Symbol(f"{_WORKER}._agent_loop_postprocess", ("output", "validate")),
+    Symbol(f"{_WORKER}._compute_score", ("outputs", "kwargs")),
+    Symbol("verl.trainer.ppo.v1.agent_loop_tq:AgentLoopManagerTQ"),
+    Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopMetrics"),
+    Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopOutput"),
+    Symbol(
+        "verl.workers.rollout.llm_server:LLMServerClient.generate", ("request_id", "prompt_ids", "sampling_params")
+    ),
+    Symbol("verl.plugin.platform.platform_base:PlatformBase"),
+    Symbol("verl.plugin.platform.platform_manager:PlatformRegistry.register", ("platform",)),
+    Symbol("verl.plugin.platform.platform_manager:set_platform", ("platform",)),
+    Symbol("verl.utils.distributed:initialize_global_process_group"),
+    Symbol("verl.utils.distributed:initialize_global_process_group_ray"),
+    Symbol("transfer_queue:async_kv_put", ("key", "partition_id", "tag")),
+    Symbol("transfer_queue:async_kv_batch_put", ("keys", "partition_id", "fields", "tags")),
+    Symbol("transfer_queue:async_kv_clear", ("keys", "partition_id")),
+    Symbol("transfer_queue:kv_batch_get", ("keys", "partition_id", "select_fields")),
+    Symbol("transfer_queue:kv_batch_put", ("keys", "partition_id", "fields")),
+    Symbol("transfer_queue:KVBatchMeta.select_keys", ("keys_to_select",)),
+)
