@@ -169,6 +169,6 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         _require(math.isfinite(value), key, value, "is not finite", "give a finite number")
         return float(value)
-    if hint is int and isinstance(value, bool) or not isinstance(value, hint):
+    if (hint is int and isinstance(value, bool)) or not isinstance(value, hint):
         raise refuse(key, value, f"must be of type {hint.__name__}", f"it is {type(value).__name__}")
     return value

@@ -77,9 +77,7 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.v1.agent_loop_tq:AgentLoopManagerTQ"),
     Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopMetrics"),
     Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopOutput"),
-    Symbol(
-        "verl.workers.rollout.llm_server:LLMServerClient.generate", ("request_id", "prompt_ids", "sampling_params")
-    ),
+    Symbol("verl.workers.rollout.llm_server:LLMServerClient.generate", ("request_id", "prompt_ids", "sampling_params")),
     Symbol("verl.plugin.platform.platform_base:PlatformBase"),
     Symbol("verl.plugin.platform.platform_manager:PlatformRegistry.register", ("platform",)),
     Symbol("verl.plugin.platform.platform_manager:set_platform", ("platform",)),

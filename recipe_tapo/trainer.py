@@ -154,9 +154,9 @@ class TapoTrainer(PPOTrainerSync):
 
         correction = self.config.algorithm.get("rollout_correction")
         if correction is None or correction.rollout_is is None:
-            mask = tq.kv_batch_get(
-                keys=on_policy, partition_id=batch.partition_id, select_fields=["response_mask"]
-            )["response_mask"]
+            mask = tq.kv_batch_get(keys=on_policy, partition_id=batch.partition_id, select_fields=["response_mask"])[
+                "response_mask"
+            ]
             self._put_jagged(batch, on_policy, torch.ones_like(mask.values(), dtype=torch.float32), mask.offsets())
 
     @staticmethod

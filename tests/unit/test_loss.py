@@ -59,9 +59,7 @@ def test_sizes_count_trained_tokens_and_sequences_but_no_padding():
 def test_coefficients_by_hand(mode, normalization, expected):
     sizes = GroupSizes(original_tokens=9, reflection_tokens=3, original_sequences=4, reflection_sequences=2)
     denominator = 12 if mode.startswith("token") else 8
-    result = group_coefficients(
-        sizes, denominator, loss_agg_mode=mode, lambda_ref=0.5, normalization=normalization
-    )
+    result = group_coefficients(sizes, denominator, loss_agg_mode=mode, lambda_ref=0.5, normalization=normalization)
     assert result == pytest.approx(expected)
 
 

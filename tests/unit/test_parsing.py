@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from recipe_tapo.parsing import RejectReason, parse_reconstruction
 
-GOOD = "<analysis>\nStep 2.\n</analysis>\n<reconstruction>\n1+1=3\nWait. 1+1=2\nFinal Answer: \\boxed{2}\n</reconstruction>"
 INNER = "1+1=3\nWait. 1+1=2\nFinal Answer: \\boxed{2}"
+GOOD = f"<analysis>\nStep 2.\n</analysis>\n<reconstruction>\n{INNER}\n</reconstruction>"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,10 @@ def test_the_reconstruction_is_found(text):
         (f"</reconstruction><reconstruction>{INNER}", RejectReason.UNCLOSED_TAG),
         (f"<reconstruction>{INNER}<reconstruction>{INNER}</reconstruction></reconstruction>", RejectReason.NESTED_TAG),
         (f"<reconstruction><analysis>x</reconstruction>{INNER}", RejectReason.NESTED_TAG),
-        (f"<reconstruction>{INNER}</reconstruction><reconstruction>{INNER}</reconstruction>", RejectReason.REPEATED_TAG),
+        (
+            f"<reconstruction>{INNER}</reconstruction><reconstruction>{INNER}</reconstruction>",
+            RejectReason.REPEATED_TAG,
+        ),
         (f"<reconstruction>{INNER}</reconstruction></reconstruction>", RejectReason.REPEATED_TAG),
         ("<reconstruction>\n \n</reconstruction>", RejectReason.EMPTY_RECONSTRUCTION),
         ("<reconstruction>1+1=2, done.</reconstruction>", RejectReason.NO_FINAL_ANSWER),

@@ -8,7 +8,9 @@ from recipe_tapo.construction import Trajectory, build_trajectory, choose_eos, q
 from recipe_tapo.parsing import RejectReason
 from recipe_tapo.splice import decode, splice
 
-CORPUS = ["2x + 5 = 13\n2x = 8\nDivide by 2: x = 3\n\nWait, let me double-check.\nSo x = 4.\nFinal Answer: \\boxed{4}"] * 4
+CORPUS = [
+    "2x + 5 = 13\n2x = 8\nDivide by 2: x = 3\n\nWait, let me double-check.\nSo x = 4.\nFinal Answer: \\boxed{4}"
+] * 4
 
 
 def byte_level_bpe():

@@ -1,0 +1,40 @@
+# Every target works from a fresh clone: the first one to run makes .venv, later ones reuse it.
+PYTHON := .venv/bin/python
+READY := .venv/.ready
+# In CI (CI=true) the end-to-end tests run too.
+MARKERS ?= $(if $(CI),,not e2e)
+
+.PHONY: help demo demo-coldstart test e2e lint format check lock clean
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(READY): setup.cfg .ci/setup .ci/constraints.txt .ci/overrides.txt
+	@bash .ci/setup
+
+demo: $(READY) ## Watch TAPO train a small model on the real engine, on the CPU
+	@$(PYTHON) -m examples.cpu_demo.run
+
+demo-coldstart: $(READY) ## Remake the demo's cold-started checkpoint (about ten minutes)
+	@$(PYTHON) -m examples.cpu_demo.cold_start --output_dir examples/cpu_demo/checkpoint
+
+test: $(READY) ## Run the tests (fast ones; with CI=true all)
+	@$(PYTHON) -m pytest -m "$(MARKERS)" $(PYTEST_ARGS)
+
+e2e: $(READY) ## Run the end-to-end tests on the real engine
+	@$(PYTHON) -m pytest -m e2e $(PYTEST_ARGS)
+
+lint: $(READY) ## Check style and format
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+
+format: $(READY) ## Mend style and format
+	@$(PYTHON) -m ruff check --fix . && $(PYTHON) -m ruff format .
+
+check: $(READY) ## Say what is found of everything TAPO needs
+	@$(PYTHON) -W ignore -m recipe_tapo.check
+
+lock: $(READY) ## Write the installed versions to .ci/constraints.txt
+	@{ echo "# Every version the CPU stack was tested with; 'make lock' writes it anew."; \
+	   $(PYTHON) -c 'import importlib.metadata as m; print("\n".join(sorted({f"{d.name}=={d.version}" for d in m.distributions() if d.name not in ("recipe-tapo", "torch")}, key=str.lower)))'; } > .ci/constraints.txt
+
+clean: ## Remove what runs leave behind (not .venv)
+	@rm -rf outputs build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,113 @@
+"""What the demo shows: progress line, closing table, constructed trajectories in colour."""
+
+import json
+from pathlib import Path
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from examples.cpu_demo.task import DATA_SOURCE, REFLECTION
+from recipe_tapo.dump import read_dump
+
+ACCURACY = f"val-core/{DATA_SOURCE}/acc/mean@1"
+Record = dict[str, float]
+
+
+def read_metrics(path: Path) -> list[Record]:
+    """verl's file logger, one record per step (step 0 is the validation before training); [] if there is none yet."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # a line being written
+        records.append({"step": entry["step"], **entry["data"]})
+    return records
+
+
+def _training(records: list[Record]) -> list[Record]:
+    return [record for record in records if "training/global_step" in record]
+
+
+def progress_line(records: list[Record], steps: int) -> tuple[int, str]:
+    """The last step done and a line about it."""
+    training = _training(records)
+    if not training:
+        return 0, f"before training: {records[-1].get(ACCURACY, float('nan')):.0%} of held-out questions right"
+    last = training[-1]
+    line = f"step {last['step']}/{steps}  sampled accuracy {last['critic/score/mean']:.2f}"
+    if "tapo/attempts" in last:
+        line += (
+            f"  eligible {last['tapo/eligible_groups']:.0f}/{last['tapo/groups']:.0f}"
+            f"  constructed {last['tapo/parsed']:.0f}, right {last['tapo/right']:.0f}"
+        )
+    return int(last["step"]), f"{line}  {last['timing_s/step']:.1f} s"
+
+
+def _total(records: list[Record], key: str) -> float:
+    return sum(record.get(key, 0.0) for record in records)
+
+
+def _mean(records: list[Record], key: str) -> float:
+    values = [record[key] for record in records if key in record]
+    return sum(values) / len(values) if values else float("nan")
+
+
+def summary_table(records: list[Record]) -> Table:
+    """Accuracy before and after, yields, and where the time went."""
+    training = _training(records)
+    accuracies = [record[ACCURACY] for record in records if ACCURACY in record]
+    first, last = training[:5], training[-5:]
+    table = Table(title=f"TAPO on the CPU: {len(training)} steps", show_header=False, min_width=72)
+    table.add_row("held-out accuracy (greedy), before → after", f"{accuracies[0]:.1%} → {accuracies[-1]:.1%}")
+    sampled = f"{_mean(first, 'critic/score/mean'):.2f} → {_mean(last, 'critic/score/mean'):.2f}"
+    table.add_row("sampled accuracy, first → last five steps", sampled)
+    attempts, parsed, right = (_total(training, f"tapo/{name}") for name in ("attempts", "parsed", "right"))
+    if attempts:
+        groups, eligible = _total(training, "tapo/groups"), _total(training, "tapo/eligible_groups")
+        table.add_row("groups eligible", f"{eligible:.0f} of {groups:.0f} ({eligible / groups:.0%})")
+        table.add_row("constructions attempted / parsed / right", f"{attempts:.0f} / {parsed:.0f} / {right:.0f}")
+        zero = _mean(training, "tapo/zero_advantage_groups_fraction")
+        table.add_row("reflection groups without gradient", f"{zero:.0%}")
+        prefix = _mean(training, "tapo/prefix_fraction/mean")
+        table.add_row("preserved prefix, share of the wrong rollout", f"{prefix:.0%}")
+        table.add_row("mean token weight w_t of constructed rows", f"{_mean(training, 'tapo/ots_weight/mean'):.2f}")
+    steady = training[1:] or training
+    step = _mean(steady, "timing_s/step")
+    table.add_row("seconds per step (first left out)", f"{step:.1f}")
+    for label, key in (
+        ("  generating, constructing included", "timing_s/gen"),
+        ("  old log-probs", "timing_s/old_log_prob"),
+        ("  update", "timing_s/update_actor"),
+        ("  weight sync", "timing_s/update_weights"),
+    ):
+        table.add_row(label, f"{_mean(steady, key):.1f} ({_mean(steady, key) / step:.0%})")
+    return table
+
+
+def trajectory_panels(dump_dir: Path, count: int) -> list[Panel]:
+    """Right constructions that keep some of the wrong rollout and then reflect, the longest prefixes first."""
+    records = [
+        record
+        for record in read_dump(dump_dir)
+        if record["right"] and record["prefix_length"] and REFLECTION in record["reconstruction"]
+    ]
+    records.sort(key=lambda record: -record["prefix_length"])
+    return [_panel(record) for record in records[:count]]
+
+
+def _panel(record: dict) -> Panel:
+    prefix = record["prefix_text"]
+    rest = record["reconstruction"][len(prefix) :]
+    reflection_end = rest.find("\n", rest.find(REFLECTION)) + 1
+    body = Text()
+    body.append(prefix, style="red")
+    body.append(rest[:reflection_end], style="yellow")
+    body.append(rest[reflection_end:], style="green")
+    legend = Text.assemble(("preserved prefix", "red"), "  ", ("reflection", "yellow"), "  ", ("correction", "green"))
+    title = f"step {record['step']}: {record['question']}"
+    return Panel(Group(body, Text(), legend), title=title, width=72)
