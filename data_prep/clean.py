@@ -1,0 +1,55 @@
+"""From rows as read to problems with a usable answer."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+from data_prep.records import Problem, Record
+from data_prep.read import is_answer_type
+from data_prep.reject import Reason, Rejections
+from data_prep.text import collapse_white_space, is_encodable, normalise_white_space
+
+
+def clean(records: Iterable[Record], rejections: Rejections) -> list[Problem]:
+    """Normalises white space and drops rows without a problem or a usable answer.
+
+    Args:
+        records: Rows as read.
+        rejections: Takes the dropped rows.
+
+    Returns:
+        The other rows, in order.
+    """
+    problems = []
+    for record in tqdm(records, desc="cleaning", disable=None):
+        outcome = _clean_one(record)
+        if isinstance(outcome, Reason):
+            rejections.add(outcome, record)
+        else:
+            problems.append(outcome)
+    return problems
+
+
+def _clean_one(record: Record) -> Problem | Reason:
+    answer = _answer_text(record.answer)
+    if isinstance(answer, Reason):
+        return answer
+    text = normalise_white_space(record.problem or "")
+    if not text:
+        return Reason.NO_PROBLEM
+    if not is_encodable(text) or not is_encodable(answer):
+        return Reason.BAD_UNICODE
+    return Problem(record.index, record.source, record.problem, text, answer)
+
+
+def _answer_text(answer: Any) -> str | Reason:
+    if answer is None:
+        return Reason.ANSWER_NULL
+    if not is_answer_type(answer) or (isinstance(answer, float) and not math.isfinite(answer)):
+        return Reason.ANSWER_WRONG_TYPE
+    if isinstance(answer, float) and answer.is_integer():
+        # A column of integers with gaps is read as floats: 25.0 stands for 25.
+        answer = int(answer)
+    return collapse_white_space(str(answer)) or Reason.ANSWER_EMPTY

@@ -1,0 +1,167 @@
+"""Reading problems from json, jsonl and parquet files, folders of them, and the hub."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from data_prep.errors import InputError
+from data_prep.records import Record
+from data_prep.sources import FILE_SUFFIXES
+
+PROBLEM_COLUMNS = ("problem", "question")
+ANSWER_COLUMNS = ("answer",)
+
+
+def read_files(paths: Iterable[Path]) -> list[Record]:
+    """Reads problems from files, numbering the rows through.
+
+    Args:
+        paths: Files as ``list_files`` returns them.
+
+    Raises:
+        InputError: A file cannot be read or does not hold problems and answers.
+    """
+    records: list[Record] = []
+    for path in paths:
+        records += to_records(read_rows(path), source=path.name, where=str(path), first_index=len(records))
+    return records
+
+
+def list_files(path: Path, skip_stems: frozenset[str] = frozenset()) -> list[Path]:
+    """Resolves a path to the data files it stands for, in a stable order.
+
+    Args:
+        path: A file, or a folder that is searched with its subfolders.
+        skip_stems: Files of a folder to leave out, by name without suffix.
+
+    Raises:
+        InputError: There is no such path, or no data file in it.
+    """
+    path = path.expanduser()
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        raise InputError(f"{path}: neither a regular file nor a folder")
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix in FILE_SUFFIXES
+        and file.is_file()
+        and file.stem not in skip_stems
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not files:
+        raise InputError(f"{path}: no {', '.join(FILE_SUFFIXES)} file in this folder")
+    return files
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Reads the rows of one file.
+
+    Raises:
+        InputError: No such file, an unknown suffix, or content that does not fit the suffix.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if path.suffix not in FILE_SUFFIXES:
+        raise InputError(f"{path}: unknown kind of file; expected one of {', '.join(FILE_SUFFIXES)}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty")
+    rows = _read_parquet(path) if path.suffix == ".parquet" else _read_json(path)
+    if not rows:
+        raise InputError(f"{path}: the file has no rows")
+    return rows
+
+
+def to_records(rows: list[dict[str, Any]], source: str, where: str, first_index: int = 0) -> list[Record]:
+    """Picks the problem and the answer out of rows.
+
+    Args:
+        rows: At least one row.
+        source: Name kept with every record.
+        where: Name for messages.
+        first_index: Number of the first row.
+
+    Raises:
+        InputError: A column is missing or holds the wrong type.
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    problem_column = _find_column(columns, PROBLEM_COLUMNS, where)
+    answer_column = _find_column(columns, ANSWER_COLUMNS, where)
+    problems = [row.get(problem_column) for row in rows]
+    answers = [row.get(answer_column) for row in rows]
+    for number, problem in enumerate(problems, start=1):
+        if not isinstance(problem, str | None):
+            raise InputError(f"{where}: row {number}: '{problem_column}' is of type {_type(problem)}, expected text")
+    if all(problem is None for problem in problems):
+        raise InputError(f"{where}: column '{problem_column}' has no text in any row")
+    if not any(is_answer_type(answer) for answer in answers):
+        raise InputError(
+            f"{where}: column '{answer_column}' is of type {_type(answers[0])}, expected text or numbers"
+        )
+    return [
+        Record(index, source, problem, answer)
+        for index, (problem, answer) in enumerate(zip(problems, answers, strict=True), start=first_index)
+    ]
+
+
+def is_answer_type(answer: Any) -> bool:
+    """Tells whether a value can be an answer by its type: text or a number."""
+    return isinstance(answer, str | int | float) and not isinstance(answer, bool)
+
+
+def _find_column(columns: list[str], names: tuple[str, ...], where: str) -> str:
+    found = next((column for name in names for column in columns if column.lower() == name), None)
+    if found is None:
+        raise InputError(
+            f"{where}: no column '{names[0]}'; found {', '.join(columns) or 'none'}, "
+            "expected at least 'problem' and 'answer'"
+        )
+    return found
+
+
+def _type(value: Any) -> str:
+    return "null" if value is None else type(value).__name__
+
+
+def _read_parquet(path: Path) -> list[dict[str, Any]]:
+    try:
+        return pq.read_table(path).to_pylist()
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: not a readable parquet file ({error})") from error
+
+
+def _read_json(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error})") from error
+    if text.lstrip().startswith("["):
+        rows = _parse_json(text, str(path))
+    else:
+        rows = list(_parse_lines(text, path))
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: row {number} is of type {_type(row)}, expected an object with named fields")
+    return rows
+
+
+def _parse_lines(text: str, path: Path) -> Iterator[Any]:
+    # Not splitlines(): it also breaks at characters that json allows inside a string, such as U+2028.
+    for number, line in enumerate(tqdm(text.split("\n"), desc=f"reading {path.name}", disable=None), start=1):
+        if line.strip():
+            yield _parse_json(line, f"{path}, line {number}")
+
+
+def _parse_json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: broken json ({error})") from error

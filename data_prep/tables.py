@@ -1,0 +1,31 @@
+"""Tables on the terminal."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Prints a table; numbers are aligned to the right and long texts are wrapped.
+
+    Args:
+        title: Heading.
+        columns: Column headings.
+        rows: Cells of any type, one per column.
+    """
+    rows = list(rows)
+    table = Table(title=title, title_justify="left")
+    for position, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row))
+    # Problems contain "[asy]" and ":x:", which rich would take for markup and emoji.
+    Console(markup=False, emoji=False, highlight=False).print(table)
+
+
+def shorten(text: str, width: int = 60) -> str:
+    """Puts a text on one line of limited width."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"

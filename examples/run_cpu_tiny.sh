@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The demo's training as the plain command it is: the whole engine on a CPU, no wrapper around it.
+set -xeuo pipefail
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-$PWD/.venv/bin/python}
+OUT=${OUT:-$PWD/outputs/cpu_tiny}
+STEPS=${STEPS:-40}
+
+"$PYTHON" -m examples.cpu_demo.data --output_dir "$OUT"
+"$PYTHON" -m verl.trainer.main_ppo '+recipe=[tapo,cpu,cpu_demo]' \
+  actor_rollout_ref.model.path="$PWD/examples/cpu_demo/checkpoint" \
+  data.train_files="$OUT/train.parquet" \
+  data.val_files="$OUT/val.parquet" \
+  trainer.logger='[console,file]' \
+  trainer.total_training_steps="$STEPS" \
+  trainer.test_freq="$STEPS" \
+  trainer.default_local_dir="$OUT/checkpoints" \
+  tapo.dump_dir="$OUT/constructions" \
+  hydra.run.dir="$OUT/hydra" \
+  "$@"

@@ -1,0 +1,60 @@
+"""Starts verl's real engine as a user does, in a process of its own, and reads what it leaves."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKPOINT = ROOT / "examples" / "cpu_demo" / "checkpoint"
+TIMEOUT_S = 900
+
+
+class Run:
+    """One training run in a directory; metrics by step, rows of rollout dumps, the log."""
+
+    def __init__(self, directory: Path, name: str):
+        self.directory = directory
+        self.name = name
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def start(self, data: Path, *overrides: str, timeout: float = TIMEOUT_S) -> subprocess.CompletedProcess:
+        """Trains on four questions a step; the run's name keeps several processes of one directory apart."""
+        command = [
+            *(sys.executable, "-m", "verl.trainer.main_ppo"),
+            f"actor_rollout_ref.model.path={CHECKPOINT}",
+            f"data.train_files={data}/train.parquet",
+            f"data.val_files={data}/val.parquet",
+            *("data.train_batch_size=4", "data.max_prompt_length=32", "data.max_response_length=64"),
+            "data.shuffle=false",
+            *("actor_rollout_ref.rollout.n=8", "actor_rollout_ref.actor.optim.lr=1e-4"),
+            *("actor_rollout_ref.actor.use_dynamic_bsz=true", "actor_rollout_ref.actor.ppo_max_token_len_per_gpu=1024"),
+            *("trainer.logger=[file]", "trainer.val_before_train=false", "trainer.test_freq=-1"),
+            *("trainer.project_name=e2e", "trainer.experiment_name=e2e"),
+            f"trainer.default_local_dir={self.directory}/checkpoints",
+            f"trainer.rollout_data_dir={self.directory}/rows",
+            f"hydra.run.dir={self.directory}/hydra",
+            *overrides,
+        ]
+        environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(self.path("jsonl")), "PYTHONWARNINGS": "ignore"}
+        with open(self.path("log"), "wb") as log:
+            result = subprocess.run(
+                command, stdout=log, stderr=subprocess.STDOUT, cwd=self.directory, env=environment, timeout=timeout
+            )
+        assert result.returncode == 0, "\n".join(self.log().splitlines()[-60:])
+        return result
+
+    def path(self, suffix: str) -> Path:
+        return self.directory / f"{self.name}.{suffix}"
+
+    def log(self) -> str:
+        return self.path("log").read_text(errors="replace")
+
+    def metrics(self) -> dict[int, dict[str, float]]:
+        lines = self.path("jsonl").read_text().splitlines()
+        return {entry["step"]: entry["data"] for entry in map(json.loads, lines)}
+
+    def rows(self, step: int) -> list[tuple[str, str, float]]:
+        lines = (self.directory / "rows" / f"{step}.jsonl").read_text().splitlines()
+        return sorted((row["input"], row["output"], row["score"]) for row in map(json.loads, lines))

@@ -1,0 +1,111 @@
+"""The real engine (Ray, FSDP2, vLLM, TransferQueue) end to end on the CPU."""
+
+import math
+import re
+
+import pytest
+import torch
+from engine import ROOT, Run
+
+from examples.cpu_demo import data as demo_data
+from recipe_tapo.dump import read_dump
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data")
+    demo_data.main(["--output_dir", str(directory), "--train_size", "64", "--val_size", "8"])
+    return directory
+
+
+def test_switched_off_it_is_plain_grpo_with_verls_own_trainer(tmp_path, data):
+    """Both runs train on the same rollouts: the second loads those that the first one saved."""
+    common = (
+        *("trainer.total_training_steps=2", "skip.rollout_tq.enable=true", "skip.rollout_tq.steps=[1,2]"),
+        f"skip.rollout_tq.dump_dir={tmp_path}/rollouts",
+        *(
+            "actor_rollout_ref.actor.ppo_mini_batch_size=2",
+            f"reward.custom_reward_function.path={ROOT}/recipe_tapo/reward.py",
+        ),
+    )
+    plain = Run(tmp_path / "plain", "grpo")
+    plain.start(data, "+recipe=cpu", "algorithm.adv_estimator=grpo", *common)
+    off = Run(tmp_path / "off", "off")
+    off.start(data, "+recipe=[tapo,cpu]", "tapo.enable=false", *common)
+
+    assert "TAPO is OFF" in off.log()
+    for step in (1, 2):
+        assert off.rows(step) == plain.rows(step)
+        assert len(off.rows(step)) == 32
+        ours, verls = off.metrics()[step], plain.metrics()[step]
+        assert not any(name.startswith("tapo/") for name in ours)
+        for name in (
+            *("critic/score/mean", "critic/advantages/max", "critic/advantages/min", "critic/advantages/mean"),
+            *("actor/pg_loss", "actor/entropy", "actor/grad_norm", "actor/pg_clipfrac", "response_length/mean"),
+        ):
+            assert ours[name] == pytest.approx(verls[name], rel=1e-3, abs=1e-6), (step, name)
+
+
+def adam_steps(checkpoint):
+    (path,) = checkpoint.glob("actor/optim_world_size_*_rank_0.pt")
+    state = torch.load(path, weights_only=False)["state"]
+    return {int(entry["step"]) for entry in state.values()}
+
+
+def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
+    dump = tmp_path / "dump"
+    common = ("+recipe=[tapo,cpu]", "actor_rollout_ref.actor.ppo_mini_batch_size=2", f"tapo.dump_dir={dump}")
+    selection = ("tapo.selection.n_pos=1", "tapo.selection.n_neg=1", "trainer.save_freq=2")
+
+    # The reward function raises on constructions of half of the questions.
+    first = Run(tmp_path, "first")
+    first.start(
+        data,
+        *common,
+        *selection,
+        "trainer.total_training_steps=2",
+        f"reward.custom_reward_function.path={ROOT}/tests/e2e/rewards.py",
+        "reward.custom_reward_function.name=raises_on_some_constructions",
+    )
+    assert "is ACTIVE" in first.log() and str(dump) in first.log()
+    metrics = first.metrics()
+    assert sorted(metrics) == [1, 2]
+    records = list(read_dump(dump))
+    for step, values in metrics.items():
+        constructed = [record for record in records if record["step"] == step]
+        rows = [record for record in constructed if record["key"]]
+        assert values["tapo/attempts"] == len(constructed) > 0
+        assert values["tapo/rows"] == len(rows) > 0
+        assert len(first.rows(step)) == 32 + len(rows)
+        assert values["tapo/right"] == sum(bool(record["right"]) for record in constructed)
+        assert values["tapo/attempts"] == values["tapo/rows"] + sum(
+            value for name, value in values.items() if name.startswith("tapo/rejected/")
+        )
+        assert 0.01 <= values["tapo/ots_weight/min"] <= values["tapo/ots_weight/mean"] <= 10
+        for name in ("tapo/nll", "tapo/entropy", "actor/pg_loss", "actor/grad_norm"):
+            assert math.isfinite(values[name]), name
+        # Headlines are on-policy: their mean score is that of the 32 rollouts.
+        rollouts = [score for _, _, score in first.rows(step)]
+        assert values["critic/score/mean"] == pytest.approx(
+            (sum(rollouts) - sum(bool(record["right"]) for record in rows)) / 32
+        )
+        # On-policy diagnostics see rollouts alone: sampler and actor agree.
+        assert values["training/rollout_actor_probs_pearson_corr"] > 0.99
+    assert sum(values["tapo/rejected/reward_failed"] for values in metrics.values()) > 0
+    assert {record["reason"] for record in records if record["reward"] is None} >= {"reward_failed"}
+    # Four questions in mini-batches of two: two optimizer steps per rollout batch, whatever was constructed.
+    assert adam_steps(tmp_path / "checkpoints" / "global_step_2") == {4}
+
+    # Resumed from step 2; every synthesis request times out and costs nothing but itself.
+    second = Run(tmp_path, "second")
+    second.start(data, *common, *selection, "trainer.total_training_steps=4", "tapo.synthesis.timeout_s=0.001")
+    assert re.search(r"setting global step to 2\b", second.log())
+    metrics = second.metrics()
+    assert sorted(metrics) == [3, 4]
+    for values in metrics.values():
+        assert values["tapo/rejected/timed_out"] == values["tapo/attempts"]
+        assert values["tapo/rows"] == 0
+        assert math.isfinite(values["actor/grad_norm"])
+    assert adam_steps(tmp_path / "checkpoints" / "global_step_4") == {8}
