@@ -6,8 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data_prep.records import Problem, Record
 from data_prep.read import is_answer_type
+from data_prep.records import Problem, Record
 from data_prep.reject import Reason, Rejections
 from data_prep.text import collapse_white_space, is_encodable, normalise_white_space
 

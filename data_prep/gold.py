@@ -17,12 +17,12 @@ def verifies(answer: str, gold: str) -> bool:
         InputError: The grader does not work here.
     """
     # Imported here, so that --help and bad input need no grader.
-    from recipe_tapo.grading import GraderUnavailable
     from recipe_tapo.reward import compute_score
 
     try:
         return compute_score("tapo/gold_check", f"\\boxed{{{answer}}}", gold)["acc"] == 1.0
-    except GraderUnavailable as error:
+    # The grader raises no other error than that it cannot work at all: math-verify is missing or broken.
+    except RuntimeError as error:
         raise InputError(f"cannot grade: {error}") from error
 
 
@@ -33,7 +33,11 @@ def unverified_golds(problems: Iterable[Problem]) -> list[Problem]:
     """
     problems = list(problems)
     # Grading happens in the grader's own processes; threads keep all of them busy.
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+    threads = ThreadPoolExecutor(max_workers=os.cpu_count())
+    try:
         verdicts = threads.map(lambda problem: verifies(problem.answer, problem.answer), problems)
         progress = tqdm(verdicts, total=len(problems), desc="checking golds", disable=None)
         return [problem for problem, verified in zip(problems, progress, strict=True) if not verified]
+    finally:
+        # After Ctrl-C nobody wants to wait for the golds still in the queue.
+        threads.shutdown(cancel_futures=True)

@@ -52,13 +52,12 @@ class OverlapIndex:
                 self._owners.setdefault(piece, []).append(position)
 
     def __len__(self) -> int:
+        """Returns the number of benchmark problems."""
         return len(self._questions)
 
     def nearest(self, text: str) -> Match | None:
         """Returns the benchmark problem with the largest overlap, or None when no piece is shared."""
-        shared = Counter(
-            position for piece in self._owners.keys() & _pieces(text) for position in self._owners[piece]
-        )
+        shared = Counter(position for piece in self._owners.keys() & _pieces(text) for position in self._owners[piece])
         if not shared:
             return None
         # The first of equals, whatever the order of the set.

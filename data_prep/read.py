@@ -103,9 +103,7 @@ def to_records(rows: list[dict[str, Any]], source: str, where: str, first_index:
     if all(problem is None for problem in problems):
         raise InputError(f"{where}: column '{problem_column}' has no text in any row")
     if not any(is_answer_type(answer) for answer in answers):
-        raise InputError(
-            f"{where}: column '{answer_column}' is of type {_type(answers[0])}, expected text or numbers"
-        )
+        raise InputError(f"{where}: column '{answer_column}' is of type {_type(answers[0])}, expected text or numbers")
     return [
         Record(index, source, problem, answer)
         for index, (problem, answer) in enumerate(zip(problems, answers, strict=True), start=first_index)
@@ -143,10 +141,8 @@ def _read_json(path: Path) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text ({error})") from error
-    if text.lstrip().startswith("["):
-        rows = _parse_json(text, str(path))
-    else:
-        rows = list(_parse_lines(text, path))
+    is_array = text.lstrip().startswith("[")
+    rows = _parse_json(text, str(path)) if is_array else list(_parse_lines(text, path))
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             raise InputError(f"{path}: row {number} is of type {_type(row)}, expected an object with named fields")

@@ -6,6 +6,8 @@ import pyarrow as pa
 
 from data_prep.records import Problem
 
+QUESTION_COLUMNS = ("extra_info", "prompt", "messages", "problem", "question")
+
 DEFAULT_PROMPT_SUFFIX = "Please think step by step, and put your final answer within \\boxed{}."
 
 RL_SCHEMA = pa.schema(
@@ -64,12 +66,14 @@ def question_of(row: dict) -> str | None:
     Returns:
         The raw question, else what the user says, else the text column; None when there is no such text.
     """
-    raw = (row.get("extra_info") or {}).get("question")
+    extra_info = row.get("extra_info")
+    raw = extra_info.get("question") if isinstance(extra_info, dict) else None
     if isinstance(raw, str):
         return raw
     for chat in (row.get("prompt"), row.get("messages")):
         if isinstance(chat, list):
-            said = [turn["content"] for turn in chat if turn.get("role") == "user"]
-            return "\n".join(text for text in said if isinstance(text, str))
+            turns = [turn for turn in chat if isinstance(turn, dict) and turn.get("role") == "user"]
+            said = [turn["content"] for turn in turns if isinstance(turn.get("content"), str)]
+            return "\n".join(said) or None
     texts = (row.get(name) for name in ("prompt", "problem", "question"))
     return next((text for text in texts if isinstance(text, str)), None)

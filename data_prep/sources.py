@@ -31,6 +31,7 @@ class Benchmark:
 
     @property
     def data_source(self) -> str:
+        """The name of its rows in verl's metrics."""
         return f"tapo/{self.name}"
 
 

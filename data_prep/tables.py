@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+MAX_ROWS = 50
+
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table; numbers are aligned to the right and long texts are wrapped.
+    """Prints a table of at most ``MAX_ROWS`` rows; numbers go to the right and long texts are wrapped.
 
     Args:
         title: Heading.
@@ -15,14 +17,17 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         rows: Cells of any type, one per column.
     """
     rows = list(rows)
+    hidden = max(0, len(rows) - MAX_ROWS)
     table = Table(title=title, title_justify="left")
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left")
-    for row in rows:
+    for row in rows[:MAX_ROWS]:
         table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row))
     # Problems contain "[asy]" and ":x:", which rich would take for markup and emoji.
     Console(markup=False, emoji=False, highlight=False).print(table)
+    if hidden:
+        print(f"… and {hidden} more")
 
 
 def shorten(text: str, width: int = 60) -> str:

@@ -1,0 +1,135 @@
+"""Training problems that overlap a benchmark."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from data_prep.errors import InputError
+from data_prep.overlap import Match, OverlapIndex
+from data_prep.read import read_rows
+from data_prep.schema import QUESTION_COLUMNS, question_of
+from data_prep.sources import BENCHMARK_NAMES, find_benchmark_files
+from data_prep.tables import print_table, shorten
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A training problem at or above the threshold.
+
+    Attributes:
+        index: Number of its row.
+        question: Its text.
+        match: The nearest benchmark problem.
+    """
+
+    index: int
+    question: str
+    match: Match
+
+    def as_record(self) -> dict:
+        """Returns the finding as one flat json object."""
+        match = asdict(self.match)
+        match["benchmark_question"] = match.pop("question")
+        return {"finding": "contaminated", "index": self.index, "question": self.question, **match}
+
+
+def benchmark_files(paths: Iterable[Path]) -> list[Path]:
+    """Resolves files, and folders that hold the known benchmarks, to benchmark files.
+
+    Raises:
+        InputError: A folder holds no known benchmark.
+    """
+    files = []
+    for path in (path.expanduser() for path in paths):
+        found = find_benchmark_files(path) if path.is_dir() else [path]
+        if not found:
+            raise InputError(f"{path}: none of {', '.join(sorted(BENCHMARK_NAMES))} in this folder; name files instead")
+        files += found
+    return files
+
+
+def load_index(files: Iterable[Path]) -> OverlapIndex:
+    """Indexes the problems of benchmark files.
+
+    Args:
+        files: Parquet files in the RL schema, or raw files with a ``problem`` column.
+
+    Raises:
+        InputError: A file cannot be read, or a row has no question.
+    """
+    questions = []
+    for path in files:
+        for number, row in enumerate(read_rows(path)):
+            question = question_of({name.lower(): value for name, value in row.items()})
+            if not question:
+                raise InputError(f"{path}: row {number + 1} has no question in {', '.join(QUESTION_COLUMNS)}")
+            questions.append((path.stem, number, question))
+    return OverlapIndex(questions)
+
+
+def read_training_table(path: Path) -> tuple[pa.Table, list[str]]:
+    """Reads any training parquet and the question of each of its rows.
+
+    Raises:
+        InputError: Not a parquet file, or rows without a question.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    try:
+        table = pq.read_table(path)
+        rows = table.select([name for name in QUESTION_COLUMNS if name in table.column_names]).to_pylist()
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: not a readable parquet file ({error})") from error
+    if not rows:
+        raise InputError(f"{path}: the file has no rows")
+    questions = [question_of(row) for row in rows]
+    if None in questions:
+        raise InputError(
+            f"{path}: row {questions.index(None) + 1} has no question in {', '.join(QUESTION_COLUMNS)}; "
+            f"found the columns {', '.join(table.column_names)}"
+        )
+    return table, questions
+
+
+def find_contaminated(questions: Iterable[tuple[int, str]], index: OverlapIndex, threshold: float) -> list[Finding]:
+    """Returns the questions whose overlap with some benchmark problem reaches the threshold, in order.
+
+    Args:
+        questions: Row number and text.
+        index: The benchmark problems.
+        threshold: Smallest overlap that counts, in (0, 1].
+    """
+    findings = []
+    for row, question in tqdm(questions, desc="decontaminating", disable=None):
+        match = index.nearest(question)
+        if match and match.overlap >= threshold:
+            findings.append(Finding(row, question, match))
+    return findings
+
+
+def print_findings(findings: list[Finding], index: OverlapIndex, threshold: float) -> None:
+    """Prints what was compared and every finding."""
+    print(
+        f"contamination: {len(findings)} training problems overlap one of {len(index)} benchmark problems "
+        f"by {threshold:g} or more"
+    )
+    if findings:
+        print_table(
+            "Contaminated problems",
+            ("row", "overlap", "benchmark", "no.", "training problem", "benchmark problem"),
+            [
+                (
+                    finding.index,
+                    finding.match.overlap,
+                    finding.match.benchmark,
+                    finding.match.number + 1,
+                    shorten(finding.question),
+                    shorten(finding.match.question),
+                )
+                for finding in findings
+            ],
+        )

@@ -1,0 +1,77 @@
+"""Flag types and groups that several commands share."""
+
+import argparse
+from pathlib import Path
+
+from data_prep.errors import InputError
+from data_prep.overlap import DEFAULT_OVERLAP_THRESHOLD, METHOD
+from data_prep.schema import DEFAULT_PROMPT_SUFFIX
+from data_prep.sources import DEFAULT_SAVE_DIR
+
+
+def new_parser(module: str, description: str) -> argparse.ArgumentParser:
+    """Returns a parser whose help shows defaults and the command as it is typed."""
+    return argparse.ArgumentParser(
+        prog=f"python -m data_prep.{module}",
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def add_save_dir(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--local_save_dir``."""
+    group.add_argument(
+        "--local_save_dir", type=Path, default=DEFAULT_SAVE_DIR, metavar="DIR", help="folder for the written files"
+    )
+
+
+def add_prompt_suffix(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--prompt_suffix``."""
+    group.add_argument(
+        "--prompt_suffix",
+        default=DEFAULT_PROMPT_SUFFIX,
+        metavar="TEXT",
+        help="instruction put after each question, '' for none; train and evaluate with the same one",
+    )
+
+
+def add_gold_check(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--check_gold`` and ``--no-check_gold``."""
+    group.add_argument(
+        "--check_gold",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="have the grader compare each gold answer with itself and list those it does not accept; they are kept, "
+        "but no response to them can earn a reward",
+    )
+
+
+def add_overlap_threshold(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--overlap_threshold``."""
+    group.add_argument(
+        "--overlap_threshold",
+        type=_share,
+        default=DEFAULT_OVERLAP_THRESHOLD,
+        metavar="SHARE",
+        help=f"overlap from which a problem counts as contaminated, above 0, at most 1; {METHOD}",
+    )
+
+
+def save_dir(path: Path) -> Path:
+    """Expands an output folder and refuses it early, before any work is done.
+
+    Raises:
+        InputError: The path is something other than a folder.
+    """
+    path = path.expanduser()
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is not a folder; choose another --local_save_dir")
+    return path
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return value
