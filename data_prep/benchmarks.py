@@ -40,9 +40,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             f"--{benchmark.name}",
             default=benchmark.hub,
             metavar="SOURCE",
-            help="data set on the Hugging Face hub, or a local file with the columns problem and answer",
+            help="hub data set, or local file with the columns problem and answer (default: %(default)s)",
         )
-    inputs.add_argument("--only", nargs="+", choices=names, default=names, help="prepare these alone")
+    inputs.add_argument(
+        "--only", nargs="+", choices=names, default=names, metavar="NAME", help="prepare these alone (default: all)"
+    )
     outputs = parser.add_argument_group("output")
     flags.add_save_dir(outputs)
     flags.add_prompt_suffix(outputs)

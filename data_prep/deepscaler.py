@@ -31,7 +31,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "Prepare the benchmarks first, so that the training problems are compared with them.",
     )
     inputs = parser.add_argument_group("input")
-    inputs.add_argument("--dataset", default=DEEPSCALER_HUB, metavar="NAME", help="data set on the Hugging Face hub")
+    inputs.add_argument("--dataset", default=DEEPSCALER_HUB, metavar="NAME", help="hub data set (default: %(default)s)")
     inputs.add_argument(
         "--local_dataset_path",
         type=Path,
@@ -47,7 +47,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         choices=CONFLICT_CHOICES,
         default="drop",
         help="problems that come with different answers: drop all their rows, keep one row per answer, or report: "
-        "keep them and list them",
+        "keep one row per answer and print the list (default: %(default)s)",
     )
     flags.add_gold_check(cleaning)
     overlap = parser.add_argument_group("decontamination")
@@ -63,14 +63,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--contaminated",
         choices=("drop", "report"),
         default="drop",
-        help="problems that overlap a benchmark: drop them, or keep them; both list them",
+        help="problems that overlap a benchmark: drop them, or keep them; both list them (default: %(default)s)",
     )
     flags.add_overlap_threshold(overlap)
     outputs = parser.add_argument_group("output")
     flags.add_save_dir(outputs)
     flags.add_prompt_suffix(outputs)
     outputs.add_argument(
-        "--data_source", default=DEEPSCALER_DATA_SOURCE, metavar="NAME", help="name of the rows in verl's metrics"
+        "--data_source",
+        default=DEEPSCALER_DATA_SOURCE,
+        metavar="NAME",
+        help="name of the rows in verl's metrics (default: %(default)s)",
     )
     return parser.parse_args(argv)
 

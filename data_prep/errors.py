@@ -17,6 +17,8 @@ def run_command(command: Callable[[], None]) -> None:
     Args:
         command: The function to run; an ``InputError`` or ``OSError`` it raises is the user's to mend.
     """
+    # A terminal without Unicode should show a question mark for "…" or a Chinese problem instead of failing.
+    sys.stdout.reconfigure(errors="replace")
     try:
         command()
     except (InputError, OSError) as error:

@@ -10,19 +10,18 @@ from data_prep.sources import DEFAULT_SAVE_DIR
 
 
 def new_parser(module: str, description: str) -> argparse.ArgumentParser:
-    """Returns a parser whose help shows defaults and the command as it is typed."""
-    return argparse.ArgumentParser(
-        prog=f"python -m data_prep.{module}",
-        description=description,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        allow_abbrev=False,
-    )
+    """Returns a parser whose help shows the command as it is typed."""
+    return argparse.ArgumentParser(prog=f"python -m data_prep.{module}", description=description, allow_abbrev=False)
 
 
 def add_save_dir(group: argparse._ArgumentGroup) -> None:
     """Adds ``--local_save_dir``."""
     group.add_argument(
-        "--local_save_dir", type=Path, default=DEFAULT_SAVE_DIR, metavar="DIR", help="folder for the written files"
+        "--local_save_dir",
+        type=Path,
+        default=DEFAULT_SAVE_DIR,
+        metavar="DIR",
+        help="folder for the written files (default: %(default)s)",
     )
 
 
@@ -32,7 +31,8 @@ def add_prompt_suffix(group: argparse._ArgumentGroup) -> None:
         "--prompt_suffix",
         default=DEFAULT_PROMPT_SUFFIX,
         metavar="TEXT",
-        help="instruction put after each question, '' for none; train and evaluate with the same one",
+        help="instruction put after each question, '' for none; train and evaluate with the same one "
+        "(default: %(default)s)",
     )
 
 
@@ -43,7 +43,7 @@ def add_gold_check(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="have the grader compare each gold answer with itself and list those it does not accept; they are kept, "
-        "but no response to them can earn a reward",
+        "but no response to them can earn a reward (default: check)",
     )
 
 
@@ -54,7 +54,8 @@ def add_overlap_threshold(group: argparse._ArgumentGroup) -> None:
         type=_share,
         default=DEFAULT_OVERLAP_THRESHOLD,
         metavar="SHARE",
-        help=f"overlap from which a problem counts as contaminated, above 0, at most 1; {METHOD}",
+        help="overlap from which a problem counts as contaminated, above 0 and at most 1 (default: %(default)s); "
+        + METHOD,
     )
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 START_LIMIT_S = 120.0
 # The grader's own alarm ends it at the limit; only if that fails (a stopped process) is it killed from here.
 _REPLY_MARGIN_S = 1.0
+# More than small machines have cores, lest a few hostile answers hold up the ordinary ones.
+_POOL_SIZE = 4
 _STOP_LIMIT_S = 5.0
 _ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = "import sys; sys.path.insert(0, {root!r}); from recipe_tapo.grading.worker import main; main({parent})"
@@ -183,7 +185,7 @@ def shared_pool() -> Pool:
     global _pool
     with _lock:
         if _pool is None:
-            _pool = Pool(size=max(1, min(4, len(os.sched_getaffinity(0)))))
+            _pool = Pool(_POOL_SIZE)
             atexit.register(_pool.close)
         return _pool
 

@@ -1,8 +1,9 @@
-r"""The verdicts that need no computer algebra: same spelling, plain numbers, lists of them, words."""
+r"""The verdicts that need no computer algebra: same spelling, numbers, lists of plain ones, words."""
 
 import re
 
 from recipe_tapo.grading.normalise import clean, split_top_level, strip_units, text_key, unwrap
+from recipe_tapo.grading.numeric import evaluate, same_value
 from recipe_tapo.grading.plain import Plain, parse_plain, same_number
 
 _ASSIGNMENT = re.compile(r"([a-zA-Z])(?:=|\\in(?![a-zA-Z]))(?=[^=])")
@@ -40,6 +41,9 @@ def quick_verdict(gold: str, answer: str) -> bool | None:
             return True
         if not (gold_number.grouped and answer_number.grouped):
             return False
+    values = evaluate(strip_units(gold)), evaluate(strip_units(answer))
+    if all(values):
+        return same_value(*values)
     return _same_list(gold, answer)
 
 

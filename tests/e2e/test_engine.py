@@ -25,10 +25,9 @@ def test_switched_off_it_is_plain_grpo_with_verls_own_trainer(tmp_path, data):
     common = (
         *("trainer.total_training_steps=2", "skip.rollout_tq.enable=true", "skip.rollout_tq.steps=[1,2]"),
         f"skip.rollout_tq.dump_dir={tmp_path}/rollouts",
-        *(
-            "actor_rollout_ref.actor.ppo_mini_batch_size=2",
-            f"reward.custom_reward_function.path={ROOT}/recipe_tapo/reward.py",
-        ),
+        # One mini-batch: how rows are dealt to several depends on the order in which rollouts arrived.
+        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+        f"reward.custom_reward_function.path={ROOT}/recipe_tapo/reward.py",
     )
     plain = Run(tmp_path / "plain", "grpo")
     plain.start(data, "+recipe=cpu", "algorithm.adv_estimator=grpo", *common)

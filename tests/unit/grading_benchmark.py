@@ -1,6 +1,6 @@
 r"""Compares the grader's rate with that of verl's own math_verify scorer on the same texts, in one run.
 
-    python -m tests.unit.grading_benchmark --rows 2000
+    PYTHONPATH=. python tests/unit/grading_benchmark.py --worst
 
 "Ordinary" responses are a few thousand characters of mathematical prose around an answer of a real data set, half of
 them right. "Worst" ones end in answers that keep sympy busy for ever; verl's scorer gives up on each after 30 s.

@@ -188,8 +188,8 @@ def test_time_limit_must_be_positive():
 # --- never raises, never hangs ----------------------------------------------------------------------------------------
 
 LATEX = r"""
-\boxed{ \frac \sqrt { } ( ) [ ] , ; 1 2 25 x y + - = ^ _ \pi \pm \% ^\circ \text{ cm and \left \right \{ \} \cup \infty . / 1,000
-\\ $ \begin{pmatrix} & \end{pmatrix} | < \le \in : ! \log \sin \overline{3} Final Answer:
+\boxed{ \frac \sqrt { } ( ) [ ] , ; 1 2 25 x y + - = ^ _ \pi \pm \% ^\circ \text{ cm and \left \right \{ \} \cup
+\infty . / 1,000 \\ $ \begin{pmatrix} & \end{pmatrix} | < \le \in : ! \log \sin \overline{3} Final Answer:
 """
 FRAGMENTS = st.sampled_from(LATEX.split())
 

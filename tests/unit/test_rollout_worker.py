@@ -11,10 +11,8 @@ from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopO
 from verl.trainer.ppo.v1 import agent_loop_tq
 
 from recipe_tapo import rollout_worker
-from recipe_tapo.config import TapoConfig
-from recipe_tapo.dump import AttemptDump, read_dump
+from recipe_tapo.dump import read_dump
 from recipe_tapo.group import REPORT_TAG, ROW_TAG, GroupReport
-from recipe_tapo.prompt import load_template
 from recipe_tapo.rollout_worker import TapoAgentLoopWorker
 
 EOS = TOKENIZER.eos_token_id
@@ -35,7 +33,7 @@ class Store:
     async def async_kv_batch_put(self, keys, partition_id, fields=None, tags=None):
         for i, key in enumerate(keys):
             if fields is not None:
-                self.rows.setdefault(key, {}).update({name: fields[i][name] for name in fields.keys()})
+                self.rows.setdefault(key, {}).update({name: fields[i][name] for name in list(fields.keys())})
             self.tags.setdefault(key, {}).update(tags[i] if tags else {})
 
     async def async_kv_clear(self, keys, partition_id):
@@ -64,31 +62,27 @@ def grade(text):
     return 1.0 if text.rstrip().endswith("\\boxed{4}") else 0.0
 
 
-def make_worker(monkeypatch, behaviour=answer, grader=grade, dump_dir=None, **tapo):
+def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000, **tapo):
     store = Store()
     for module in (rollout_worker, agent_loop_tq):
         monkeypatch.setattr(module, "tq", store)
-    worker = object.__new__(TapoAgentLoopWorker)
-    worker.config = OmegaConf.create(
-        {
-            "actor_rollout_ref": {"rollout": {"n": 8, "max_model_len": 4000}},
-            "data": {"apply_chat_template_kwargs": {}},
-        }
-    )
-    worker.rollout_config = SimpleNamespace(response_length=200)
-    worker.tapo = TapoConfig.from_mapping(tapo)
-    worker.template = load_template()
-    worker.tokenizer = TOKENIZER
     monkeypatch.setattr(
         TOKENIZER, "apply_chat_template", lambda messages, **_: messages[0]["content"] + "\n", raising=False
     )
-    worker.processor = None
-    worker.max_synthesis_tokens = 300
-    worker.stop_ids = {EOS}
-    worker.dump = AttemptDump(dump_dir) if dump_dir else None
-    worker.groups = {}
+    worker = object.__new__(TapoAgentLoopWorker)
+    worker.config = OmegaConf.create(
+        {
+            "actor_rollout_ref": {
+                "rollout": {"n": 8, "max_model_len": max_model_len, "prompt_length": 50, "response_length": 200}
+            },
+            "data": {"apply_chat_template_kwargs": {}},
+            "tapo": {"synthesis": {"max_tokens": 300}, **tapo},
+        }
+    )
+    worker.tokenizer, worker.processor, worker.model_config = TOKENIZER, None, None
     worker.llm_client = Server(behaviour)
     worker.distillation_enabled = False
+    worker._init_tapo()
 
     async def compute_score(outputs, kwargs):
         output = outputs[-1]
@@ -140,7 +134,7 @@ def report_of(store):
 
 
 def test_an_eligible_group_gains_its_constructions_as_a_group_of_their_own(monkeypatch, tmp_path):
-    worker, store = make_worker(monkeypatch, dump_dir=tmp_path)
+    worker, store = make_worker(monkeypatch, dump_dir=str(tmp_path))
     run_group(monkeypatch, worker)
 
     report = report_of(store)
@@ -219,7 +213,7 @@ def test_a_call_that_hangs_is_given_up(monkeypatch):
             await asyncio.sleep(60)
         return await answer(number)
 
-    worker, store = make_worker(monkeypatch, behaviour=first_hangs, synthesis={"timeout_s": 0.1})
+    worker, store = make_worker(monkeypatch, behaviour=first_hangs, synthesis={"timeout_s": 0.1, "max_tokens": 300})
     run_group(monkeypatch, worker)
     assert report_of(store).rejected == {"timed_out": 1}
     assert len(store.rows) == 8 + 3
@@ -282,8 +276,7 @@ def test_wrong_constructions_are_kept_as_negatives_unless_switched_off(monkeypat
 
 
 def test_what_does_not_fit_the_context_is_not_even_asked_for(monkeypatch):
-    worker, store = make_worker(monkeypatch)
-    worker.config.actor_rollout_ref.rollout.max_model_len = 400
+    worker, store = make_worker(monkeypatch, max_model_len=400)
     run_group(monkeypatch, worker)
     assert worker.llm_client.requests == []
     assert report_of(store).rejected == {"does_not_fit": 4}
