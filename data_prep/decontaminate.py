@@ -52,13 +52,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     findings = find_contaminated(list(enumerate(questions)), index, args.overlap_threshold)
     print_findings(findings, index, args.overlap_threshold)
 
+    found = {finding.index for finding in findings}
+    if args.output and len(found) == len(questions):
+        raise InputError(f"{train}: every row is contaminated, so nothing is left for {args.output}")
     if args.findings:
         with atomic_paths(args.findings.expanduser()) as (path,):
             write_jsonl(path, (finding.as_record() for finding in findings))
     if args.output:
-        found = {finding.index for finding in findings}
-        if len(found) == len(questions):
-            raise InputError(f"{train}: every row is contaminated, so there is nothing to write to {args.output}")
         kept = table.filter(pa.array([position not in found for position in range(len(questions))]))
         with atomic_paths(args.output.expanduser()) as (path,):
             write_parquet(path, kept)

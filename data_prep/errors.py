@@ -25,5 +25,5 @@ def run_command(command: Callable[[], None]) -> None:
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
         sys.exit(BAD_INPUT_EXIT_CODE)
     except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_EXIT_CODE)

@@ -18,12 +18,13 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     """
     rows = list(rows)
     hidden = max(0, len(rows) - MAX_ROWS)
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows[:MAX_ROWS]:
         table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row))
+    print(title)
     # Problems contain "[asy]" and ":x:", which rich would take for markup and emoji.
     Console(markup=False, emoji=False, highlight=False).print(table)
     if hidden:

@@ -29,6 +29,7 @@ def make_row(error: AgentLoopOutput, trajectory: Trajectory) -> AgentLoopOutput:
     """The constructed trajectory as an answer to y⁻'s own prompt, with the same fields set as y⁻'s output.
 
     Its sampler log-probs would belong to the synthesis prompt: zeros hold their place, nothing reads them.
+    A reward function can tell it by ``extra_info["is_reflection"]``.
     """
     log_probs = None if error.response_logprobs is None else [0.0] * len(trajectory.response_ids)
     return error.model_copy(
@@ -38,7 +39,7 @@ def make_row(error: AgentLoopOutput, trajectory: Trajectory) -> AgentLoopOutput:
             "response_logprobs": log_probs,
             "reward_score": None,
             "metrics": AgentLoopMetrics(),
-            "extra_fields": {k: v for k, v in error.extra_fields.items() if k in _KEPT_EXTRA_FIELDS},
+            "extra_fields": {k: v for k, v in error.extra_fields.items() if k in _KEPT_EXTRA_FIELDS} | {ROW_TAG: True},
         }
     )
 

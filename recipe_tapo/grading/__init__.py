@@ -1,9 +1,11 @@
 """Grading of mathematical answers: quick verdicts in this process, math-verify in killable ones.
 
-extract    response -> final answer
-normalise  one spelling per answer        plain    plain numbers as fractions
-quick      verdicts without algebra       prepare  what algebra gets to read
-worker     the process that runs math-verify       pool     those processes and the time limit
+- ``extract``: response -> final answer
+- ``normalise``: one spelling per answer
+- ``plain``, ``numeric``: exact plain numbers; floating-point values of closed expressions
+- ``quick``: the verdicts without algebra
+- ``prepare``: what algebra gets to read
+- ``worker``, ``pool``: the processes that run math-verify, and the time limit
 """
 
 import logging

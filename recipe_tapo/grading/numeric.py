@@ -24,7 +24,7 @@ class _NoValue(Exception):
 
 @dataclass(frozen=True)
 class Numeric:
-    """A value (infinite beyond floating point) and the largest magnitude on the way to it, which bounds its error."""
+    """A value (infinite beyond floats) and the largest magnitude on the way to it, which bounds its error."""
 
     value: float
     largest: float
@@ -52,7 +52,7 @@ def same_value(gold: Numeric, answer: Numeric) -> bool | None:
     size = max(abs(gold.value), abs(answer.value), 1.0)
     if math.isfinite(largest) and distance > max(_DIFFERENT * size, 1e-9 * largest):
         return False
-    return True if largest <= _SMALL and 0 < abs(gold.value) and distance <= _SAME * abs(gold.value) else None
+    return True if largest <= _SMALL and gold.value != 0 and distance <= _SAME * abs(gold.value) else None
 
 
 def _tokens(text: str) -> list[str]:
@@ -95,7 +95,7 @@ class _Parser:
             token = self._next()
             if token in ("*", "\\cdot", "\\times"):
                 self._take()
-                value = self._keep(value * self._signed())
+                value = self._multiply(value, self._signed())
             elif token == "/":
                 self._take()
                 value, divided = self._divide(value, self._signed()), True
@@ -103,7 +103,7 @@ class _Parser:
                 # "1/2\pi" and "2\frac{1}{2}" have two readings.
                 if divided or (token == "\\frac" and self._tokens[self._at - 1][-1].isdigit()):
                     raise _NoValue
-                value = self._keep(value * self._power())
+                value = self._multiply(value, self._power())
             else:
                 return value
 
@@ -114,11 +114,11 @@ class _Parser:
 
     def _power(self) -> float:
         value = self._atom()
-        while self._next() == "!":
+        if self._next() == "!":
             self._take()
-            if value < 0 or value != value // 1:
+            if value < 0 or (math.isfinite(value) and value != value // 1) or self._next() == "!":
                 raise _NoValue
-            value = self._keep(math.factorial(int(value)) * 1.0 if value <= 170 else math.inf)
+            value = self._keep(float(math.factorial(int(value))) if value <= 170 else math.inf)
         if self._next() != "^":
             return value
         self._take()
@@ -143,12 +143,9 @@ class _Parser:
         return float(token)
 
     def _atom(self) -> float:
-        token = self._next()
-        if token == "(":
-            return self._group("(", ")")
-        if token == "{":
-            return self._group("{", "}")
-        self._take()
+        if self._next() in ("(", "{"):
+            return self._group(self._next(), ")" if self._next() == "(" else "}")
+        token = self._take()
         if token == "\\pi":
             return self._keep(math.pi)
         if token == "\\frac":
@@ -161,11 +158,8 @@ class _Parser:
 
     def _root(self) -> float:
         degree = self._group("[", "]") if self._next() == "[" else 2.0
-        token = self._next()
-        if token and len(token) == 1 and token.isdigit():
-            radicand = float(self._take())
-        else:
-            radicand = self._group("{", "}")
+        token = self._next() or ""
+        radicand = float(self._take()) if token.isdigit() and len(token) == 1 else self._group("{", "}")
         if degree != degree // 1 or degree < 2 or radicand < 0 or math.isinf(radicand):
             raise _NoValue
         return self._keep(radicand ** (1 / degree) if degree > 2 else math.sqrt(radicand))
@@ -178,8 +172,13 @@ class _Parser:
             raise _NoValue
         return value
 
+    def _multiply(self, left: float, right: float) -> float:
+        # What is too large for a float may still have an ordinary product, or quotient: 180!/170!.
+        if math.isinf(left * right) and min(abs(left), abs(right)) < 1:
+            raise _NoValue
+        return self._keep(left * right)
+
     def _divide(self, numerator: float, denominator: float) -> float:
-        # What is too large for a float may still have an ordinary quotient: 180!/170!.
         if math.isinf(numerator) or math.isinf(denominator):
             raise _NoValue
         return self._keep(numerator / denominator)

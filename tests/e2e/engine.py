@@ -57,4 +57,5 @@ class Run:
 
     def rows(self, step: int) -> list[tuple[str, str, float]]:
         lines = (self.directory / "rows" / f"{step}.jsonl").read_text().splitlines()
-        return sorted((row["input"], row["output"], row["score"]) for row in map(json.loads, lines))
+        rows = [(row["input"], row["output"], row["score"]) for row in map(json.loads, lines)]
+        return sorted(row for row in rows if row[0])  # padding rows decode to nothing

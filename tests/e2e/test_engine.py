@@ -86,10 +86,8 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
         for name in ("tapo/nll", "tapo/entropy", "actor/pg_loss", "actor/grad_norm"):
             assert math.isfinite(values[name]), name
         # Headlines are on-policy: their mean score is that of the 32 rollouts.
-        rollouts = [score for _, _, score in first.rows(step)]
-        assert values["critic/score/mean"] == pytest.approx(
-            (sum(rollouts) - sum(bool(record["right"]) for record in rows)) / 32
-        )
+        all_scores = sum(score for _, _, score in first.rows(step))
+        assert values["critic/score/mean"] == pytest.approx((all_scores - sum(r["reward"] for r in rows)) / 32)
         # On-policy diagnostics see rollouts alone: sampler and actor agree.
         assert values["training/rollout_actor_probs_pearson_corr"] > 0.99
     assert sum(values["tapo/rejected/reward_failed"] for values in metrics.values()) > 0

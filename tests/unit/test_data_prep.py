@@ -206,6 +206,8 @@ def test_gold_check_uses_the_projects_grader(tmp_path, capsys):
     assert "0 gold answers do not verify" in capsys.readouterr().out
     assert gold.verifies("25", "025")
     assert not gold.verifies("26", "025")
+    # An unclosed brace never leaves its box, so nothing can match it.
+    assert not gold.verifies("\\frac{1}{2", "\\frac{1}{2")
 
 
 def test_rerun_gives_the_same_bytes_and_no_leftovers(tmp_path):
@@ -373,15 +375,13 @@ def test_bad_paths(tmp_path):
 
 
 def test_bad_input_leaves_the_last_good_output(tmp_path):
-    prepare(save(tmp_path / "in.jsonl", [{"problem": "Q", "answer": "1"}]), tmp_path)
-    before = {
-        path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix != ".jsonl" or path.stem != "in"
-    }
-    (tmp_path / "in.jsonl").write_text("{")
-    result = run_cli("deepscaler", "--local_dataset_path", tmp_path / "in.jsonl", "--local_save_dir", tmp_path)
+    source, folder = tmp_path / "in.jsonl", tmp_path / "out"
+    prepare(save(source, [{"problem": "Q", "answer": "1"}]), folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    source.write_text("{")
+    result = run_cli("deepscaler", "--local_dataset_path", source, "--local_save_dir", folder)
     assert_one_line(result, "line 1: broken json")
-    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "in.jsonl"}
-    assert after == before
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_failing_write_leaves_nothing_behind(tmp_path, monkeypatch):
