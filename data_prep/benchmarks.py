@@ -7,7 +7,6 @@ from pathlib import Path
 
 from data_prep import flags
 from data_prep.clean import clean
-from data_prep.errors import InputError, run_command
 from data_prep.findings import print_unverified
 from data_prep.gold import unverified_golds
 from data_prep.hub import read_hub_rows
@@ -16,8 +15,9 @@ from data_prep.records import Problem, Record
 from data_prep.reject import MEANINGS, Reason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_SIZE, BENCHMARKS, FILE_SUFFIXES, Benchmark, find_benchmark_file
-from data_prep.tables import print_table
-from data_prep.write import atomic_paths, write_parquet
+from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.tables import print_table
+from recipe_tapo.command.write import atomic_paths, write_parquet
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -14,8 +14,8 @@ from data_prep.contamination import (
     print_findings,
     read_training_table,
 )
-from data_prep.errors import InputError, run_command
-from data_prep.write import atomic_paths, write_jsonl, write_parquet
+from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.write import atomic_paths, write_jsonl, write_parquet
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

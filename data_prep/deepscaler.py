@@ -8,7 +8,6 @@ from data_prep import flags
 from data_prep.clean import clean
 from data_prep.contamination import Finding, benchmark_files, find_contaminated, load_index, print_findings
 from data_prep.duplicates import CONFLICT_CHOICES, merge_duplicates
-from data_prep.errors import InputError, run_command
 from data_prep.findings import conflict_record, print_conflicts, print_unverified, unverified_record
 from data_prep.gold import unverified_golds, verifies
 from data_prep.hub import read_hub_rows
@@ -17,7 +16,8 @@ from data_prep.records import Problem, Record
 from data_prep.reject import Reason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_NAMES, DEEPSCALER_DATA_SOURCE, DEEPSCALER_HUB, find_benchmark_files
-from data_prep.write import atomic_paths, write_jsonl, write_parquet
+from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.write import atomic_paths, write_jsonl, write_parquet
 
 OUTPUT_NAMES = ("train.parquet", "rejected.jsonl", "findings.jsonl")
 

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from data_prep.errors import InputError
 from data_prep.overlap import DEFAULT_OVERLAP_THRESHOLD, METHOD
 from data_prep.schema import DEFAULT_PROMPT_SUFFIX
 from data_prep.sources import DEFAULT_SAVE_DIR
+from recipe_tapo.command.errors import InputError
 
 
 def new_parser(module: str, description: str) -> argparse.ArgumentParser:

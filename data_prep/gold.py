@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from data_prep.errors import InputError
 from data_prep.records import Problem
+from recipe_tapo.command.errors import InputError
 
 
 def verifies(answer: str, gold: str) -> bool:

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from data_prep.errors import InputError
 from data_prep.records import Record
 from data_prep.sources import FILE_SUFFIXES
+from recipe_tapo.command.errors import InputError
 
 PROBLEM_COLUMNS = ("problem", "question")
 ANSWER_COLUMNS = ("answer",)

@@ -140,7 +140,8 @@ def draw(runs: list[Run], output: Path) -> list[Path]:
                 axis.fill_between(steps, mean - deviation, mean + deviation, color=f"C{number % 10}", alpha=0.2, lw=0)
         if empty:
             axis.text(0.5, 0.5, "not recorded", transform=axis.transAxes, ha="center", va="center", color="gray")
-    handles = {label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels())}
+    legends = [axis.get_legend_handles_labels() for axis in axes.flat]
+    handles = {label: handle for drawn, labels in legends for handle, label in zip(drawn, labels, strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(5, max(1, len(handles))))
     output.parent.mkdir(parents=True, exist_ok=True)
     paths = [output.with_name(output.name + suffix) for suffix in (".png", ".svg")]

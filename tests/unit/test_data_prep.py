@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep import benchmarks, decontaminate, deepscaler, gold, hub
-from data_prep.errors import InputError
 from data_prep.overlap import OverlapIndex
 from data_prep.schema import RL_SCHEMA
 from data_prep.sources import BENCHMARKS, DEEPSCALER_DATA_SOURCE
 from data_prep.text import normalise_white_space
+from recipe_tapo.command.errors import InputError
 
 REPO = Path(__file__).resolve().parents[2]
 REAL = REPO.parent / "shared" / "data"

@@ -1,0 +1,75 @@
+"""Reading the questions to sample responses to."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_prep.read import read_rows
+from recipe_tapo.command.errors import InputError
+from recipe_tapo.sampling.requests import derive_seed
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question with its gold answer.
+
+    Attributes:
+        key: Depends on prompt and gold alone, so that responses find their query in any file.
+        messages: The chat prompt.
+        gold: The right answer.
+        data_source: Its name in verl's metrics.
+        extra_info: As in the file.
+    """
+
+    key: str
+    messages: list[dict[str, str]]
+    gold: str
+    data_source: str
+    extra_info: dict[str, Any]
+
+
+def read_queries(path: Path) -> list[Query]:
+    """Reads a parquet file in verl's RL schema, one query per row.
+
+    Raises:
+        InputError: Not such a file.
+    """
+    if path.suffix != ".parquet":
+        raise InputError(f"{path}: expected a .parquet file in verl's RL format, as data_prep.deepscaler writes it")
+    return [_to_query(row, f"{path}: row {number}") for number, row in enumerate(read_rows(path), start=1)]
+
+
+def digest(queries: Iterable[Query]) -> str:
+    """A name for a list of queries."""
+    return hashlib.sha256("".join(query.key for query in queries).encode()).hexdigest()[:16]
+
+
+def response_seed(seed: int, query: Query, *parts: str | int) -> int:
+    """The seed of one response to a query."""
+    return derive_seed(seed, query.key, *parts)
+
+
+def _to_query(row: dict[str, Any], where: str) -> Query:
+    messages = row.get("prompt")
+    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
+        raise InputError(f"{where}: 'prompt' is not a list of messages with role and content")
+    reward_model = row.get("reward_model")
+    gold = reward_model.get("ground_truth") if isinstance(reward_model, dict) else None
+    if not isinstance(gold, str) or not gold:
+        raise InputError(f"{where}: 'reward_model.ground_truth' is not a text")
+    messages = [{"role": message["role"], "content": message["content"]} for message in messages]
+    identity = json.dumps([messages, gold], ensure_ascii=True)
+    return Query(
+        key=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        messages=messages,
+        gold=gold,
+        data_source=str(row.get("data_source") or ""),
+        extra_info=row.get("extra_info") or {},
+    )
+
+
+def _is_message(message: Any) -> bool:
+    return isinstance(message, dict) and all(isinstance(message.get(name), str) for name in ("role", "content"))

@@ -1,0 +1,142 @@
+"""Flags of the commands that sample, and what follows from them."""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from recipe_tapo.sampling.requests import Sampler, Sampling
+
+# The architecture lies in the first bytes of a weights file, the values at its end.
+_TAIL_BYTES = 65536
+_MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.txt")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that choose model and engine."""
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model", required=True, metavar="PATH", help="Hugging Face folder or name; with --base_url its name there"
+    )
+    model.add_argument(
+        "--chat_template_kwargs",
+        type=_json_object,
+        default={},
+        metavar="JSON",
+        help="arguments of the chat template, the same as in training, for instance '{\"enable_thinking\": false}'",
+    )
+    offline = parser.add_argument_group("vLLM in this process (without --base_url)")
+    offline.add_argument("--dtype", default="auto", help="of the weights; float32 on a CPU (default: %(default)s)")
+    offline.add_argument(
+        "--max_model_len", type=positive, metavar="TOKENS", help="longest prompt and response (default: the model's)"
+    )
+    offline.add_argument("--tensor_parallel_size", type=positive, default=1, metavar="N", help="accelerators to use")
+    offline.add_argument("--gpu_memory_utilization", type=_share, default=0.9, metavar="SHARE", help="(default: 0.9)")
+    server = parser.add_argument_group("OpenAI-compatible server")
+    server.add_argument(
+        "--base_url", metavar="URL", help="ask this server, for instance http://localhost:8000/v1 (key: OPENAI_API_KEY)"
+    )
+    server.add_argument("--concurrency", type=positive, default=256, metavar="N", help="requests at a time")
+    server.add_argument("--timeout", type=float, default=1800.0, metavar="SECONDS", help="per request")
+    server.add_argument("--retries", type=int, default=4, metavar="N", help="further tries of a failing request")
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that say how responses are drawn."""
+    group = parser.add_argument_group("sampling; to go on with an interrupted run, leave these as they were")
+    group.add_argument("--n", type=positive, default=8, metavar="N", help="responses per query (default: %(default)s)")
+    group.add_argument("--temperature", type=float, default=1.0, help="(default: %(default)s)")
+    group.add_argument("--top_p", type=_share, default=1.0, help="(default: %(default)s)")
+    group.add_argument("--top_k", type=int, default=-1, help="-1 for all tokens (default: %(default)s)")
+    group.add_argument(
+        "--max_tokens", type=positive, default=8192, metavar="N", help="longest response (default: %(default)s)"
+    )
+    group.add_argument("--seed", type=int, default=0, help="seed of the run (default: %(default)s)")
+    group.add_argument(
+        "--chunk",
+        type=positive,
+        default=2048,
+        metavar="N",
+        help="responses sampled together, and then stored; at most so many are lost by an interruption "
+        "(default: %(default)s)",
+    )
+
+
+def sampling_of(args: argparse.Namespace) -> Sampling:
+    """The rollouts' sampling settings."""
+    return Sampling(args.temperature, args.top_p, args.top_k, args.max_tokens)
+
+
+def model_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What identifies the model and how it is asked; responses of another one must not be mixed in."""
+    return {
+        "model": args.model,
+        "weights": _fingerprint(Path(args.model)),
+        "engine": "server" if args.base_url else "offline",
+        "dtype": None if args.base_url else args.dtype,
+        "max_model_len": None if args.base_url else args.max_model_len,
+        "chat_template_kwargs": args.chat_template_kwargs,
+    }
+
+
+def make_sampler(args: argparse.Namespace) -> Sampler:
+    """Starts the engine.
+
+    Raises:
+        InputError: It does not start.
+    """
+    if args.base_url:
+        from recipe_tapo.sampling.server import ServerSampler
+
+        return ServerSampler(
+            args.base_url, args.model, args.chat_template_kwargs, args.concurrency, args.timeout, args.retries
+        )
+    from recipe_tapo.sampling.offline import OfflineSampler
+
+    return OfflineSampler(
+        args.model,
+        args.chat_template_kwargs,
+        args.max_model_len,
+        dtype=args.dtype,
+        tensor_parallel_size=args.tensor_parallel_size,
+        gpu_memory_utilization=args.gpu_memory_utilization,
+    )
+
+
+def positive(text: str) -> int:
+    """Flag type: a whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return value
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no json ({error})") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no json object")
+    return value
+
+
+def _fingerprint(folder: Path) -> str | None:
+    """Tells checkpoints apart that were written to one folder after each other; None where there is no folder."""
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern)}):
+        with open(path, "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _TAIL_BYTES))
+            digest.update(f"{path.name}\0{size}\0".encode() + file.read())
+    return digest.hexdigest()[:16]

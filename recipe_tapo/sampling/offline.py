@@ -1,0 +1,132 @@
+"""Sampling with vLLM in this process, on an accelerator or, without one, on the CPU."""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from tqdm import tqdm
+
+from recipe_tapo.command.errors import InputError
+from recipe_tapo.parsing import RejectReason
+from recipe_tapo.sampling.requests import Request, Response, Sampling, one_line
+from recipe_tapo.search_path import accelerator_present
+
+_ENVIRONMENT = {
+    # In a process of its own the engine starts on whatever requests have arrived, so batches depend on timing.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+}
+_CPU_ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+class OfflineSampler:
+    """vLLM's offline engine.
+
+    The same requests in the same list give the same responses, whatever was sampled before.
+
+    Args:
+        model: Hugging Face folder or name.
+        chat_template_kwargs: For the chat template, as in training.
+        max_model_len: Longest prompt and response together; None for the model's own.
+        engine: Further arguments of ``vllm.LLM``.
+
+    Raises:
+        InputError: vLLM cannot load the model.
+    """
+
+    def __init__(
+        self, model: str, chat_template_kwargs: Mapping[str, Any], max_model_len: int | None, **engine: Any
+    ) -> None:
+        on_cpu = not accelerator_present()
+        for name, value in {**_ENVIRONMENT, **(_CPU_ENVIRONMENT if on_cpu else {})}.items():
+            os.environ.setdefault(name, value)
+        # Imported here: vLLM reads the variables above when it is imported.
+        from vllm import LLM
+
+        try:
+            if on_cpu:
+                engine = {**engine, **_cpu_engine(model, max_model_len)}
+            self._llm = LLM(model=model, max_model_len=max_model_len, **engine)
+        # Whatever vLLM, transformers and torch raise here means that there is no engine.
+        except Exception as error:
+            raise InputError(f"vLLM cannot load {model}: {one_line(error)}") from error
+        self._tokenizer = self._llm.get_tokenizer()
+        self._template_kwargs = dict(chat_template_kwargs)
+        self._max_model_len = self._llm.model_config.max_model_len
+
+    def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Response]:
+        """See ``Sampler``."""
+        if sampling.max_tokens >= self._max_model_len:
+            raise InputError(
+                f"the model's context is {self._max_model_len} tokens, too few for responses of {sampling.max_tokens}"
+            )
+        # What earlier requests left in the cache decides how prompts are computed, to the last bits.
+        self._llm.reset_prefix_cache()
+        prompts = [self._render(request) for request in requests]
+        fitting = [i for i, ids in enumerate(prompts) if len(ids) + sampling.max_tokens <= self._max_model_len]
+        responses = [Response(failure=RejectReason.DOES_NOT_FIT.value, prompt_tokens=len(ids)) for ids in prompts]
+        chosen = [(prompts[i], requests[i].seed) for i in fitting]
+        for i, response in zip(fitting, self._generate_safely(chosen, sampling), strict=True):
+            responses[i] = response
+        return responses
+
+    def _render(self, request: Request) -> list[int]:
+        chat = self._tokenizer.apply_chat_template(
+            request.messages, add_generation_prompt=True, tokenize=False, **self._template_kwargs
+        )
+        return self._tokenizer.encode(chat, add_special_tokens=False)
+
+    def _generate_safely(self, prompts: list[tuple[list[int], int]], sampling: Sampling) -> list[Response]:
+        try:
+            return self._generate(prompts, sampling)
+        # One bad request ends the whole call, whatever it raises: find it by asking one by one.
+        except Exception as error:
+            if len(prompts) == 1:
+                return [Response(failure=one_line(error), prompt_tokens=len(prompts[0][0]))]
+            return [response for prompt in prompts for response in self._generate_safely([prompt], sampling)]
+
+    def _generate(self, prompts: list[tuple[list[int], int]], sampling: Sampling) -> list[Response]:
+        from vllm import SamplingParams
+
+        outputs = self._llm.generate(
+            [{"prompt_token_ids": ids} for ids, _ in prompts],
+            [
+                SamplingParams(
+                    temperature=sampling.temperature,
+                    top_p=sampling.top_p,
+                    top_k=sampling.top_k,
+                    max_tokens=sampling.max_tokens,
+                    seed=seed,
+                )
+                for _, seed in prompts
+            ],
+            use_tqdm=partial(tqdm, position=1, leave=False, disable=None),
+        )
+        return [
+            Response(
+                text=output.outputs[0].text,
+                finish_reason=output.outputs[0].finish_reason,
+                prompt_tokens=len(ids),
+                tokens=len(output.outputs[0].token_ids),
+            )
+            for output, (ids, _) in zip(outputs, prompts, strict=True)
+        ]
+
+
+def _cpu_engine(model: str, max_model_len: int | None) -> dict[str, Any]:
+    from transformers import AutoConfig
+
+    context = max_model_len or AutoConfig.from_pretrained(model).max_position_embeddings
+    return {
+        "dtype": "float32",
+        "enforce_eager": True,
+        # Seeded requests crash vLLM's CPU runner when a prompt is computed in parts: a CPU generator cannot be
+        # wound back. So every prompt has to fit into one step.
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(context, 4096),
+    }

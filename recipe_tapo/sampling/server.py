@@ -1,0 +1,86 @@
+"""Sampling from a running OpenAI-compatible server, such as ``vllm serve``."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import openai
+from tqdm import tqdm
+
+from recipe_tapo.command.errors import InputError
+from recipe_tapo.sampling.requests import Request, Response, Sampling, one_line
+
+# These say that no request can succeed, not that this one did not.
+_FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+
+
+class ServerSampler:
+    """A chat completions server, which applies its own copy of the chat template.
+
+    Args:
+        base_url: Address up to and including ``/v1``.
+        model: Name under which the server knows the model.
+        chat_template_kwargs: For the chat template, as in training.
+        concurrency: Requests under way at a time.
+        timeout: Seconds for one request.
+        retries: Further tries of a request that fails; with growing pauses.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        chat_template_kwargs: Mapping[str, Any],
+        concurrency: int,
+        timeout: float,
+        retries: int,
+    ) -> None:
+        self._client = openai.OpenAI(
+            base_url=base_url,
+            # Local servers ask for none, the library insists on one.
+            api_key=os.environ.get("OPENAI_API_KEY", "none"),
+            timeout=timeout,
+            max_retries=retries,
+        )
+        self._base_url = base_url
+        self._model = model
+        self._template = {"chat_template_kwargs": dict(chat_template_kwargs)} if chat_template_kwargs else {}
+        self._concurrency = concurrency
+
+    def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Response]:
+        """See ``Sampler``."""
+        threads = ThreadPoolExecutor(max_workers=self._concurrency)
+        try:
+            answers = threads.map(lambda request: self._ask(request, sampling), requests)
+            return list(tqdm(answers, total=len(requests), position=1, leave=False, disable=None))
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def _ask(self, request: Request, sampling: Sampling) -> Response:
+        try:
+            answer = self._client.chat.completions.create(
+                model=self._model,
+                messages=request.messages,
+                seed=request.seed,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=sampling.max_tokens,
+                # Said explicitly, for vLLM's server otherwise takes it from the model's generation_config.
+                extra_body={"top_k": sampling.top_k, "repetition_penalty": 1.0, **self._template},
+            )
+        except openai.APITimeoutError as error:
+            return Response(failure=one_line(error))
+        except (openai.APIConnectionError, *_FATAL) as error:
+            raise InputError(f"{self._base_url}: {one_line(error)}") from error
+        except openai.OpenAIError as error:
+            return Response(failure=one_line(error))
+        if not answer.choices:
+            return Response(failure="the server answered without a choice")
+        choice, usage = answer.choices[0], answer.usage
+        return Response(
+            text=choice.message.content or "",
+            finish_reason=choice.finish_reason,
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            tokens=usage.completion_tokens if usage else 0,
+        )
