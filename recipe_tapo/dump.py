@@ -48,7 +48,7 @@ class AttemptDump:
 
 def read_dump(directory: str | os.PathLike) -> Iterator[dict]:
     """Yields all records of a dump, by step. Last lines cut short by a killed run are passed over."""
-    paths = sorted(Path(directory).glob("*.jsonl"), key=lambda path: (int(path.stem.split("-")[0]), path.name))
+    paths = sorted(Path(directory).glob("[0-9]*.jsonl"), key=lambda path: (int(path.stem.split("-")[0]), path.name))
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines():
             try:

@@ -25,6 +25,7 @@ from recipe_tapo.token_weights import ots_weights
 from recipe_tapo.train_worker import PLAN_KEY, TapoActorRolloutRefWorker, make_plan
 from recipe_tapo.verl_algorithms import ESTIMATOR_OF_MODE
 from recipe_tapo.verl_config import check_config, set_max_model_len
+from recipe_tapo.weight_dump import write_weights
 
 TOKEN_WEIGHTS = "rollout_is_weights"
 
@@ -150,6 +151,7 @@ class TapoTrainer(PPOTrainerSync):
             weights = ots_weights(log_probs.values(), data["entropy"].values(), **limits)
             trained = data["response_mask"].values().bool()
             metrics.update(weight_metrics(weights[trained], **limits))
+            self._dump_weights(batch, reflected, weights, log_probs.offsets())
         self._put_jagged(batch, reflected, weights, log_probs.offsets())
 
         correction = self.config.algorithm.get("rollout_correction")
@@ -158,6 +160,12 @@ class TapoTrainer(PPOTrainerSync):
                 "response_mask"
             ]
             self._put_jagged(batch, on_policy, torch.ones_like(mask.values(), dtype=torch.float32), mask.offsets())
+
+    def _dump_weights(self, batch: KVBatchMeta, keys: list[str], weights: torch.Tensor, offsets: torch.Tensor) -> None:
+        if self.tapo.dump_dir:
+            rows = tq.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=["responses"])
+            nested = torch.nested.nested_tensor_from_jagged(weights, offsets=offsets)
+            write_weights(self.tapo.dump_dir, self.tokenizer, self.global_steps, keys, rows["responses"], nested)
 
     @staticmethod
     def _put_jagged(batch: KVBatchMeta, keys: list[str], values: torch.Tensor, offsets: torch.Tensor) -> None:
