@@ -1,7 +1,7 @@
 """The folder of one evaluated model.
 
-``responses.jsonl`` holds a ``ResponseRecord`` per line, ``problems.jsonl`` a ``Problem`` per line, ``settings.json`` what
-the responses were made with, ``metrics.json`` every number of the tables under stable keys.
+``responses.jsonl`` holds a ``ResponseRecord`` per line, ``problems.jsonl`` a ``Problem`` per line, ``settings.json``
+what the responses were made with, ``metrics.json`` every number of the tables under stable keys.
 """
 
 import json

@@ -13,11 +13,19 @@ _TAIL_BYTES = 65536
 _MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.txt")
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags that choose model and engine."""
+def add_model(parser: argparse.ArgumentParser, required: bool = True) -> argparse._ArgumentGroup:
+    """Adds the flags that choose model and engine.
+
+    Args:
+        parser: Where to.
+        required: Whether the command cannot do without a model.
+
+    Returns:
+        The group about the model itself.
+    """
     model = parser.add_argument_group("model")
     model.add_argument(
-        "--model", required=True, metavar="PATH", help="Hugging Face folder or name; with --base_url its name there"
+        "--model", required=required, metavar="PATH", help="Hugging Face folder or name; with --base_url its name there"
     )
     model.add_argument(
         "--chat_template_kwargs",
@@ -40,12 +48,24 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     server.add_argument("--concurrency", type=positive, default=256, metavar="N", help="requests at a time")
     server.add_argument("--timeout", type=float, default=1800.0, metavar="SECONDS", help="per request")
     server.add_argument("--retries", type=int, default=4, metavar="N", help="further tries of a failing request")
+    return model
 
 
-def add_sampling(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags that say how responses are drawn."""
+def add_sampling(parser: argparse.ArgumentParser, n: bool = True) -> argparse._ArgumentGroup:
+    """Adds the flags that say how responses are drawn.
+
+    Args:
+        parser: Where to.
+        n: Whether there is one number of responses per query.
+
+    Returns:
+        Their group.
+    """
     group = parser.add_argument_group("sampling; to go on with an interrupted run, leave these as they were")
-    group.add_argument("--n", type=positive, default=8, metavar="N", help="responses per query (default: %(default)s)")
+    if n:
+        group.add_argument(
+            "--n", type=positive, default=8, metavar="N", help="responses per query (default: %(default)s)"
+        )
     group.add_argument("--temperature", type=float, default=1.0, help="(default: %(default)s)")
     group.add_argument("--top_p", type=_share, default=1.0, help="(default: %(default)s)")
     group.add_argument("--top_k", type=int, default=-1, help="-1 for all tokens (default: %(default)s)")
@@ -61,6 +81,7 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
         help="responses sampled together, and then stored; at most so many are lost by an interruption "
         "(default: %(default)s)",
     )
+    return group
 
 
 def sampling_of(args: argparse.Namespace) -> Sampling:

@@ -1,0 +1,98 @@
+"""Benchmarks by name or file, as the problems to be answered."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recipe_tapo.command.errors import InputError
+from recipe_tapo.evaluation.records import Problem
+
+DEFAULT_DATA_DIR = Path("~/data/tapo")
+ALIASES = {"hmmt_2025": "hmmt_feb_2025"}
+
+
+def find_benchmarks(names: Iterable[str], data_dir: Path) -> dict[str, Path]:
+    """Finds the files of benchmarks.
+
+    Args:
+        names: ``aime_2024``, looked up as ``aime_2024.parquet`` in the folder; or ``path/to/file.parquet``, named by
+            its stem; or ``name=path/to/file.parquet``.
+        data_dir: The folder.
+
+    Returns:
+        Paths by name, in the order asked for.
+
+    Raises:
+        InputError: There is no such file, or two files have one name.
+    """
+    found: dict[str, Path] = {}
+    for text in names:
+        name, path = _split(text, data_dir.expanduser())
+        if not path.is_file():
+            raise InputError(f"benchmark {text}: {path} is no file; {_remedy(data_dir.expanduser())}")
+        if found.setdefault(name, path) != path:
+            raise InputError(f"benchmark {name}: both {found[name]} and {path}; tell them apart as NAME=PATH")
+    return found
+
+
+def load_problems(name: str, path: Path) -> list[Problem]:
+    """Reads a benchmark's problems from a parquet file in verl's RL schema, numbered by row from 0.
+
+    Raises:
+        InputError: It is no such file.
+    """
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: not a readable parquet file ({error})") from error
+    if not rows:
+        raise InputError(f"{path}: the file has no rows")
+    return [_to_problem(row, name, index, f"{path}: row {index}") for index, row in enumerate(rows)]
+
+
+def digest(problems: Iterable[Problem]) -> str:
+    """A name for a list of problems that changes with any prompt or gold answer."""
+    identity = [[problem.messages, problem.gold] for problem in problems]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+
+
+def _split(text: str, data_dir: Path) -> tuple[str, Path]:
+    name, separator, path = text.partition("=")
+    if separator and name and path:
+        return name, Path(path).expanduser()
+    if text.endswith(".parquet") or "/" in text:
+        return Path(text).stem, Path(text).expanduser()
+    name = ALIASES.get(text, text)
+    return name, data_dir / f"{name}.parquet"
+
+
+def _remedy(data_dir: Path) -> str:
+    known = sorted(path.stem for path in data_dir.glob("*.parquet"))
+    if known:
+        return f"{data_dir} has {', '.join(known)} (see --data_dir)"
+    return f"run python -m data_prep.benchmarks --local_save_dir {data_dir} (see --data_dir)"
+
+
+def _to_problem(row: dict[str, Any], benchmark: str, index: int, where: str) -> Problem:
+    chat = row.get("prompt")
+    if not isinstance(chat, list) or not chat or not all(map(_is_message, chat)):
+        raise InputError(f"{where}: 'prompt' is not a list of messages with role and content")
+    reward_model = row.get("reward_model")
+    gold = reward_model.get("ground_truth") if isinstance(reward_model, dict) else None
+    if not isinstance(gold, str) or not gold:
+        raise InputError(f"{where}: 'reward_model.ground_truth' is not a text")
+    messages = [{"role": message["role"], "content": message["content"]} for message in chat]
+    extra_info = row.get("extra_info")
+    question = extra_info.get("question") if isinstance(extra_info, dict) else None
+    if not isinstance(question, str):
+        question = messages[-1]["content"]
+    return Problem(benchmark, index, question, gold, messages)
+
+
+def _is_message(message: Any) -> bool:
+    return isinstance(message, dict) and all(isinstance(message.get(name), str) for name in ("role", "content"))
