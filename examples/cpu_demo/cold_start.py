@@ -1,9 +1,12 @@
-"""Makes the demo's cold-started checkpoint from nothing, in some minutes on one thread.
+"""Makes a cold-started checkpoint from nothing, in some minutes on one thread.
 
-Run ``python -m examples.cpu_demo.cold_start --output_dir examples/cpu_demo/checkpoint``.
+Run ``python -m examples.cpu_demo.cold_start --output_dir examples/cpu_demo/checkpoint`` for the demo's, or
+``python -m examples.cpu_demo.cold_start --regime study --seed 1 --output_dir DIR`` for one of the study's, which
+also gets ``DIR/quality.json``: every number of the regime's criteria.
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -14,9 +17,12 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
+from recipe_tapo.command.write import atomic_paths
+
+from .criteria import CRITERIA, judge, measure
 from .model import build_model
 from .quality import hf_sampler, report
-from .task import Teacher
+from .regime import REGIMES
 from .tokenizer import build_tokenizer
 from .training import train
 
@@ -38,27 +44,46 @@ def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, output_dir
         shutil.rmtree(old, ignore_errors=True)
 
 
+def print_judgement(numbers: dict[str, float], verdict: dict[str, bool]) -> None:
+    """Prints every number, and beside a criterion's its range and whether it holds."""
+    for name, value in numbers.items():
+        note = ""
+        if name in verdict:
+            note = f"  [{CRITERIA[name].low:g}, {CRITERIA[name].high:g}]  {'ok' if verdict[name] else 'MISSED'}"
+        print(f"{name:38s} {value:8.3f}{note}")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Trains, saves and reports."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output_dir", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--report_questions", type=int, default=128)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output_dir", type=Path, required=True, help="the Hugging Face folder to write")
+    parser.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task's setting (default: demo)")
+    parser.add_argument("--seed", type=int, default=0, help="initial weights and order of the examples")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
+    parser.add_argument("--report_questions", type=int, help="questions to measure on (demo: 128, study: 256)")
     args = parser.parse_args(argv)
+    regime = REGIMES[args.regime]
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     started = time.monotonic()
     tokenizer = build_tokenizer()
     model = build_model(tokenizer)
-    train(model, tokenizer, Teacher(), random.Random(f"cold start:{args.seed}"))
+    train(model, tokenizer, regime.teacher, random.Random(f"cold start:{args.seed}"), regime.schedule)
     save(model, tokenizer, args.output_dir)
     size = sum(path.stat().st_size for path in args.output_dir.iterdir())
     minutes = (time.monotonic() - started) / 60
     print(f"{args.output_dir}: {model.num_parameters():,} parameters, {size / 1e6:.1f} MB, {minutes:.1f} minutes")
-    numbers, _ = report(hf_sampler(model, tokenizer), args.report_questions)
-    for name, value in numbers.items():
-        print(f"{name:38s} {value:.3f}")
+    sample = hf_sampler(model, tokenizer)
+    if args.regime == "demo":
+        numbers, _ = report(sample, args.report_questions or 128)
+        print_judgement(numbers, {})
+        return
+    numbers = measure(sample, tokenizer, regime, args.report_questions or 256)
+    verdict = judge(numbers)
+    print_judgement(numbers, verdict)
+    record = {"regime": args.regime, "seed": args.seed, "cold_start_minutes": minutes, "criteria": verdict, **numbers}
+    with atomic_paths(args.output_dir / "quality.json") as [path]:
+        path.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Writes the demo's train.parquet and val.parquet in verl's RL schema.
+"""Writes train.parquet and val.parquet in verl's RL schema.
 
-Run ``python -m examples.cpu_demo.data --output_dir DIR``.
+Run ``python -m examples.cpu_demo.data --output_dir DIR`` for the demo, or
+``python -m examples.cpu_demo.data --regime study --model CHECKPOINT --output_dir DIR`` for the study, whose training
+questions lie in the zone of proximal development of the cold-started model.
 """
 
 import argparse
@@ -10,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .regime import REGIMES, Regime
 from .task import DATA_SOURCE, Problem, make_problems
 
 
@@ -24,9 +27,9 @@ def rl_row(problem: Problem, split: str, index: int) -> dict:
     }
 
 
-def write_split(output_dir: Path, split: str, size: int, seed: int) -> Path:
+def write_split(output_dir: Path, split: str, problems: list[Problem]) -> Path:
     """Writes one split's parquet file; a reader sees the old file or the whole new one."""
-    rows = [rl_row(problem, split, index) for index, problem in enumerate(make_problems(size, split, seed))]
+    rows = [rl_row(problem, split, index) for index, problem in enumerate(problems)]
     output_dir.mkdir(parents=True, exist_ok=True)
     path = output_dir / f"{split}.parquet"
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -38,17 +41,46 @@ def write_split(output_dir: Path, split: str, size: int, seed: int) -> Path:
     return path
 
 
+def zpd_training_problems(regime: Regime, model_path: Path, size: int, seed: int) -> list[Problem]:
+    """Training questions that the cold-started model answers sometimes, seeded in choice and sampling."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from .quality import hf_sampler
+    from .zpd import zpd_problems
+
+    torch.set_num_threads(1)  # a model this small gains nothing from more, and the result stays reproducible
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_pretrained(model_path).eval()
+    sample = hf_sampler(model, AutoTokenizer.from_pretrained(model_path))
+    kept, tried = zpd_problems(sample, size, seed, regime.teacher.steps, regime.max_response_length)
+    print(f"{len(kept)} of {tried} questions lie in the zone of proximal development of {model_path}")
+    return [problem for problem, _ in kept]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Writes both splits."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output_dir", type=Path, required=True)
-    parser.add_argument("--train_size", type=int, default=2048)
-    parser.add_argument("--val_size", type=int, default=256)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output_dir", type=Path, required=True, help="the folder for both files")
+    parser.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task's setting (default: demo)")
+    parser.add_argument("--model", type=Path, help="study: the cold-started checkpoint that filters the questions")
+    parser.add_argument("--train_size", type=int, default=2048, help="training questions (default: 2048)")
+    parser.add_argument("--val_size", type=int, default=256, help="held-out questions (default: 256)")
+    parser.add_argument("--seed", type=int, default=0, help="chooses the questions (default: 0)")
     args = parser.parse_args(argv)
-    for split, size in (("train", args.train_size), ("val", args.val_size)):
-        path = write_split(args.output_dir, split, size, args.seed)
-        print(f"{path}: {size} problems")
+    regime = REGIMES[args.regime]
+    if regime.zpd_questions and not (args.model and args.model.is_dir()):
+        parser.error(
+            f"--regime {args.regime} filters by a model's accuracy, but --model is {args.model}; give its folder"
+        )
+    if regime.zpd_questions:
+        train = zpd_training_problems(regime, args.model, args.train_size, args.seed)
+    else:
+        train = make_problems(args.train_size, "train", args.seed, regime.teacher.steps)
+    val = make_problems(args.val_size, "val", args.seed, regime.teacher.steps)
+    for split, problems in (("train", train), ("val", val)):
+        path = write_split(args.output_dir, split, problems)
+        print(f"{path}: {len(problems)} problems")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from recipe_tapo.prompt import FULL_RECONSTRUCTION, MICRO_REFLECTIVE, fill_templ
 from .task import (
     FACTS,
     REFLECTION,
-    STEPS,
     Problem,
     Teacher,
     first_wrong_line,
@@ -31,7 +30,7 @@ class Example:
 
 def sft_example(rng: random.Random, teacher: Teacher) -> Example:
     """A training problem and a noisy, sometimes self-corrected, solution of it."""
-    problem = random_problem(rng, "train")
+    problem = random_problem(rng, "train", teacher.steps)
     return Example(problem.question, teacher.solve(problem, rng))
 
 
@@ -65,7 +64,7 @@ def ift_example(rng: random.Random, teacher: Teacher, mode: str = MICRO_REFLECTI
 def wrong_and_right(rng: random.Random, teacher: Teacher, tries: int = 32) -> tuple[Problem, str, str]:
     """Samples a problem until the teacher has both a wrong and a right solution of it."""
     while True:
-        problem = random_problem(rng, "train")
+        problem = random_problem(rng, "train", teacher.steps)
         attempts = [teacher.solve(problem, rng) for _ in range(tries)]
         wrong = [text for text in attempts if not is_right(problem, text)]
         right = [text for text in attempts if is_right(problem, text)]
@@ -86,6 +85,6 @@ def mode_of(rng: random.Random, full_share: float) -> str:
 
 def _error_of(problem: Problem, wrong: str) -> tuple[int, int]:
     found = first_wrong_line(problem, wrong)
-    if found is None or found[1] >= STEPS:
+    if found is None or found[1] >= len(problem.steps):
         raise ValueError(f"no wrong step in {wrong!r}")
     return found

@@ -1,7 +1,7 @@
 """What a cold-started model can do: accuracy, eligible groups, constructions."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,12 +46,12 @@ def hf_sampler(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, batc
     return sample
 
 
-def is_formatted(text: str) -> bool:
+def is_formatted(text: str, steps: int = STEPS) -> bool:
     r"""Whether a solution is step lines and reflections followed by one final-answer line."""
     *lines, last = text.split("\n")
     if final_answer(last) is None or not last.startswith("Final Answer: "):
         return False
-    return sum(line.count("=") == 1 or line == REFLECTION for line in lines) == len(lines) >= STEPS
+    return sum(line.count("=") == 1 or line == REFLECTION for line in lines) == len(lines) >= steps
 
 
 def prefix_kind(attempt: Construction, reconstruction: str) -> str:
@@ -64,7 +64,9 @@ def prefix_kind(attempt: Construction, reconstruction: str) -> str:
     return "verbatim" if kept else "none"
 
 
-def construct(sample: Sampler, groups: dict[Problem, list[str]], rng: random.Random) -> list[Construction]:
+def construct(
+    sample: Sampler, groups: dict[Problem, list[str]], rng: random.Random, max_tokens: int = 96
+) -> list[Construction]:
     """Asks for constructions in every eligible group, as TAPO's selection does."""
     template, chosen = load_template(), []
     for problem, texts in groups.items():
@@ -73,7 +75,7 @@ def construct(sample: Sampler, groups: dict[Problem, list[str]], rng: random.Ran
         if len(right) >= N_POS and len(wrong) >= N_NEG:
             chosen += [(problem, text, rng.choice(right)) for text in rng.sample(wrong, min(M_MAX, len(wrong)))]
     prompts = [fill_template(template, question=p.question, error_rollout=w, correct_rollout=r) for p, w, r in chosen]
-    outputs = sample(prompts, 96, False) if prompts else []
+    outputs = sample(prompts, max_tokens, False) if prompts else []
     return [Construction(*item, output) for item, output in zip(chosen, outputs, strict=True)]
 
 
@@ -85,26 +87,39 @@ def report(sample: Sampler, questions: int = 128, seed: int = 1) -> tuple[dict[s
     groups = {problem: texts[i * GROUP : (i + 1) * GROUP] for i, problem in enumerate(problems)}
     right = [sum(is_right(problem, text) for text in group) for problem, group in groups.items()]
     attempts = construct(sample, groups, random.Random(seed))
+    numbers = {
+        "sampled accuracy": sum(right) / len(texts),
+        "greedy accuracy": share(is_right(p, text) for p, text in zip(problems, greedy, strict=True)),
+        "format": share(map(is_formatted, texts)),
+        "groups eligible": share(map(is_eligible, right)),
+        **construction_numbers(attempts),
+    }
+    return numbers, attempts
+
+
+def is_eligible(right: int) -> bool:
+    """Whether a group with so many right answers is one that constructions are asked for (paper, Eq. 3)."""
+    return N_POS <= right <= GROUP - N_NEG
+
+
+def construction_numbers(attempts: list[Construction]) -> dict[str, float]:
+    """What became of construction attempts; every number is a share."""
     parsed = [(attempt, parse_reconstruction(attempt.output).reconstruction) for attempt in attempts]
     parsed = [(attempt, text) for attempt, text in parsed if text is not None]
     kinds = [prefix_kind(attempt, text) for attempt, text in parsed]
     by_group: dict[Problem, set[bool]] = {}
     for attempt, text in parsed:
         by_group.setdefault(attempt.problem, set()).add(is_right(attempt.problem, text))
-    numbers = {
-        "sampled accuracy": sum(right) / len(texts),
-        "greedy accuracy": _share(is_right(p, text) for p, text in zip(problems, greedy, strict=True)),
-        "format": _share(map(is_formatted, texts)),
-        "groups eligible": _share(N_POS <= count <= GROUP - N_NEG for count in right),
+    return {
         "constructions parsed": len(parsed) / max(len(attempts), 1),
-        "right given parsed": _share(is_right(attempt.problem, text) for attempt, text in parsed),
-        "verbatim prefix, then reflection": _share(kind != "none" for kind in kinds),
-        "prefix ends at the first wrong line": _share(kind == "exact" for kind in kinds),
-        "reflection groups with both outcomes": _share(len(outcomes) == 2 for outcomes in by_group.values()),
+        "right given parsed": share(is_right(attempt.problem, text) for attempt, text in parsed),
+        "verbatim prefix, then reflection": share(kind != "none" for kind in kinds),
+        "prefix ends at the first wrong line": share(kind == "exact" for kind in kinds),
+        "reflection groups with both outcomes": share(len(outcomes) == 2 for outcomes in by_group.values()),
     }
-    return numbers, attempts
 
 
-def _share(flags) -> float:
+def share(flags: Iterable[bool]) -> float:
+    """The share of true flags; 0 of none."""
     values = list(flags)
     return sum(values) / max(len(values), 1)

@@ -79,21 +79,21 @@ class Problem:
         return cls(int(match.group(1)), steps)
 
 
-def random_problem(rng: random.Random, split: str | None = None) -> Problem:
-    """Draws a problem, of one split if asked."""
+def random_problem(rng: random.Random, split: str | None = None, steps: int = STEPS) -> Problem:
+    """Draws a problem of ``steps`` steps, of one split if asked."""
     while True:
-        steps = tuple((rng.choice(OPERATORS), rng.choice(OPERANDS)) for _ in range(STEPS))
-        problem = Problem(rng.randrange(MODULUS), steps)
+        operations = tuple((rng.choice(OPERATORS), rng.choice(OPERANDS)) for _ in range(steps))
+        problem = Problem(rng.randrange(MODULUS), operations)
         if split is None or problem.split == split:
             return problem
 
 
-def make_problems(size: int, split: str, seed: int) -> list[Problem]:
+def make_problems(size: int, split: str, seed: int, steps: int = STEPS) -> list[Problem]:
     """Makes ``size`` distinct problems of a split, the same for the same seed."""
     rng = random.Random(f"{split}:{seed}")
     problems: dict[Problem, None] = {}
     while len(problems) < size:
-        problems[random_problem(rng, split)] = None
+        problems[random_problem(rng, split, steps)] = None
     return list(problems)
 
 
@@ -116,14 +116,14 @@ def is_right(problem: Problem, text: str) -> bool:
 def first_wrong_line(problem: Problem, text: str) -> tuple[int, int] | None:
     """Finds the first line that is not the right one: (line index, step index), or None if all are.
 
-    A reflection line sends the reader back one step; the final answer counts as step ``STEPS``.
+    A reflection line sends the reader back one step; the final answer counts as the step after the last.
     """
     right, step = [*problem.right_lines(), f"{FINAL}{problem.answer}}}"], 0
     for index, text_line in enumerate(text.strip().split("\n")):
         if text_line == REFLECTION:
             step = max(step - 1, 0)
         elif step >= len(right) or text_line != right[step]:
-            return index, min(step, STEPS)
+            return index, min(step, len(problem.steps))
         else:
             step += 1
     return None
@@ -134,6 +134,7 @@ class Teacher:
     """A solver with fixed weak spots; its solutions are what the cold start imitates."""
 
     seed: int = 0
+    steps: int = STEPS
     easy_share: float = 0.6
     easy_reliability: float = 0.97
     hard_reliability: tuple[float, float] = (0.2, 0.65)

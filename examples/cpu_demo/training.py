@@ -2,7 +2,6 @@
 
 import math
 import random
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -10,26 +9,12 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from .examples import Example, fact_lines, ift_example, mode_of, sft_example
+from .regime import Phase
 from .task import Teacher
 
 IGNORE = -100
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One stretch of the schedule; sizes are per step."""
-
-    steps: int
-    learning_rate: float
-    sft: int
-    ift: int
-    fact_rows: int = 0
-    facts_per_row: int = 12
-
-
-# Copying must be learned before the facts: the other order gives few verbatim prefixes. The second phase's
-# IFT share sets how many constructions fail (8: 45 %, 12: 28 %, 16: 3 %); without failures G_ref teaches nothing.
-SCHEDULE = (Phase(300, 3e-3, 32, 32), Phase(300, 2.5e-3, 32, 12, fact_rows=40))
 FULL_RECONSTRUCTION_SHARE = 0.1
 WARMUP_STEPS = 20
 
@@ -83,7 +68,7 @@ def train(
     tokenizer: PreTrainedTokenizerBase,
     teacher: Teacher,
     rng: random.Random,
-    schedule: tuple[Phase, ...] = SCHEDULE,
+    schedule: tuple[Phase, ...],
 ) -> None:
     """Runs the schedule; the loss is the mean over each step's labelled tokens."""
     model.train()

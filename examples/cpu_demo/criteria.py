@@ -1,0 +1,91 @@
+"""What the study demands of a cold-started model, whatever reinforcement learning does with it later."""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from .quality import GROUP, Sampler, construct, construction_numbers, is_eligible, is_formatted, share
+from .regime import Regime
+from .task import REFLECTION, Problem, is_right, make_problems
+from .zpd import zpd_problems
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A closed range for one measured number."""
+
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in the range."""
+        return self.low <= value <= self.high
+
+
+CRITERIA = {
+    "greedy_accuracy": Criterion(0.30, 0.50),
+    "sampled_accuracy": Criterion(0.25, 0.45),
+    "zpd_groups_eligible": Criterion(0.30, 1.0),
+    "right_given_parsed": Criterion(0.60, 0.75),
+    # Room to grow: the longest of two thousand solutions still leaves place for two reflections.
+    "longest_response_share": Criterion(0.0, 0.85),
+}
+
+
+def measure(
+    sample: Sampler, tokenizer: PreTrainedTokenizerBase, regime: Regime, questions: int = 256, seed: int = 1
+) -> dict[str, float]:
+    """Measures a cold-started model.
+
+    Accuracies, format and lengths are those of held-out questions; eligibility and constructions those of
+    training questions in the zone of proximal development, sampled anew after the filter.
+
+    Args:
+        sample: The model.
+        tokenizer: Counts response tokens.
+        regime: The setting.
+        questions: Held-out questions, and training questions after the filter.
+        seed: Chooses questions and the members of constructions; sampling itself follows torch's seed.
+    """
+    steps, limit = regime.teacher.steps, regime.max_response_length
+    held_out = make_problems(questions, "val", seed, steps)
+    greedy = sample([problem.question for problem in held_out], limit, True)
+    right, texts = _sample_groups(sample, held_out, limit)
+    lengths = np.array([len(ids) + 1 for ids in tokenizer(texts)["input_ids"]])
+
+    kept, tried = zpd_problems(sample, questions, seed, steps, limit)
+    practised = [problem for problem, _ in kept]
+    zpd_right, zpd_texts = _sample_groups(sample, practised, limit)
+    groups = {problem: zpd_texts[i * GROUP : (i + 1) * GROUP] for i, problem in enumerate(practised)}
+    attempts = construct(sample, groups, random.Random(seed), regime.max_synthesis_tokens)
+    return {
+        "greedy_accuracy": share(is_right(p, text) for p, text in zip(held_out, greedy, strict=True)),
+        "sampled_accuracy": sum(right) / len(texts),
+        "pass_at_8": share(count > 0 for count in right),
+        "format": share(is_formatted(text, steps) for text in texts),
+        "responses_with_reflection": share(REFLECTION in text for text in texts),
+        "response_length_mean": float(lengths.mean()),
+        "response_length_max": float(lengths.max()),
+        "longest_response_share": float(lengths.max()) / limit,
+        "questions_in_zpd": len(kept) / tried,
+        "zpd_sampled_accuracy": sum(zpd_right) / len(zpd_texts),
+        "zpd_groups_eligible": share(map(is_eligible, zpd_right)),
+        "construction_attempts": float(len(attempts)),
+        **{name.replace(", ", " ").replace(" ", "_"): v for name, v in construction_numbers(attempts).items()},
+    }
+
+
+def judge(numbers: dict[str, float]) -> dict[str, bool]:
+    """Which criteria hold."""
+    return {name: criterion.holds(numbers[name]) for name, criterion in CRITERIA.items()}
+
+
+def _sample_groups(sample: Sampler, problems: list[Problem], limit: int) -> tuple[list[int], list[str]]:
+    texts = sample([problem.question for problem in problems for _ in range(GROUP)], limit, False)
+    right = [
+        sum(is_right(problem, text) for text in texts[i * GROUP : (i + 1) * GROUP])
+        for i, problem in enumerate(problems)
+    ]
+    return right, texts

@@ -1,0 +1,61 @@
+"""The settings of the task: how hard it is, how the model is cold-started, how long its texts are."""
+
+from dataclasses import dataclass
+
+from .task import Teacher
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of the cold start's schedule; sizes are per step."""
+
+    steps: int
+    learning_rate: float
+    sft: int
+    ift: int
+    fact_rows: int = 0
+    facts_per_row: int = 12
+
+
+@dataclass(frozen=True)
+class Regime:
+    """One difficulty of the task with the cold start that belongs to it.
+
+    Attributes:
+        teacher: The noisy solver that the cold start imitates; it also sets the number of steps.
+        schedule: The cold start's phases.
+        max_prompt_length: Most tokens of a chat-templated question.
+        max_response_length: Most tokens of a solution, its end token included.
+        max_synthesis_tokens: Most tokens of a synthesis output.
+        zpd_questions: Training questions are those that the cold-started model answers sometimes.
+    """
+
+    teacher: Teacher
+    schedule: tuple[Phase, ...]
+    max_prompt_length: int
+    max_response_length: int
+    max_synthesis_tokens: int
+    zpd_questions: bool
+
+
+# Copying must be learned before the facts: the other order gives few verbatim prefixes. The second phase's
+# IFT share sets how many constructions fail; without failures G_ref teaches nothing (demo: 8 gives 45 %,
+# 12 gives 28 %, 16 gives 3 %).
+REGIMES = {
+    "demo": Regime(
+        teacher=Teacher(),
+        schedule=(Phase(300, 3e-3, 32, 32), Phase(300, 2.5e-3, 32, 12, fact_rows=40)),
+        max_prompt_length=32,
+        max_response_length=64,
+        max_synthesis_tokens=96,
+        zpd_questions=False,
+    ),
+    "study": Regime(
+        teacher=Teacher(steps=7, easy_share=0.87, easy_reliability=0.93, hard_reliability=(0.05, 0.30)),
+        schedule=(Phase(250, 3e-3, 32, 32), Phase(250, 2.5e-3, 32, 12, fact_rows=40)),
+        max_prompt_length=32,
+        max_response_length=128,
+        max_synthesis_tokens=128,
+        zpd_questions=True,
+    ),
+}

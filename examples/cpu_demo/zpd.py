@@ -1,0 +1,52 @@
+"""Training questions in the zone of proximal development: neither always right nor always wrong (paper, §4)."""
+
+from .quality import GROUP, Sampler
+from .task import Problem, is_right, make_problems
+
+LOW, HIGH = 0.125, 0.875
+CHUNK = 256
+
+
+def accuracies(sample: Sampler, problems: list[Problem], max_tokens: int, samples: int = GROUP) -> list[float]:
+    """Each problem's share of right answers among ``samples`` sampled at temperature 1."""
+    texts = sample([problem.question for problem in problems for _ in range(samples)], max_tokens, False)
+    right = [is_right(problem, text) for problem, text in zip(_repeat(problems, samples), texts, strict=True)]
+    return [sum(right[i : i + samples]) / samples for i in range(0, len(right), samples)]
+
+
+def zpd_problems(
+    sample: Sampler, size: int, seed: int, steps: int, max_tokens: int
+) -> tuple[list[tuple[Problem, float]], int]:
+    """Samples seeded training problems until ``size`` lie in the zone.
+
+    Args:
+        sample: The cold-started model.
+        size: Problems to keep.
+        seed: Order of the candidates; sampling itself follows torch's seed.
+        steps: Steps per problem.
+        max_tokens: Most tokens of a solution.
+
+    Returns:
+        The kept problems, each with the accuracy that let it in, and how many were tried.
+
+    Raises:
+        ValueError: Fewer than one candidate in twenty lies in the zone.
+    """
+    kept: list[tuple[Problem, float]] = []
+    candidates, tried = make_problems(20 * size, "train", seed, steps), 0
+    while len(kept) < size:
+        chunk = candidates[tried : tried + CHUNK]
+        if not chunk:
+            raise ValueError(f"only {len(kept)} of {tried} questions lie in [{LOW}, {HIGH}]; the model is unfit")
+        scored = zip(chunk, accuracies(sample, chunk, max_tokens), strict=True)
+        for problem, accuracy in scored:
+            tried += 1
+            if LOW <= accuracy <= HIGH:
+                kept.append((problem, accuracy))
+            if len(kept) == size:
+                break
+    return kept, tried
+
+
+def _repeat(problems: list[Problem], times: int) -> list[Problem]:
+    return [problem for problem in problems for _ in range(times)]

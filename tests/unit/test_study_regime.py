@@ -1,0 +1,182 @@
+"""The study's setting: longer problems, the question filter, the criteria and the commands' interface."""
+
+import json
+import random
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from examples.cpu_demo import cold_start, criteria, data, zpd
+from examples.cpu_demo.examples import ift_example, micro_reflective, sft_example
+from examples.cpu_demo.model import build_model
+from examples.cpu_demo.quality import is_eligible, is_formatted
+from examples.cpu_demo.regime import REGIMES
+from examples.cpu_demo.task import (
+    FACTS,
+    REFLECTION,
+    Problem,
+    Teacher,
+    apply,
+    first_wrong_line,
+    is_right,
+    make_problems,
+    write_solution,
+)
+from examples.cpu_demo.tokenizer import build_tokenizer
+from examples.cpu_demo.training import render
+
+STUDY = REGIMES["study"]
+STEPS = STUDY.teacher.steps
+
+
+class ScriptedSampler:
+    """Answers every question rightly in ``right(problem)`` of each eight samples; greedily rightly."""
+
+    def __init__(self, right):
+        self.right, self.calls, self.asked = right, 0, {}
+
+    def __call__(self, prompts, max_tokens, greedy):
+        self.calls += 1
+        texts = []
+        for prompt in prompts:
+            if not prompt.startswith("Compute "):
+                texts.append("no tags")
+                continue
+            problem = Problem.parse(prompt)
+            turn = self.asked.get(problem, 0)
+            self.asked[problem] = turn + (not greedy)
+            wrong = not greedy and turn % 8 >= self.right(problem)
+            lines = problem.right_lines()
+            texts.append(write_solution(lines, (problem.answer + wrong) % 13))
+        return texts
+
+
+def test_the_demo_keeps_its_setting():
+    assert REGIMES["demo"].teacher == Teacher(seed=0, steps=4, easy_share=0.6, hard_reliability=(0.2, 0.65))
+    assert [phase.steps for phase in REGIMES["demo"].schedule] == [300, 300]
+
+
+def test_hard_facts_are_more_often_wrong_than_right():
+    hard = [fact for fact in FACTS if STUDY.teacher.reliability[fact] != STUDY.teacher.easy_reliability]
+    assert len(hard) == round((1 - STUDY.teacher.easy_share) * 156)
+    assert all(STUDY.teacher.reliability[fact] < 0.5 for fact in hard)
+    assert all(STUDY.teacher.distractor[fact] != apply(*fact) for fact in hard)
+
+
+def test_problems_have_the_regimes_steps_and_disjoint_splits():
+    train, val = make_problems(3000, "train", 0, STEPS), make_problems(500, "val", 0, STEPS)
+    assert {len(problem.steps) for problem in [*train, *val]} == {STEPS}
+    assert not set(train) & set(val)
+    assert make_problems(100, "train", 0, STEPS) == train[:100]
+    assert all(Problem.parse(problem.question) == problem for problem in val)
+
+
+def test_long_problems_are_read_to_their_last_step():
+    # 1+1=2, *2=4, *2=8, +6=14=1, +5=6, *2=12, +1=13=0
+    problem = Problem(1, (("+", 1), ("*", 2), ("*", 2), ("+", 6), ("+", 5), ("*", 2), ("+", 1)))
+    assert problem.values == [1, 2, 4, 8, 1, 6, 12, 0]
+    wrong = write_solution([*problem.right_lines()[:6], "12+1=1"], 1)
+    assert first_wrong_line(problem, wrong) == (6, 6)
+    assert micro_reflective(problem, wrong) == write_solution(
+        [*problem.right_lines()[:6], "12+1=1", REFLECTION, "12+1=0"], 0
+    )
+    assert first_wrong_line(problem, write_solution(problem.right_lines(), 3)) == (7, 7)
+    assert is_formatted(wrong, 7)
+    assert not is_formatted(write_solution(problem.right_lines()[:6], 12), 7)
+
+
+def test_the_tokenizer_and_the_widths_serve_the_regime():
+    tokenizer, rng = build_tokenizer(), random.Random(0)
+    first_byte = tokenizer.convert_tokens_to_ids("<0x00>")
+    for _ in range(200):
+        sft, ift = sft_example(rng, STUDY.teacher), ift_example(rng, STUDY.teacher)
+        for text in (sft.prompt, sft.response, ift.prompt, ift.response):
+            ids = tokenizer(text)["input_ids"]
+            assert tokenizer.decode(ids) == text
+            assert max(ids) < first_byte
+        assert len(tokenizer(render(tokenizer, sft.prompt))["input_ids"]) <= STUDY.max_prompt_length
+        assert len(tokenizer(sft.response)["input_ids"]) < 0.85 * STUDY.max_response_length
+        assert len(tokenizer(ift.response)["input_ids"]) < STUDY.max_synthesis_tokens
+
+
+def test_zpd_keeps_what_is_sometimes_right():
+    # Rightly answered 0, 1, … 8 times of eight, by the start value: 0 and 8 of 8 fall outside [0.125, 0.875].
+    sampler = ScriptedSampler(lambda problem: min(problem.start, 8))
+    kept, tried = zpd.zpd_problems(sampler, 40, seed=3, steps=STEPS, max_tokens=64)
+    candidates = make_problems(tried, "train", 3, STEPS)
+    assert [problem for problem, _ in kept] == [problem for problem in candidates if 1 <= problem.start <= 7]
+    assert all(accuracy == problem.start / 8 for problem, accuracy in kept)
+    assert len(kept) == 40
+
+
+def test_zpd_gives_up_on_an_unfit_model():
+    with pytest.raises(ValueError, match=r"only 0 of 40 questions lie in \[0.125, 0.875\]"):
+        zpd.zpd_problems(ScriptedSampler(lambda problem: 8), 2, seed=0, steps=STEPS, max_tokens=64)
+
+
+def test_measure_by_hand():
+    # Start values below 6 are answered rightly 3 times of 8 (eligible), others 6 times (in the zone, not eligible).
+    numbers = criteria.measure(
+        ScriptedSampler(lambda problem: 3 if problem.start < 6 else 6), build_tokenizer(), STUDY, questions=32, seed=1
+    )
+    val, train = make_problems(32, "val", 1, STEPS), make_problems(32, "train", 1, STEPS)
+    low = sum(problem.start < 6 for problem in train)
+    assert numbers["greedy_accuracy"] == 1.0
+    assert numbers["sampled_accuracy"] == sum(3 if problem.start < 6 else 6 for problem in val) / (8 * 32)
+    assert numbers["questions_in_zpd"] == 1.0
+    assert numbers["zpd_groups_eligible"] == low / 32
+    assert numbers["construction_attempts"] == 4 * low
+    assert numbers["constructions_parsed"] == 0.0
+    # Six tokens a line, three for the answer line and the end token.
+    assert numbers["response_length_mean"] == 6 * STEPS + 4
+    assert [is_eligible(count) for count in range(9)] == [False, False, True, True, True] + [False] * 4
+
+
+def test_judge_names_what_is_missed():
+    numbers = {
+        "greedy_accuracy": 0.4,
+        "sampled_accuracy": 0.46,
+        "zpd_groups_eligible": 0.5,
+        "right_given_parsed": 0.6,
+        "longest_response_share": 0.7,
+    }
+    assert [name for name, holds in criteria.judge(numbers).items() if not holds] == ["sampled_accuracy"]
+
+
+def test_data_needs_the_checkpoint_that_filters(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        data.main(["--regime", "study", "--output_dir", str(tmp_path)])
+    assert stop.value.code == 2
+    assert "--model is None" in capsys.readouterr().err
+
+
+def test_data_of_the_study_is_filtered_and_repeatable(tmp_path, monkeypatch):
+    tokenizer = build_tokenizer()
+    torch.manual_seed(0)
+    cold_start.save(build_model(tokenizer), tokenizer, tmp_path / "model")
+    monkeypatch.setattr("examples.cpu_demo.quality.hf_sampler", lambda *_: ScriptedSampler(lambda problem: 4))
+    for name in ("one", "two"):
+        arguments = ["--regime", "study", "--model", str(tmp_path / "model"), "--output_dir", str(tmp_path / name)]
+        data.main([*arguments, "--train_size", "12", "--val_size", "4", "--seed", "5"])
+    for split, size in (("train", 12), ("val", 4)):
+        rows = pq.read_table(tmp_path / "one" / f"{split}.parquet").to_pylist()
+        problems = [Problem.parse(row["extra_info"]["question"]) for row in rows]
+        assert problems == make_problems(size, split, 5, STEPS)
+        assert rows == pq.read_table(tmp_path / "two" / f"{split}.parquet").to_pylist()
+        assert all(is_right(p, write_solution(p.right_lines(), p.answer)) for p in problems)
+
+
+def test_cold_start_writes_its_quality(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cold_start, "train", lambda *_: None)
+    monkeypatch.setattr(cold_start, "hf_sampler", lambda *_: ScriptedSampler(lambda problem: 3))
+    threads = torch.get_num_threads()
+    arguments = ["--regime", "study", "--seed", "2", "--report_questions", "8", "--output_dir", str(tmp_path / "model")]
+    cold_start.main(arguments)
+    torch.set_num_threads(threads)
+    record = json.loads((tmp_path / "model" / "quality.json").read_text())
+    assert record["seed"] == 2
+    assert record["sampled_accuracy"] == 3 / 8
+    assert record["criteria"]["sampled_accuracy"]
+    assert not record["criteria"]["greedy_accuracy"]
+    assert "MISSED" in capsys.readouterr().out
