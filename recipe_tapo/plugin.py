@@ -61,12 +61,17 @@ def _check_config_early(module: ModuleType) -> None:
     """Lets verl's own validation, which runs before Ray starts, end in one line on a bad ``tapo:`` node."""
 
     def checked(wrapped: Callable, _, args: tuple, kwargs: dict) -> None:
+        from hydra.core.hydra_config import HydraConfig
+
+        from recipe_tapo.arms import check_arm_order
         from recipe_tapo.config import TapoConfigError
         from recipe_tapo.verl_config import check_config
 
         config = kwargs["config"] if "config" in kwargs else args[0]
         if "tapo" in config:
             try:
+                if HydraConfig.initialized():
+                    check_arm_order(HydraConfig.get().overrides.task)
                 check_config(config)
             except TapoConfigError as error:
                 sys.exit(f"TAPO: {error}")
