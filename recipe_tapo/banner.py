@@ -10,6 +10,11 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
     """A few lines: active or not, the settings, where constructed trajectories go."""
     if not tapo.enable:
         lines = ["TAPO is OFF (tapo.enable=false): this run is plain GRPO"]
+    elif tapo.opsd.enable:
+        lines = [
+            "TAPO's baseline OPSD is ACTIVE (tapo.opsd.enable=true): no constructions, no rewards in the loss",
+            f"teacher     the policy itself, shown a right sibling; prompt {tapo.opsd.prompt_path or 'built in'}",
+        ]
     else:
         selection, synthesis = tapo.selection, tapo.synthesis
         ots = f"w in [{tapo.ots.w_min:g}, {tapo.ots.w_max:g}]" if tapo.ots.enable else "off"

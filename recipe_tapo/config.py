@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from recipe_tapo.prompt import FULL_RECONSTRUCTION, PromptTemplateError, load_template
+from recipe_tapo.prompt import FULL_RECONSTRUCTION, SELF_TEACHER, PromptTemplateError, load_template
 
 
 class TapoConfigError(ValueError):
@@ -24,6 +24,13 @@ def refuse(key: str, value: Any, problem: str, remedy: str) -> TapoConfigError:
 def _require(condition: bool, key: str, value: Any, problem: str, remedy: str) -> None:
     if not condition:
         raise refuse(key, value, problem, remedy)
+
+
+def _check_template(key: str, path: str | None, mode: str) -> None:
+    try:
+        load_template(path, mode)
+    except PromptTemplateError as error:
+        raise refuse(key, path, str(error), "mend the file or unset the key") from error
 
 
 @dataclass(frozen=True)
@@ -81,10 +88,7 @@ class SynthesisConfig:
             "full_reconstruction keeps no prefix",
             "use prefix_check=measure or mode=micro_reflective",
         )
-        try:
-            load_template(self.prompt_path, self.mode)
-        except PromptTemplateError as error:
-            raise refuse(key + "prompt_path", self.prompt_path, str(error), "mend the file or unset the key") from error
+        _check_template(key + "prompt_path", self.prompt_path, self.mode)
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,17 @@ class OTSConfig:
 
 
 @dataclass(frozen=True)
+class OPSDConfig:
+    """On-policy self-distillation, the paper's baseline (§4): takes the place of constructions and rewards."""
+
+    enable: bool = False
+    prompt_path: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_template("tapo.opsd.prompt_path", self.prompt_path, SELF_TEACHER)
+
+
+@dataclass(frozen=True)
 class TapoConfig:
     """Everything under ``tapo:``. See the README for what each key means."""
 
@@ -121,6 +136,7 @@ class TapoConfig:
     mask_prefix: bool = False
     lambda_ref: float = 1.0
     loss_normalization: Literal["per_group", "joint"] = "per_group"
+    opsd: OPSDConfig = field(default_factory=OPSDConfig)
     dump_dir: str | None = None
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from recipe_tapo.construction import Trajectory, build_trajectory, choose_eos, q
 from recipe_tapo.dump import AttemptDump, AttemptRecord
 from recipe_tapo.group import GroupReport, RolloutGroup, Session
 from recipe_tapo.parsing import RejectReason
-from recipe_tapo.prompt import fill_template, load_template
+from recipe_tapo.prompt import fill_template, load_template, render_prompt
 from recipe_tapo.selection import group_rng, is_correct, select_pairs
 from recipe_tapo.splice import decode
 
@@ -170,11 +170,7 @@ class Constructor:
             error_rollout=record.error_rollout,
             correct_rollout=record.correct_rollout,
         )
-        messages = [{"role": "user", "content": prompt}]
-        chat = self.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=False, **self.chat_template_kwargs
-        )
-        prompt_ids = self.tokenizer.encode(chat, add_special_tokens=False)
+        prompt_ids = render_prompt(self.tokenizer, prompt, self.chat_template_kwargs)
         if len(prompt_ids) + self.max_tokens > self.max_model_len:
             raise _Rejected(RejectReason.DOES_NOT_FIT)
         return await self._within_time(self.generate(prompt_ids, sampling), RejectReason.REQUEST_FAILED)

@@ -78,6 +78,8 @@ SYMBOLS = (
     Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopMetrics"),
     Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopOutput"),
     Symbol("verl.workers.rollout.llm_server:LLMServerClient.generate", ("request_id", "prompt_ids", "sampling_params")),
+    Symbol("verl.workers.rollout.replica:TokenOutput"),
+    Symbol("verl.workers.rollout.vllm_rollout.utils:extract_prompt_logprobs"),
     Symbol("verl.plugin.platform.platform_base:PlatformBase"),
     Symbol("verl.plugin.platform.platform_manager:PlatformRegistry.register", ("platform",)),
     Symbol("verl.plugin.platform.platform_manager:set_platform", ("platform",)),
@@ -87,6 +89,8 @@ SYMBOLS = (
     Symbol("transfer_queue:async_kv_batch_put", ("keys", "partition_id", "fields", "tags")),
     Symbol("transfer_queue:async_kv_clear", ("keys", "partition_id")),
     Symbol("transfer_queue:kv_batch_get", ("keys", "partition_id", "select_fields")),
+    Symbol("transfer_queue:kv_clear", ("keys", "partition_id")),
+    Symbol("transfer_queue:kv_list", ("partition_id",)),
     Symbol("transfer_queue:kv_batch_put", ("keys", "partition_id", "fields")),
     Symbol("transfer_queue:KVBatchMeta.select_keys", ("keys_to_select",)),
 )

@@ -1,13 +1,17 @@
 """The synthesis prompt (paper, Fig. 2): question + wrong rollout + right rollout -> instruction text."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 MICRO_REFLECTIVE = "micro_reflective"
 FULL_RECONSTRUCTION = "full_reconstruction"
 MODES = (MICRO_REFLECTIVE, FULL_RECONSTRUCTION)
+SELF_TEACHER = "self_teacher"  # OPSD's: what the policy sees as its own teacher
 
 PLACEHOLDERS = ("question", "error_rollout", "correct_rollout")
+_TEACHER_PLACEHOLDERS = ("question", "correct_rollout")
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 
 
@@ -25,24 +29,32 @@ def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) 
 
     Args:
         path: A user's own template; None for the package's template of ``mode``.
-        mode: ``micro_reflective`` (paper, §3.3) or ``full_reconstruction`` (its ablation).
+        mode: ``micro_reflective`` (paper, §3.3), ``full_reconstruction`` (its ablation) or ``self_teacher`` (OPSD).
 
     Raises:
-        PromptTemplateError: The file cannot be read or lacks one of the three placeholders.
+        PromptTemplateError: The file cannot be read or lacks one of the mode's placeholders.
     """
     path = Path(path) if path else default_path(mode)
     try:
         template = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise PromptTemplateError(f"cannot read the synthesis prompt {path}: {error}") from error
-    missing = [name for name in PLACEHOLDERS if "{" + name + "}" not in template]
+    needed = _TEACHER_PLACEHOLDERS if mode == SELF_TEACHER else PLACEHOLDERS
+    missing = [name for name in needed if "{" + name + "}" not in template]
     if missing:
         names = ", ".join("{" + name + "}" for name in missing)
         raise PromptTemplateError(f"the synthesis prompt {path} lacks {names}; add each placeholder at least once")
     return template
 
 
-def fill_template(template: str, *, question: str, error_rollout: str, correct_rollout: str) -> str:
+def fill_template(template: str, *, question: str, correct_rollout: str, error_rollout: str = "") -> str:
     """Fills the placeholders in one pass, so that braces inside the inserted texts stay as they are."""
     values = {"question": question, "error_rollout": error_rollout, "correct_rollout": correct_rollout}
     return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
+
+
+def render_prompt(tokenizer: Any, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:
+    """Token ids of a prompt as the only user message of a chat, ready for the assistant's turn."""
+    messages = [{"role": "user", "content": prompt}]
+    chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs)
+    return tokenizer.encode(chat, add_special_tokens=False)

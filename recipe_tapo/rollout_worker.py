@@ -13,12 +13,15 @@ import transfer_queue as tq
 from tensordict import NonTensorStack, TensorDict
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
+from verl.workers.rollout.replica import TokenOutput
 
 from recipe_tapo.advantages import reflected_uid
 from recipe_tapo.construction import Trajectory
 from recipe_tapo.constructor import Constructor
 from recipe_tapo.group import REPORT_TAG, ROW_TAG, RolloutGroup, Session
+from recipe_tapo.opsd_rows import put_report, put_teacher_log_probs
 from recipe_tapo.selection import is_correct
+from recipe_tapo.self_teacher import SelfTeacher
 from recipe_tapo.verl_config import stop_token_ids, synthesis_budget, synthesis_sampling_params, tapo_config
 
 _PARTITION = "train"
@@ -56,15 +59,25 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
         self.groups: dict[str, RolloutGroup] = {}
         rollout = self.config.actor_rollout_ref.rollout
         budget = synthesis_budget(self.tapo, self.config)
+        max_model_len = rollout.max_model_len or rollout.prompt_length + rollout.response_length
+        chat_template_kwargs = self.config.data.get("apply_chat_template_kwargs", {})
+        self.teacher = SelfTeacher(
+            self.tapo,
+            self.tokenizer,
+            max_model_len=max_model_len,
+            chat_template_kwargs=chat_template_kwargs,
+            score_tokens=self._score_tokens,
+            store=put_teacher_log_probs,
+        )
         self.constructor = Constructor(
             self.tapo,
             self.tokenizer,
             sampling=functools.partial(synthesis_sampling_params, self.tapo, max_tokens=budget),
             max_tokens=budget,
-            max_model_len=rollout.max_model_len or rollout.prompt_length + rollout.response_length,
+            max_model_len=max_model_len,
             max_response_length=rollout.response_length,
             stop_ids=stop_token_ids(self.tokenizer, self.model_config),
-            chat_template_kwargs=self.config.data.get("apply_chat_template_kwargs", {}),
+            chat_template_kwargs=chat_template_kwargs,
             generate=self._generate,
             make_row=make_row,
             grade=self._grade,
@@ -87,10 +100,16 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
         finally:
             group = self.groups.get(kwargs["uid"])
             if group is not None and group.end_session() and group.sessions:
-                report = await self.constructor.construct(group, sampling_params)
-                first = group.ordered()[0]
-                key = f"{first.fields['uid']}_{first.session_id}_0"
-                await tq.async_kv_put(key=key, partition_id=_PARTITION, tag={REPORT_TAG: report.as_tag()})
+                await self._finish(group, sampling_params)
+
+    async def _finish(self, group: RolloutGroup, sampling_params: dict[str, Any]) -> None:
+        first = group.ordered()[0]
+        if self.tapo.opsd.enable:
+            await put_report(first.fields["uid"], await self.teacher.score(group))
+            return
+        report = await self.constructor.construct(group, sampling_params)
+        key = f"{first.fields['uid']}_{first.session_id}_0"
+        await tq.async_kv_put(key=key, partition_id=_PARTITION, tag={REPORT_TAG: report.as_tag()})
 
     async def _agent_loop_postprocess(
         self, output: AgentLoopOutput | list[AgentLoopOutput], validate: bool, **kwargs
@@ -107,13 +126,22 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
             correct = is_correct(final.reward_score, final.extra_fields.get("reward_extra_info"))
             group.sessions.append(Session(kwargs["session_id"], final, kwargs, correct))
 
-    async def _generate(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> list[int]:
+    async def _request(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
         output = await self.llm_client.generate(
             request_id=uuid.uuid4().hex, prompt_ids=prompt_ids, sampling_params=dict(sampling_params)
         )
         if output.stop_reason == "aborted":
             raise RuntimeError("the server aborted the request")
-        return list(output.token_ids)
+        return output
+
+    async def _generate(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> list[int]:
+        return list((await self._request(prompt_ids, sampling_params)).token_ids)
+
+    async def _score_tokens(self, ids: list[int]) -> list[float]:
+        sampling_params = {"max_tokens": 1, "temperature": 1.0, "prompt_logprobs": 0, "detokenize": False}
+        output = await self._request(ids, sampling_params)
+        # verl's entry i is the log-probability of token i + 1, its last one a dummy.
+        return [0.0, *(log_prob for (log_prob,) in output.extra_fields["prompt_logprobs"][:-1])]
 
     async def _grade(self, row: AgentLoopOutput, fields: dict[str, Any]) -> tuple[float, dict[str, Any]]:
         await self._compute_score([row], kwargs=fields)

@@ -21,6 +21,7 @@ from verl.workers.engine_workers import ActorRolloutRefWorker
 from recipe_tapo.banner import banner
 from recipe_tapo.group import REPORT_TAG, ROW_TAG, GroupReport
 from recipe_tapo.metrics import masked_mean, reflection_metrics, timing_metrics, weight_metrics, yield_metrics
+from recipe_tapo.opsd_rows import put_distillation_advantages, take_report_metrics
 from recipe_tapo.token_weights import ots_weights
 from recipe_tapo.train_worker import PLAN_KEY, TapoActorRolloutRefWorker, make_plan
 from recipe_tapo.verl_algorithms import ESTIMATOR_OF_MODE
@@ -115,6 +116,10 @@ class TapoTrainer(PPOTrainerSync):
             metrics.update(calculate_debug_metrics(DataProto(batch=data)))
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
+        if self.tapo.opsd.enable:
+            batch = super()._compute_advantage(batch, metrics)
+            metrics.update(put_distillation_advantages(batch))
+            return batch
         if not self._batch_has_reflections:
             return super()._compute_advantage(batch, metrics)
         on_policy, reflected = _split(batch)
@@ -188,6 +193,9 @@ class TapoTrainer(PPOTrainerSync):
         on_policy, reflected = _split(batch)
         super()._compute_metrics(batch.select_keys(on_policy), metrics, *args, **kwargs)
         if not self.tapo.enable:
+            return
+        if self.tapo.opsd.enable:
+            metrics.update(take_report_metrics())
             return
         tags = [tag for tag in batch.tags if REPORT_TAG in tag and not tag.get("is_padding", False)]
         reports = [GroupReport.from_tag(tag[REPORT_TAG]) for tag in tags]

@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recipe_tapo.config import TapoConfig, TapoConfigError, refuse
-from recipe_tapo.prompt import fill_template, load_template
+from recipe_tapo.prompt import SELF_TEACHER, fill_template, load_template
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +49,23 @@ def check_config(config: DictConfig) -> TapoConfig:
             raise refuse(key, value, "the tapo recipe needs its own", f"leave it at {expected}")
     if tapo.enable:
         _check_enabled(tapo, config)
+    elif tapo.opsd.enable:
+        raise refuse("tapo.opsd.enable", True, "tapo.enable=false is plain GRPO", "set tapo.enable=true")
     return tapo
 
 
 def _check_enabled(tapo: TapoConfig, config: DictConfig) -> None:
     rollout = config.actor_rollout_ref.rollout
     needed = tapo.selection.n_pos + tapo.selection.n_neg
-    if needed > rollout.n:
+    if tapo.opsd.enable:
+        if rollout.temperature != 1.0:
+            raise refuse(
+                "actor_rollout_ref.rollout.temperature",
+                rollout.temperature,
+                "OPSD's teacher is scored at temperature 1",
+                "set it to 1.0",
+            )
+    elif needed > rollout.n:
         raise refuse(
             "tapo.selection.n_pos + n_neg",
             needed,
@@ -111,26 +121,30 @@ def stop_token_ids(tokenizer: Any, model_config: Any) -> set[int]:
 
 
 def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, model_max_length: int | None) -> None:
-    """Derives ``rollout.max_model_len`` where unset, so that the longest synthesis fits; checks it where set.
+    """Derives ``rollout.max_model_len`` where unset, so that the longest request fits; checks it where set.
 
-    The longest synthesis prompt holds the template, the question and two full rollouts. The model's own
-    limit caps the derived value: what then does not fit is skipped and counted.
+    The longest one holds the template, the question, two full rollouts and, for a synthesis, its output. The
+    model's own limit caps the derived value: what then does not fit is skipped and counted.
 
     Raises:
-        TapoConfigError: The value set leaves no room for any synthesis.
+        TapoConfigError: The value set leaves no room for any request.
     """
     rollout = config.actor_rollout_ref.rollout
-    template = load_template(tapo.synthesis.prompt_path, tapo.synthesis.mode)
+    if tapo.opsd.enable:
+        what, template, budget = "teacher's view", load_template(tapo.opsd.prompt_path, SELF_TEACHER), 1
+    else:
+        what, template = "synthesis", load_template(tapo.synthesis.prompt_path, tapo.synthesis.mode)
+        budget = synthesis_budget(tapo, config)
     empty = fill_template(template, question="", error_rollout="", correct_rollout="")
     overhead = len(tokenizer.encode(empty, add_special_tokens=False))
-    budget = synthesis_budget(tapo, config)
     longest = overhead + rollout.prompt_length + 2 * rollout.response_length + budget
     if rollout.max_model_len is None:
         length = max(longest, rollout.prompt_length + rollout.response_length)
         if model_max_length and length > model_max_length:
             logger.warning(
-                "TAPO: the longest synthesis needs %d tokens of context, the model has %d; what does not fit is "
-                "skipped and counted as tapo/rejected/does_not_fit",
+                "TAPO: the longest %s needs %d tokens of context, the model has %d; what does not fit is skipped and "
+                "counted as does_not_fit",
+                what,
                 longest,
                 model_max_length,
             )
@@ -141,15 +155,16 @@ def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, mode
         raise refuse(
             "actor_rollout_ref.rollout.max_model_len",
             rollout.max_model_len,
-            f"no synthesis can fit: its template takes {overhead} tokens and its output {budget}",
-            f"raise it (the longest synthesis needs {longest}), lower tapo.synthesis.max_tokens or leave it unset",
+            f"no {what} can fit: its template takes {overhead} tokens and its output {budget}",
+            f"raise it (the longest {what} needs {longest}), lower tapo.synthesis.max_tokens or leave it unset",
         )
     elif rollout.max_model_len < longest:
         logger.warning(
-            "TAPO: actor_rollout_ref.rollout.max_model_len=%d is below %d, what the longest synthesis needs; what "
-            "does not fit is skipped and counted as tapo/rejected/does_not_fit",
+            "TAPO: actor_rollout_ref.rollout.max_model_len=%d is below %d, what the longest %s needs; what does not "
+            "fit is skipped and counted as does_not_fit",
             rollout.max_model_len,
             longest,
+            what,
         )
 
 
