@@ -14,16 +14,16 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     Args:
         title: Heading.
         columns: Column headings.
-        rows: Cells of any type, one per column.
+        rows: Cells of any type, one per column; None for no value.
     """
     rows = list(rows)
     hidden = max(0, len(rows) - MAX_ROWS)
     table = Table()
     for position, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
+        numeric = bool(rows) and all(isinstance(row[position], int | float | None) for row in rows)
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows[:MAX_ROWS]:
-        table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row))
+        table.add_row(*map(_show, row))
     print(title)
     # Problems contain "[asy]" and ":x:", which rich would take for markup and emoji.
     Console(markup=False, emoji=False, highlight=False).print(table)
@@ -35,3 +35,7 @@ def shorten(text: str, width: int = 60) -> str:
     """Puts a text on one line of limited width."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _show(cell: object) -> str:
+    return "–" if cell is None else f"{cell:.2f}" if isinstance(cell, float) else str(cell)

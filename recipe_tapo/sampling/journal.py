@@ -51,9 +51,9 @@ def fill_journal(
         InputError: The journal was made with other settings, or another process is filling it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _check_settings(path, {**settings, "chunk": chunk, "total": total})
     with open(path, "ab") as file:
         _lock(file, path)
+        _check_settings(path, {**settings, "chunk": chunk, "total": total})
         done, size = _whole_chunks(path, total, chunk)
         file.truncate(size)
         rest = islice(items, done, None)
@@ -97,7 +97,8 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    if not path.exists():
+    # Without results, a run that got no further than its model must not bind the next one.
+    if path.stat().st_size == 0:
         with atomic_paths(settings_path(path)) as (temporary,):
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         return
