@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +20,29 @@ class Run:
         self.name = name
         directory.mkdir(parents=True, exist_ok=True)
 
-    def start(self, data: Path, *overrides: str, timeout: float = TIMEOUT_S) -> subprocess.CompletedProcess:
+    def start(self, data: Path, *overrides: str, timeout: float = TIMEOUT_S) -> None:
+        """Trains to the end."""
+        process = self._launch(data, overrides)
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.kill()
+        assert code == 0, "\n".join(self.log().splitlines()[-60:])
+
+    def start_and_kill(self, data: Path, *overrides: str, checkpoint: int, timeout: float = TIMEOUT_S) -> None:
+        """Trains until the step of a checkpoint has been logged, then kills the run without a word."""
+        process = self._launch(data, overrides)
+        deadline = time.monotonic() + timeout
+        try:
+            while not (self.path("jsonl").exists() and checkpoint in self.metrics()):
+                assert process.poll() is None, "\n".join(self.log().splitlines()[-60:])
+                assert time.monotonic() < deadline, "no checkpoint in time"
+                time.sleep(0.5)
+        finally:
+            process.kill()
+            process.wait()
+
+    def _launch(self, data: Path, overrides: tuple[str, ...]) -> subprocess.Popen:
         """Trains on four questions a step; the run's name keeps several processes of one directory apart."""
         command = [
             *(sys.executable, "-m", "verl.trainer.main_ppo"),
@@ -39,11 +62,7 @@ class Run:
         ]
         environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(self.path("jsonl")), "PYTHONWARNINGS": "ignore"}
         with open(self.path("log"), "wb") as log:
-            result = subprocess.run(
-                command, stdout=log, stderr=subprocess.STDOUT, cwd=self.directory, env=environment, timeout=timeout
-            )
-        assert result.returncode == 0, "\n".join(self.log().splitlines()[-60:])
-        return result
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=self.directory, env=environment)
 
     def path(self, suffix: str) -> Path:
         return self.directory / f"{self.name}.{suffix}"

@@ -58,18 +58,19 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
     common = ("+recipe=[tapo,cpu]", "actor_rollout_ref.actor.ppo_mini_batch_size=2", f"tapo.dump_dir={dump}")
     selection = ("tapo.selection.n_pos=1", "tapo.selection.n_neg=1", "trainer.save_freq=2")
 
-    # The reward function raises on constructions of half of the questions.
+    # The reward function raises on constructions of half of the questions. Killed after the second step's checkpoint.
     first = Run(tmp_path, "first")
-    first.start(
+    first.start_and_kill(
         data,
         *common,
         *selection,
-        "trainer.total_training_steps=2",
+        "trainer.total_training_steps=4",
         f"reward.custom_reward_function.path={ROOT}/tests/e2e/rewards.py",
         "reward.custom_reward_function.name=raises_on_some_constructions",
+        checkpoint=2,
     )
     assert "is ACTIVE" in first.log() and str(dump) in first.log()
-    metrics = first.metrics()
+    metrics = {step: values for step, values in first.metrics().items() if step <= 2}
     assert sorted(metrics) == [1, 2]
     records = list(read_dump(dump))
     for step, values in metrics.items():

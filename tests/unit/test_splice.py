@@ -90,7 +90,7 @@ TEXT = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=5_000, deadline=None)
+@settings(max_examples=10_000, deadline=None)
 @given(TEXT, TEXT, TEXT, st.integers(0, 2**32))
 def test_the_decoded_splice_is_the_text_it_stands_for(shared, error_rest, rest, seed):
     error = shared + error_rest
