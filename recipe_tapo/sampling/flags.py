@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> argpars
         "--base_url", metavar="URL", help="ask this server, for instance http://localhost:8000/v1 (key: OPENAI_API_KEY)"
     )
     server.add_argument("--concurrency", type=positive, default=256, metavar="N", help="requests at a time")
-    server.add_argument("--timeout", type=float, default=1800.0, metavar="SECONDS", help="per request")
-    server.add_argument("--retries", type=int, default=4, metavar="N", help="further tries of a failing request")
+    server.add_argument("--timeout", type=_seconds, default=1800.0, metavar="SECONDS", help="per request")
+    server.add_argument("--retries", type=natural, default=4, metavar="N", help="further tries of a failing request")
     return model
 
 
@@ -66,9 +67,9 @@ def add_sampling(parser: argparse.ArgumentParser, n: bool = True) -> argparse._A
         group.add_argument(
             "--n", type=positive, default=8, metavar="N", help="responses per query (default: %(default)s)"
         )
-    group.add_argument("--temperature", type=float, default=1.0, help="(default: %(default)s)")
+    group.add_argument("--temperature", type=_temperature, default=1.0, help="0 is greedy (default: %(default)s)")
     group.add_argument("--top_p", type=_share, default=1.0, help="(default: %(default)s)")
-    group.add_argument("--top_k", type=int, default=-1, help="-1 for all tokens (default: %(default)s)")
+    group.add_argument("--top_k", type=_rank, default=-1, help="-1 for all tokens (default: %(default)s)")
     group.add_argument(
         "--max_tokens", type=positive, default=8192, metavar="N", help="longest response (default: %(default)s)"
     )
@@ -130,6 +131,35 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def natural(text: str) -> int:
+    """Flag type: a whole number from 0 up."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def _temperature(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no temperature; use 0 or more")
+    return value
+
+
+def _rank(text: str) -> int:
+    value = int(text)
+    if value != -1 and value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no rank; use -1 (off) or 1 and up")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time; give seconds above 0")
     return value
 
 

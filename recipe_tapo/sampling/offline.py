@@ -45,10 +45,10 @@ class OfflineSampler:
         on_cpu = not accelerator_present()
         for name, value in {**_ENVIRONMENT, **(_CPU_ENVIRONMENT if on_cpu else {})}.items():
             os.environ.setdefault(name, value)
-        # Imported here: vLLM reads the variables above when it is imported.
-        from vllm import LLM
-
         try:
+            # Imported here: vLLM reads the variables above when it is imported.
+            from vllm import LLM
+
             if on_cpu:
                 engine = {**engine, **_cpu_engine(model, max_model_len)}
             self._llm = LLM(model=model, max_model_len=max_model_len, **engine)

@@ -69,18 +69,40 @@ class ServerSampler:
                 # Said explicitly, for vLLM's server otherwise takes it from the model's generation_config.
                 extra_body={"top_k": sampling.top_k, "repetition_penalty": 1.0, **self._template},
             )
-        except openai.APITimeoutError as error:
+        except (openai.APITimeoutError, ValueError) as error:
+            # A ValueError is an answer that is no json.
             return Response(failure=one_line(error))
-        except (openai.APIConnectionError, *_FATAL) as error:
+        except _FATAL as error:
             raise InputError(f"{self._base_url}: {one_line(error)}") from error
+        except openai.APIConnectionError as error:
+            # One request that the server breaks over must not stop all others for ever.
+            if self._is_up():
+                return Response(failure=one_line(error))
+            raise InputError(f"{self._base_url}: {one_line(error)}; is the server running?") from error
         except openai.OpenAIError as error:
             return Response(failure=one_line(error))
-        if not answer.choices:
-            return Response(failure="the server answered without a choice")
+        return _read(answer)
+
+    def _is_up(self) -> bool:
+        try:
+            self._client.models.list()
+        except openai.APIStatusError:
+            return True
+        except (openai.OpenAIError, ValueError):
+            return False
+        return True
+
+
+def _read(answer: Any) -> Response:
+    try:
         choice, usage = answer.choices[0], answer.usage
         return Response(
-            text=choice.message.content or "",
+            # UTF-8 files have no lone surrogates.
+            text=(choice.message.content or "").encode("utf-8", "replace").decode("utf-8"),
             finish_reason=choice.finish_reason,
             prompt_tokens=usage.prompt_tokens if usage else 0,
             tokens=usage.completion_tokens if usage else 0,
         )
+    # The library hands on whatever a server sends.
+    except (AttributeError, IndexError, TypeError):
+        return Response(failure="the server's answer is no chat completion")
