@@ -59,15 +59,27 @@ def add_overlap_threshold(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def save_dir(path: Path) -> Path:
+def fraction(text: str) -> float:
+    """Flag type: a number from 0 to 1."""
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def save_dir(path: Path, flag: str = "--local_save_dir") -> Path:
     """Expands an output folder and refuses it early, before any work is done.
+
+    Args:
+        path: As given.
+        flag: What gave it, for the message.
 
     Raises:
         InputError: The path is something other than a folder.
     """
     path = path.expanduser()
     if path.exists() and not path.is_dir():
-        raise InputError(f"{path}: is not a folder; choose another --local_save_dir")
+        raise InputError(f"{path}: is not a folder; choose another {flag}")
     return path
 
 

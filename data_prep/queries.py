@@ -60,6 +60,9 @@ def _to_query(row: dict[str, Any], where: str) -> Query:
     gold = reward_model.get("ground_truth") if isinstance(reward_model, dict) else None
     if not isinstance(gold, str) or not gold:
         raise InputError(f"{where}: 'reward_model.ground_truth' is not a text")
+    extra_info = row.get("extra_info")
+    if not isinstance(extra_info, dict | None):
+        raise InputError(f"{where}: 'extra_info' is no struct")
     messages = [{"role": message["role"], "content": message["content"]} for message in messages]
     identity = json.dumps([messages, gold], ensure_ascii=True)
     return Query(
@@ -67,7 +70,7 @@ def _to_query(row: dict[str, Any], where: str) -> Query:
         messages=messages,
         gold=gold,
         data_source=str(row.get("data_source") or ""),
-        extra_info=row.get("extra_info") or {},
+        extra_info=extra_info or {},
     )
 
 

@@ -80,6 +80,18 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def read_parquet_table(path: Path) -> pa.Table:
+    """Reads a parquet file as a table.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a readable parquet file ({error})") from error
+
+
 def to_records(rows: list[dict[str, Any]], source: str, where: str, first_index: int = 0) -> list[Record]:
     """Picks the problem and the answer out of rows.
 
@@ -131,8 +143,8 @@ def _type(value: Any) -> str:
 
 def _read_parquet(path: Path) -> list[dict[str, Any]]:
     try:
-        return pq.read_table(path).to_pylist()
-    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        return read_parquet_table(path).to_pylist()
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a readable parquet file ({error})") from error
 
 

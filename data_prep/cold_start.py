@@ -1,0 +1,164 @@
+"""``python -m data_prep.cold_start``: the paper's joint SFT and IFT set, written by the model itself (§3.2)."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from data_prep import flags
+from data_prep.constructions import read_constructions, sample_constructions
+from data_prep.joint_report import examples_text, make_report, print_report
+from data_prep.joint_set import SFT_SCHEMA, Recipe, build_joint_set
+from data_prep.queries import digest, read_queries
+from data_prep.responses import sample_responses
+from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.write import atomic_paths, write_parquet
+from recipe_tapo.prompt import PromptTemplateError, load_template
+from recipe_tapo.sampling.flags import (
+    add_model,
+    add_sampling,
+    make_sampler,
+    model_settings,
+    natural,
+    positive,
+    sampling_of,
+)
+from recipe_tapo.sampling.journal import read_settings
+
+OUTPUT_NAMES = ("cold_start.parquet", "report.json", "examples.md")
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = flags.new_parser(
+        "cold_start",
+        "Samples n responses per query, pairs a wrong with a right one, has the same model rebuild the wrong one into "
+        "a micro-reflective trajectory, and keeps what is verified right. Writes cold_start.parquet for verl's "
+        "MultiTurnSFTDataset, report.json and examples.md, beside the journals responses.jsonl and "
+        "constructions.jsonl. An interrupted run goes on where it stopped when the same command is given again.",
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument("--input", type=Path, required=True, metavar="FILE", help="parquet in verl's RL format")
+    files.add_argument("--output_dir", type=Path, required=True, metavar="DIR", help="folder for the written files")
+    files.add_argument(
+        "--responses",
+        type=Path,
+        metavar="FILE",
+        help="responses to the same --input, as an earlier run or zpd_filter left them; left out: sampled here",
+    )
+    rows = parser.add_argument_group("rows")
+    rows.add_argument(
+        "--sft_size", type=natural, default=30000, metavar="N", help="question → trajectory (default: %(default)s)"
+    )
+    rows.add_argument(
+        "--ift_size", type=natural, default=15000, metavar="N", help="prompt → tagged output (default: %(default)s)"
+    )
+    rows.add_argument(
+        "--fill_up",
+        action="store_true",
+        help="make up for missing SFT rows with ordinary right responses to other queries, marked in column fill_up",
+    )
+    rows.add_argument(
+        "--max_row_tokens",
+        type=positive,
+        default=16384,
+        metavar="N",
+        help="leave out longer rows; data.max_length of the training (default: %(default)s)",
+    )
+    synthesis = parser.add_argument_group("synthesis")
+    synthesis.add_argument(
+        "--prompt_path", type=Path, metavar="FILE", help="a synthesis prompt of your own (default: the project's)"
+    )
+    synthesis.add_argument(
+        "--synthesis_max_tokens", type=positive, metavar="N", help="longest construction (default: --max_tokens)"
+    )
+    synthesis.add_argument(
+        "--min_prefix_fraction",
+        type=flags.fraction,
+        default=0.0,
+        metavar="SHARE",
+        help="least share of the wrong response that a trajectory must repeat from its start (default: %(default)s)",
+    )
+    add_model(parser)
+    add_sampling(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command."""
+    args = parse_args(argv)
+    folder = flags.save_dir(args.output_dir, "--output_dir")
+    recipe = Recipe(
+        args.sft_size,
+        args.ift_size,
+        args.fill_up,
+        args.max_row_tokens,
+        args.min_prefix_fraction,
+        _load_template(args.prompt_path),
+        args.seed,
+    )
+    queries = read_queries(args.input.expanduser())
+    model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args))
+    if args.responses:
+        responses = args.responses.expanduser()
+        if read_settings(responses).get("queries") != digest(queries):
+            raise InputError(f"{responses}: was sampled for other queries than those of {args.input}")
+    else:
+        responses = folder / "responses.jsonl"
+        sample_responses(
+            responses,
+            queries,
+            n=args.n,
+            seed=args.seed,
+            sampling=sampling,
+            chunk=args.chunk,
+            model=model,
+            sampler=sampler,
+        )
+    constructions = folder / "constructions.jsonl"
+    sample_constructions(
+        constructions,
+        queries,
+        responses,
+        template=recipe.template,
+        seed=args.seed,
+        sampling=replace(sampling, max_tokens=args.synthesis_max_tokens or args.max_tokens),
+        chunk=args.chunk,
+        model=model,
+        sampler=sampler,
+    )
+
+    joint = build_joint_set(read_constructions(constructions, queries), recipe)
+    report = make_report(joint, recipe)
+    print_report(report)
+    if not joint.rows:
+        raise InputError(f"there is not one row, so nothing was written; see {constructions}")
+    report["responses"], report["synthesis"] = read_settings(responses), read_settings(constructions)
+    outputs = [folder / name for name in OUTPUT_NAMES]
+    with atomic_paths(*outputs) as (table_path, report_path, examples_path):
+        write_parquet(table_path, pa.Table.from_pylist(joint.rows, schema=SFT_SCHEMA))
+        report_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        examples_path.write_text(examples_text(joint, args.seed), encoding="utf-8")
+    print(f"wrote {outputs[0]} ({len(joint.rows)} rows), {outputs[1].name} and {outputs[2].name}")
+    short = args.sft_size + args.ift_size - len(joint.rows)
+    if short > 0:
+        print(f"{short} rows fewer than asked for; more come of a larger --n or more queries" + _fill_up_hint(args))
+
+
+def _fill_up_hint(args: argparse.Namespace) -> str:
+    return "" if args.fill_up else ", or (SFT rows) of --fill_up"
+
+
+def _load_template(path: Path | None) -> str:
+    try:
+        return load_template(path and path.expanduser())
+    except PromptTemplateError as error:
+        raise InputError(str(error)) from error
+
+
+if __name__ == "__main__":
+    run_command(main)

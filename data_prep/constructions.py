@@ -1,0 +1,175 @@
+"""At most one micro-reflective trajectory per query, written by the model itself (paper §3.2), kept in a journal."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from data_prep.queries import Query, digest, response_seed
+from data_prep.responses import grade, read_groups
+from recipe_tapo.construction import question_text
+from recipe_tapo.parsing import RejectReason, parse_reconstruction
+from recipe_tapo.prompt import fill_template
+from recipe_tapo.sampling.journal import fill_journal, read_journal, read_settings
+from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling, sample_all
+from recipe_tapo.selection import group_rng, select_pairs
+
+# Why a query has no trajectory, besides what ``RejectReason`` names.
+NO_RESPONSE = "no_complete_response"
+NO_CORRECT = "no_right_response"
+NO_ERROR = "no_wrong_response"
+WRONG_ANSWER = "wrong_answer"
+INELIGIBLE = (NO_RESPONSE, NO_CORRECT, NO_ERROR)
+
+_TIDY = re.compile(r"<analysis>.+?</analysis>\s*<reconstruction>.+?</reconstruction>", re.DOTALL)
+
+
+def sample_constructions(
+    path: Path,
+    queries: Sequence[Query],
+    responses: Path,
+    *,
+    template: str,
+    seed: int,
+    sampling: Sampling,
+    chunk: int,
+    model: dict[str, Any],
+    sampler: Callable[[], Sampler],
+) -> None:
+    """Constructs, parses and grades what the journal does not hold yet.
+
+    Args:
+        path: The journal: one result per query, also of those that allow no construction.
+        queries: The questions.
+        responses: The journal of their responses.
+        template: The synthesis prompt.
+        seed: Of the run.
+        sampling: How constructions are drawn.
+        chunk: Queries worked on together.
+        model: What identifies the model.
+        sampler: Makes the engine; called only when there is something to sample.
+
+    Raises:
+        InputError: The journal was made otherwise, or the engine or the grader does not work.
+    """
+
+    def work(batch: list[tuple[Query, list[dict]]]) -> list[dict]:
+        results = [_choose_material(query, group, seed) for query, group in batch]
+        eligible = [(query, result) for (query, _), result in zip(batch, results, strict=True) if not result["reason"]]
+        requests = [
+            Request(synthesis_messages(template, query, result), response_seed(seed, query, "synthesis"))
+            for query, result in eligible
+        ]
+        outputs = sample_all(sampler(), requests, sampling) if requests else []
+        _judge(eligible, outputs)
+        return results
+
+    fill_journal(
+        path,
+        {
+            "kind": "constructions",
+            **model,
+            **asdict(sampling),
+            "seed": seed,
+            "queries": digest(queries),
+            "template": _name(template),
+            "responses": _name(json.dumps(read_settings(responses))),
+        },
+        zip(queries, (group for _, group in read_groups(responses)), strict=True),
+        total=len(queries),
+        chunk=chunk,
+        work=work,
+        desc="constructing",
+    )
+
+
+def read_constructions(path: Path, queries: Sequence[Query]) -> Iterator[tuple[Query, dict]]:
+    """Yields each query with its result.
+
+    A result has ``reason`` (None for a verified-right trajectory), ``error`` and ``correct`` (the responses chosen,
+    None where there is none), their prompt's ``question_tokens``, ``correct_tokens``, the ``trajectory`` and the
+    engine's raw ``text`` with ``prompt_tokens`` and ``tokens``.
+
+    Raises:
+        InputError: The journal is missing or incomplete.
+    """
+    return zip(queries, read_journal(path), strict=True)
+
+
+def synthesis_messages(template: str, query: Query, result: dict) -> list[dict[str, str]]:
+    """The chat that asks for a query's construction."""
+    prompt = fill_template(
+        template,
+        question=question_text(query.messages, query.extra_info),
+        error_rollout=result["error"].strip(),
+        correct_rollout=result["correct"].strip(),
+    )
+    return [{"role": "user", "content": prompt}]
+
+
+def is_tidy(output: str) -> bool:
+    """Whether an output is the two tagged parts and nothing else, fit to teach the format."""
+    return _TIDY.fullmatch(output.strip()) is not None
+
+
+def prefix_length(result: dict) -> int:
+    """How many characters of the wrong response the trajectory repeats from its start."""
+    error, trajectory = result["error"].strip(), result["trajectory"]
+    differing = (place for place, pair in enumerate(zip(error, trajectory, strict=False)) if pair[0] != pair[1])
+    return next(differing, min(len(error), len(trajectory)))
+
+
+def prefix_fraction(result: dict) -> float:
+    """The same as a share of the wrong response."""
+    return prefix_length(result) / max(1, len(result["error"].strip()))
+
+
+def _choose_material(query: Query, group: list[dict], seed: int) -> dict[str, Any]:
+    # What was cut off at the token limit is wrong without a wrong step, and ends nowhere.
+    complete = [response for response in group if response["failure"] is None and response["finish_reason"] == "stop"]
+    rng = group_rng(seed, 0, query.key)
+    rights = [response["right"] for response in complete]
+    pairs = select_pairs(rights, n_pos=1, n_neg=1, m_max=1, rng=rng)
+    right = [response for response in complete if response["right"]]
+    if pairs:
+        error, correct, reason = complete[pairs[0].error], complete[pairs[0].correct], None
+    else:
+        error, correct = None, rng.choice(right) if right else None
+        reason = NO_ERROR if right else NO_CORRECT if complete else NO_RESPONSE
+    return {
+        "query": query.key,
+        "reason": reason,
+        "error": error and error["text"],
+        "correct": correct and correct["text"],
+        "question_tokens": max(response["prompt_tokens"] for response in group),
+        "correct_tokens": correct["tokens"] if correct else 0,
+        "trajectory": None,
+    }
+
+
+def _judge(eligible: list[tuple[Query, dict]], outputs: list[Response]) -> None:
+    """Puts output, trajectory and reason into each result; the reason stays None where the trajectory is right."""
+    parsed = []
+    for (query, result), output in zip(eligible, outputs, strict=True):
+        outcome = parse_reconstruction(output.text, output.truncated)
+        reason = _failure(output) or outcome.reason
+        result.update(asdict(output), trajectory=outcome.reconstruction, reason=reason and reason.value)
+        if reason is None:
+            parsed.append((query, result))
+    rights = grade([Response(text=result["trajectory"]) for _, result in parsed], [query.gold for query, _ in parsed])
+    for (_, result), right in zip(parsed, rights, strict=True):
+        result["reason"] = None if right else WRONG_ANSWER
+
+
+def _failure(output: Response) -> RejectReason | None:
+    if output.failure is None:
+        return None
+    too_long = output.failure == RejectReason.DOES_NOT_FIT.value
+    return RejectReason.DOES_NOT_FIT if too_long else RejectReason.REQUEST_FAILED
+
+
+def _name(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

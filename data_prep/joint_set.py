@@ -1,0 +1,156 @@
+"""The cold start's joint training set: SFT-format and IFT-format rows out of constructions (paper §3.2)."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from data_prep.constructions import is_tidy, prefix_fraction, synthesis_messages
+from data_prep.queries import Query
+
+SFT, IFT = "sft", "ift"
+TOO_LONG = "too_long"
+UNTIDY = "untidy_output"
+PREFIX_TOO_SHORT = "prefix_too_short"
+# What chat templates and a second tokenization add to the tokens that the engine counted.
+_TOKEN_MARGIN = 16
+
+SFT_SCHEMA = pa.schema(
+    [
+        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("format", pa.string()),
+        ("fill_up", pa.bool_()),
+        ("data_source", pa.string()),
+        ("query", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the set is to consist of.
+
+    Attributes:
+        sft: Rows question → trajectory.
+        ift: Rows synthesis prompt → tagged output.
+        fill_up: Whether ordinary right responses make up for missing SFT rows.
+        max_tokens: Longest row.
+        min_prefix_fraction: Least share of the wrong response that a trajectory must repeat.
+        template: The synthesis prompt.
+        seed: Of choice and order.
+    """
+
+    sft: int
+    ift: int
+    fill_up: bool
+    max_tokens: int
+    min_prefix_fraction: float
+    template: str
+    seed: int
+
+
+@dataclass
+class JointSet:
+    """The rows, in their final order, and what became of every query.
+
+    Attributes:
+        rows: Of ``SFT_SCHEMA``.
+        reasons: Queries by why they have no trajectory; those that have one are under None.
+        dropped: Verified-right trajectories that are fit for neither, or one, of the formats, by (format, reason).
+        used: Rows by (format, whether it is a fill-up).
+        prefix_fractions: Of every verified-right trajectory.
+        trajectories: The chosen SFT trajectories, in the order of choice.
+    """
+
+    rows: list[dict] = field(default_factory=list)
+    reasons: Counter = field(default_factory=Counter)
+    dropped: Counter = field(default_factory=Counter)
+    used: Counter = field(default_factory=Counter)
+    prefix_fractions: list[float] = field(default_factory=list)
+    trajectories: list[tuple[Query, dict]] = field(default_factory=list)
+
+
+def build_joint_set(constructions: Iterable[tuple[Query, dict]], recipe: Recipe) -> JointSet:
+    """Chooses and lays out rows.
+
+    Each verified-right trajectory serves at most once in each format. SFT rows are taken from the front of one random
+    order and IFT rows from its end, so that the formats share as few trajectories as the yield allows.
+
+    Args:
+        constructions: Queries with their results, see ``read_constructions``.
+        recipe: Sizes and limits.
+    """
+    joint = JointSet()
+    verified, others = [], []
+    for query, result in constructions:
+        joint.reasons[result["reason"]] += 1
+        if result["reason"] is None:
+            verified.append((query, result))
+        elif recipe.fill_up and result["correct"] is not None:
+            others.append((query, result))
+    joint.prefix_fractions = [prefix_fraction(result) for _, result in verified]
+    verified = [
+        pair
+        for pair, fraction in zip(verified, joint.prefix_fractions, strict=True)
+        if _keep(fraction >= recipe.min_prefix_fraction, joint, "both", PREFIX_TOO_SHORT)
+    ]
+    rng = random.Random(recipe.seed)
+    rng.shuffle(verified)
+    rng.shuffle(others)
+
+    for_sft = [pair for pair in verified if _keep(_sft_tokens(pair[1]) <= recipe.max_tokens, joint, SFT, TOO_LONG)]
+    joint.trajectories = for_sft[: recipe.sft]
+    for_ift = [
+        pair
+        for pair in reversed(verified)
+        if _keep(is_tidy(pair[1]["text"]), joint, IFT, UNTIDY)
+        and _keep(_ift_tokens(pair[1]) <= recipe.max_tokens, joint, IFT, TOO_LONG)
+    ][: recipe.ift]
+    fill = [pair for pair in others if _fill_tokens(pair[1]) <= recipe.max_tokens]
+    fill = fill[: recipe.sft - len(joint.trajectories)]
+
+    joint.rows += [_sft_row(query, result["trajectory"], False) for query, result in joint.trajectories]
+    joint.rows += [_sft_row(query, result["correct"].strip(), True) for query, result in fill]
+    joint.rows += [_ift_row(query, result, recipe.template) for query, result in for_ift]
+    joint.used = Counter((row["format"], row["fill_up"]) for row in joint.rows)
+    rng.shuffle(joint.rows)
+    return joint
+
+
+def _keep(condition: bool, joint: JointSet, row_format: str, reason: str) -> bool:
+    if not condition:
+        joint.dropped[row_format, reason] += 1
+    return condition
+
+
+def _sft_tokens(result: dict) -> int:
+    """At least the row's length: the trajectory is a part of the counted output."""
+    return result["question_tokens"] + result["tokens"] + _TOKEN_MARGIN
+
+
+def _ift_tokens(result: dict) -> int:
+    return result["prompt_tokens"] + result["tokens"] + _TOKEN_MARGIN
+
+
+def _fill_tokens(result: dict) -> int:
+    return result["question_tokens"] + result["correct_tokens"] + _TOKEN_MARGIN
+
+
+def _sft_row(query: Query, answer: str, fill_up: bool) -> dict:
+    return _row(query, query.messages, answer, SFT, fill_up)
+
+
+def _ift_row(query: Query, result: dict, template: str) -> dict:
+    return _row(query, synthesis_messages(template, query, result), result["text"].strip(), IFT, False)
+
+
+def _row(query: Query, prompt: list[dict[str, str]], answer: str, row_format: str, fill_up: bool) -> dict:
+    return {
+        "messages": [*prompt, {"role": "assistant", "content": answer}],
+        "format": row_format,
+        "fill_up": fill_up,
+        "data_source": query.data_source,
+        "query": query.key,
+    }

@@ -1,0 +1,91 @@
+"""``python -m data_prep.zpd_filter``: keeps the queries that a model gets right sometimes but not always (paper §4)."""
+
+import argparse
+from collections.abc import Sequence
+from functools import cache, partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from data_prep import flags
+from data_prep.accuracy import draw_histogram, measure_accuracies, print_accuracies, with_accuracy
+from data_prep.queries import read_queries
+from data_prep.read import read_parquet_table
+from data_prep.responses import read_groups, sample_responses
+from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.write import atomic_paths, write_parquet
+from recipe_tapo.sampling.flags import add_model, add_sampling, make_sampler, model_settings, sampling_of
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = flags.new_parser(
+        "zpd_filter",
+        "Samples n responses per query, grades them and keeps the queries whose accuracy lies within bounds: the zone "
+        "of proximal development of the model that RL starts from. Writes OUTPUT with the accuracy in extra_info, "
+        "OUTPUT's neighbours .responses.jsonl (every response, for reuse) and .accuracy.png. An interrupted run goes "
+        "on where it stopped when the same command is given again.",
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument("--input", type=Path, required=True, metavar="FILE", help="parquet in verl's RL format")
+    files.add_argument("--output", type=Path, required=True, metavar="FILE", help="parquet of the kept queries")
+    bounds = parser.add_argument_group("filter")
+    bounds.add_argument(
+        "--min_accuracy",
+        type=flags.fraction,
+        default=0.125,
+        metavar="SHARE",
+        help="least share of right responses, itself kept (default: %(default)s)",
+    )
+    bounds.add_argument(
+        "--max_accuracy",
+        type=flags.fraction,
+        default=0.875,
+        metavar="SHARE",
+        help="largest share of right responses, itself kept (default: %(default)s)",
+    )
+    add_model(parser)
+    add_sampling(parser)
+    args = parser.parse_args(argv)
+    if args.min_accuracy > args.max_accuracy:
+        parser.error(f"--min_accuracy {args.min_accuracy:g} is above --max_accuracy {args.max_accuracy:g}")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command."""
+    args = parse_args(argv)
+    source, output = args.input.expanduser(), args.output.expanduser()
+    if output.suffix != ".parquet" or output.is_dir():
+        raise InputError(f"{output}: --output must be a .parquet file")
+    if source.resolve() == output.resolve():
+        raise InputError(f"{output}: --output is --input; name another file")
+    queries = read_queries(source)
+    journal, picture = output.with_suffix(".responses.jsonl"), output.with_suffix(".accuracy.png")
+    sample_responses(
+        journal,
+        queries,
+        n=args.n,
+        seed=args.seed,
+        sampling=sampling_of(args),
+        chunk=args.chunk,
+        model=model_settings(args),
+        sampler=cache(partial(make_sampler, args)),
+    )
+    accuracies = measure_accuracies(read_groups(journal))
+    inside = [accuracy is not None and args.min_accuracy <= accuracy <= args.max_accuracy for accuracy in accuracies]
+    print_accuracies(accuracies, args.min_accuracy, args.max_accuracy)
+    if not any(inside):
+        raise InputError(
+            f"no query has an accuracy from {args.min_accuracy:g} to {args.max_accuracy:g}, so {output} was not "
+            f"written; the responses are in {journal}"
+        )
+    table = with_accuracy(read_parquet_table(source), accuracies).filter(pa.array(inside))
+    with atomic_paths(output, picture) as (table_path, picture_path):
+        write_parquet(table_path, table)
+        draw_histogram(picture_path, accuracies, args.n, args.min_accuracy, args.max_accuracy)
+    print(f"wrote {output} ({table.num_rows} rows), {journal.name} and {picture.name}")
+
+
+if __name__ == "__main__":
+    run_command(main)
