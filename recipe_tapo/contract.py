@@ -53,6 +53,7 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.v1.trainer_base:register_trainer", ("name",)),
     Symbol("verl.trainer.ppo.v1.trainer_base:get_trainer_cls", ("name",)),
     Symbol("verl.trainer.ppo.v1.trainer_sync:PPOTrainerSync"),
+    Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer.__init__", ("poll_interval",)),
     Symbol(f"{_TRAINER}._init_tokenizer"),
     Symbol(f"{_TRAINER}._init_resource_pool_mgr"),
     Symbol(f"{_TRAINER}._balance_batch", ("batch", "metrics")),
