@@ -40,6 +40,11 @@ def find_benchmarks(names: Iterable[str], data_dir: Path) -> dict[str, Path]:
     return found
 
 
+def load_all(files: dict[str, Path]) -> list[Problem]:
+    """Reads the problems of several benchmarks, one after the other."""
+    return [problem for name, path in files.items() for problem in load_problems(name, path)]
+
+
 def load_problems(name: str, path: Path) -> list[Problem]:
     """Reads a benchmark's problems from a parquet file in verl's RL schema, numbered by row from 0.
 
@@ -55,10 +60,13 @@ def load_problems(name: str, path: Path) -> list[Problem]:
     return [_to_problem(row, name, index, f"{path}: row {index}") for index, row in enumerate(rows)]
 
 
-def digest(problems: Iterable[Problem]) -> str:
-    """A name for a list of problems that changes with any prompt or gold answer."""
-    identity = [[problem.messages, problem.gold] for problem in problems]
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+def digests(problems: Iterable[Problem]) -> dict[str, str]:
+    """A short name for each benchmark's problems, which changes with any prompt or gold answer."""
+    hashes: dict[str, Any] = {}
+    for problem in problems:
+        identity = json.dumps([problem.messages, problem.gold]) + "\n"
+        hashes.setdefault(problem.benchmark, hashlib.sha256()).update(identity.encode())
+    return {name: digest.hexdigest()[:16] for name, digest in hashes.items()}
 
 
 def _split(text: str, data_dir: Path) -> tuple[str, Path]:

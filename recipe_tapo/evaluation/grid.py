@@ -1,12 +1,13 @@
 """A benchmark's responses as a table of problems, runs and samples with nothing missing."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from recipe_tapo.command.errors import InputError
-from recipe_tapo.evaluation.records import ResponseRecord
+from recipe_tapo.evaluation.records import Problem, ResponseRecord
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class Grid:
     def records(self) -> list[ResponseRecord]:
         """All responses, in order."""
         return [record for problem in self.responses for run in problem for record in run]
+
+
+def make_grids(problems: Iterable[Problem], records: Sequence[ResponseRecord], source: str) -> list[Grid]:
+    """Sorts responses into one grid per benchmark, in the order of the problems; see ``make_grid``."""
+    counts = Counter(problem.benchmark for problem in problems)
+    return [make_grid(name, count, records, source) for name, count in counts.items()]
 
 
 def make_grid(benchmark: str, problem_count: int, records: Iterable[ResponseRecord], source: str) -> Grid:

@@ -45,7 +45,6 @@ def sample_problems(
     Raises:
         InputError: The journal was made otherwise, or the engine or the grader does not work.
     """
-    golds = {(problem.benchmark, problem.problem_idx): problem.gold for problem in problems}
     sampler = cache(make_sampler)
 
     def work(batch: list[Item]) -> list[dict]:
@@ -55,7 +54,7 @@ def sample_problems(
         ]
         responses = sample_all(sampler(), requests, sampling)
         records = [_to_record(item, response) for item, response in zip(batch, responses, strict=True)]
-        return list(map(asdict, score_records(records, golds)))
+        return list(map(asdict, score_records(records, problems)))
 
     fill_journal(
         path,

@@ -1,25 +1,26 @@
 """Grading of responses by the project's grader, the same as in training."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from recipe_tapo.command.errors import InputError
-from recipe_tapo.evaluation.records import ResponseRecord
+from recipe_tapo.evaluation.records import Problem, ResponseRecord
 from recipe_tapo.reward import compute_score
 
 
-def score_records(records: Sequence[ResponseRecord], golds: Mapping[tuple[str, int], str]) -> list[ResponseRecord]:
+def score_records(records: Sequence[ResponseRecord], problems: Iterable[Problem]) -> list[ResponseRecord]:
     """Fills in ``right`` and ``pred``; a response that failed is wrong and has no answer.
 
     Args:
         records: The responses.
-        golds: The right answer by benchmark and problem_idx.
+        problems: What they answer.
 
     Raises:
         InputError: The grader does not work here.
     """
+    golds = {(problem.benchmark, problem.problem_idx): problem.gold for problem in problems}
 
     def score(record: ResponseRecord) -> ResponseRecord:
         if record.failure is not None:

@@ -4,13 +4,17 @@ import argparse
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from recipe_tapo import __version__
 from recipe_tapo.command.errors import InputError
+from recipe_tapo.evaluation.benchmarks import digests
+from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.sampling.flags import model_settings
 from recipe_tapo.sampling.requests import one_line
 
@@ -18,30 +22,31 @@ THINKING_VARIABLE = "enable_thinking"
 _VERSION_TIMEOUT_S = 10
 
 
-def journal_settings(args: argparse.Namespace, benchmarks: dict[str, str]) -> dict[str, Any]:
+def journal_settings(args: argparse.Namespace, problems: Iterable[Problem]) -> dict[str, Any]:
     """What the responses depend on, but for the way in which they are drawn.
 
     Args:
         args: The command line, its model resolved and its chat template's arguments complete.
-        benchmarks: Digests by name.
+        problems: What is asked.
+
+    Raises:
+        InputError: The server does not answer.
     """
     return {
         "kind": "evaluation",
-        "benchmarks": benchmarks,
+        "benchmarks": digests(problems),
         **model_settings(args),
-        "data_parallel_size": None if args.base_url else args.data_parallel_size,
         "vllm": server_version(args.base_url) if args.base_url else installed_version(),
     }
 
 
-def now() -> str:
-    """The present date and time."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def program() -> str:
-    """Name and version of this program."""
-    return f"recipe_tapo {__version__}"
+def provenance(files: dict[str, Path]) -> dict[str, Any]:
+    """Where the problems lie, which program measured, and when."""
+    return {
+        "files": {name: str(path) for name, path in files.items()},
+        "program": f"recipe_tapo {__version__}",
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
 
 
 def template_kwargs(args: argparse.Namespace) -> dict[str, Any]:
