@@ -1,11 +1,14 @@
 """Tables on the terminal."""
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 MAX_ROWS = 50
+FILE_WIDTH = 140
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -26,9 +29,14 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_row(*map(_show, row))
     print(title)
     # Problems contain "[asy]" and ":x:", which rich would take for markup and emoji.
-    Console(markup=False, emoji=False, highlight=False).print(table)
+    Console(markup=False, emoji=False, highlight=False, width=_width()).print(table)
     if hidden:
         print(f"… and {hidden} more")
+
+
+def _width() -> int | None:
+    """None for the terminal's own width; a file or pipe has none, and rich would squeeze tables into 80 columns."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else FILE_WIDTH
 
 
 def shorten(text: str, width: int = 60) -> str:
