@@ -38,6 +38,7 @@ class Symbol:
 _TRAINER = "verl.trainer.ppo.v1.trainer_base:PPOTrainer"
 _WORKER = "verl.trainer.ppo.v1.agent_loop_tq:AgentLoopWorkerTQ"
 _ENGINE = "verl.workers.engine_workers"
+_SFT_DATASET = "verl.utils.dataset.multiturn_sft_dataset:MultiTurnSFTDataset"
 
 SYMBOLS = (
     Symbol("verl.trainer.ppo.core_algos:register_adv_est", ("name_or_enum",)),
@@ -81,6 +82,10 @@ SYMBOLS = (
     Symbol("verl.workers.rollout.llm_server:LLMServerClient.generate", ("request_id", "prompt_ids", "sampling_params")),
     Symbol("verl.workers.rollout.replica:TokenOutput"),
     Symbol("verl.workers.rollout.vllm_rollout.utils:extract_prompt_logprobs"),
+    Symbol(f"{_SFT_DATASET}._process_single_message", ("index", "message", "full_message", "tools", "enable_thinking")),
+    Symbol(f"{_SFT_DATASET}.sanity_check", ("input_ids", "messages", "tools", "enable_thinking")),
+    Symbol("verl.utils.tokenizer.chat_template:apply_chat_template", ("processor", "messages", "tools")),
+    Symbol("verl.utils.tokenizer.tokenizer:normalize_token_ids"),
     Symbol("verl.plugin.platform.platform_base:PlatformBase"),
     Symbol("verl.plugin.platform.platform_manager:PlatformRegistry.register", ("platform",)),
     Symbol("verl.plugin.platform.platform_manager:set_platform", ("platform",)),
