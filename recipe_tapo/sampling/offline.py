@@ -1,6 +1,7 @@
 """Sampling with vLLM in this process, on an accelerator or, without one, on the CPU."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -105,7 +106,8 @@ class OfflineSampler:
                 )
                 for _, seed in prompts
             ],
-            use_tqdm=partial(tqdm, position=1, leave=False, disable=None),
+            # vLLM divides by the time that a bar shows, which is none where tqdm switches it off.
+            use_tqdm=partial(tqdm, position=1, leave=False) if sys.stderr.isatty() else False,
         )
         return [
             Response(
