@@ -1,0 +1,110 @@
+"""What the page shows of evaluated models: numbers, problems, and as many texts of responses as fit."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from recipe_tapo.evaluation.folder import Evaluation
+from recipe_tapo.evaluation.names import distinct_names
+from recipe_tapo.evaluation.records import Problem
+from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
+from recipe_tapo.report.reflection import Verdicts
+
+_MAX_PRED_CHARACTERS = 80
+
+ProblemKey = tuple[str, int]
+
+
+def evaluations_data(evaluations: Sequence[Evaluation], verdicts: Verdicts, room: int) -> dict[str, Any]:
+    """Data of the pages on evaluated models.
+
+    Args:
+        evaluations: The models.
+        verdicts: A judge's verdicts by model name and response key.
+        room: Bytes for texts of responses.
+    """
+    names = distinct_names(evaluations)
+    problems: dict[ProblemKey, Problem] = {}
+    for evaluation in evaluations:
+        for problem in evaluation.problems:
+            problems.setdefault((problem.benchmark, problem.problem_idx), problem)
+    numbers = {key: number for number, key in enumerate(problems)}
+    return {
+        "models": [
+            {"name": name, "folder": str(evaluation.folder), "settings": evaluation.settings}
+            for name, evaluation in zip(names, evaluations, strict=True)
+        ],
+        "metrics": [evaluation.metrics for evaluation in evaluations],
+        "benchmarks": list(dict.fromkeys(benchmark for benchmark, _ in problems)),
+        "problems": [
+            {
+                "benchmark": problem.benchmark,
+                "index": problem.problem_idx,
+                "question": shorten_middle(problem.question),
+                "gold": problem.gold,
+            }
+            for problem in problems.values()
+        ],
+        "differences": [
+            _differences(evaluations[0], evaluation, benchmark) | {"model": number, "benchmark": benchmark}
+            for number, evaluation in enumerate(evaluations)
+            for benchmark in evaluation.benchmarks
+            if number and benchmark in evaluations[0].benchmarks
+        ],
+        "responses": _responses(evaluations, names, numbers, verdicts, room),
+    }
+
+
+def _responses(
+    evaluations: Sequence[Evaluation],
+    names: Sequence[str],
+    numbers: Mapping[ProblemKey, int],
+    verdicts: Verdicts,
+    room: int,
+) -> list[dict[str, Any]]:
+    rows = []
+    for model, (name, evaluation) in enumerate(zip(names, evaluations, strict=True)):
+        for record in evaluation.responses:
+            row = {
+                "model": model,
+                "problem": numbers[record.benchmark, record.problem_idx],
+                "run": record.run,
+                "sample": record.sample,
+                "right": bool(record.right),
+                "pred": shorten_middle(record.pred or "", _MAX_PRED_CHARACTERS),
+                "tokens": record.tokens,
+                "characters": len(record.response),
+                "truncated": bool(record.truncated),
+                "failure": record.failure,
+                "verdict": verdicts.get((name, *record.key)),
+                "text": shorten_middle(record.response),
+            }
+            rows.append({key: value for key, value in row.items() if value is not None and value is not False})
+    chosen = choose(
+        [(row["model"], row["problem"]) for row in rows], [embedded_size(row["text"]) for row in rows], room
+    )
+    for position, row in enumerate(rows):
+        if position not in chosen:
+            del row["text"]
+    return rows
+
+
+def _differences(first: Evaluation, second: Evaluation, benchmark: str) -> dict[str, Any]:
+    """Pass rates of the same problems compared: mean difference, its standard error, problems gained and lost."""
+    rates = [_pass_rates(evaluation, benchmark) for evaluation in (first, second)]
+    deltas = [rates[1][problem] - rate for problem, rate in rates[0].items() if problem in rates[1]]
+    return {
+        "problems": len(deltas),
+        "mean": fmean(deltas) if deltas else None,
+        "stderr": stdev(deltas) / len(deltas) ** 0.5 if len(deltas) > 1 else None,
+        "better": sum(delta > 0 for delta in deltas),
+        "worse": sum(delta < 0 for delta in deltas),
+    }
+
+
+def _pass_rates(evaluation: Evaluation, benchmark: str) -> dict[int, float]:
+    right: dict[int, list[bool]] = {}
+    for record in evaluation.responses:
+        if record.benchmark == benchmark:
+            right.setdefault(record.problem_idx, []).append(bool(record.right))
+    return {problem: fmean(values) for problem, values in right.items()}
