@@ -1,0 +1,58 @@
+"""OPSD on the real engine: the teacher's log-probs are the model's own, and a step trains on them."""
+
+import asyncio
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from engine import CHECKPOINT, Run
+
+from examples.cpu_demo import data as demo_data
+from recipe_tapo.rollout_worker import TapoAgentLoopWorker
+from recipe_tapo.sampling.offline import OfflineSampler
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+
+def test_the_teachers_log_probs_are_those_of_the_model():
+    """Guards the alignment: verl returns prompt log-probs shifted by one."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from verl.workers.rollout.vllm_rollout.utils import extract_prompt_logprobs
+    from vllm import SamplingParams
+
+    ids = AutoTokenizer.from_pretrained(CHECKPOINT).encode(
+        "Compute 9+5*4*2+3 mod 13\n9+5=1\n1*4=4", add_special_tokens=False
+    )
+    engine = OfflineSampler(str(CHECKPOINT), {}, 256)._llm
+
+    class Client:
+        async def generate(self, request_id, *, prompt_ids, sampling_params):
+            output = engine.generate([{"prompt_token_ids": prompt_ids}], SamplingParams(**sampling_params))[0]
+            fields = {}
+            extract_prompt_logprobs(output, sampling_params["prompt_logprobs"], fields)
+            return SimpleNamespace(stop_reason="completed", token_ids=[], extra_fields=fields)
+
+    worker = object.__new__(TapoAgentLoopWorker)
+    worker.llm_client = Client()
+    ours = torch.tensor(asyncio.run(worker._score_tokens(ids)))
+
+    model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)
+    with torch.no_grad():
+        log_probs = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    expected = log_probs[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0]
+    assert len(ours) == len(ids)
+    torch.testing.assert_close(ours[1:], expected, atol=1e-3, rtol=1e-3)
+
+
+def test_a_run_trains_on_the_teachers_advantages(tmp_path):
+    demo_data.main(["--output_dir", str(tmp_path), "--train_size", "16", "--val_size", "8"])
+    run = Run(tmp_path, "opsd")
+    run.start(tmp_path, "+recipe=[tapo,cpu]", "+arm=opsd", "trainer.total_training_steps=2")
+    assert "baseline OPSD is ACTIVE" in run.log()
+    for values in run.metrics().values():
+        assert 0 < values["tapo/opsd/scored"] == values["tapo/opsd/rollouts"] <= 32
+        assert math.isfinite(values["tapo/opsd/kl"]) and values["tapo/opsd/kl"] != 0
+        assert values["critic/advantages/min"] < 0 < values["critic/advantages/max"]
+        assert values["actor/grad_norm"] > 0
+        assert "tapo/attempts" not in values
