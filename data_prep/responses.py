@@ -1,8 +1,6 @@
 """n graded responses per query, kept in a journal for reuse."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 from data_prep.queries import Query, digest, response_seed
 from recipe_tapo.command.errors import InputError
+from recipe_tapo.grading.batch import score_all
 from recipe_tapo.sampling.journal import fill_journal, read_journal, read_settings
 from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling, sample_all
 
@@ -81,16 +80,6 @@ def grade(responses: Sequence[Response], golds: Sequence[str]) -> list[bool]:
     Raises:
         InputError: The grader does not work here.
     """
-    # Imported here, so that --help and bad input need no grader.
-    from recipe_tapo.reward import compute_score
-
-    def is_right(response: Response, gold: str) -> bool:
-        return response.failure is None and compute_score("", response.text, gold)["acc"] == 1.0
-
-    try:
-        # Grading happens in the grader's own processes; threads keep all of them busy.
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-            return list(threads.map(is_right, responses, golds))
-    # The grader raises no other error than that it cannot work at all: math-verify is missing or broken.
-    except RuntimeError as error:
-        raise InputError(f"cannot grade: {error}") from error
+    # The text of a failure is empty, and so wrong.
+    texts = ((response.text, gold) for response, gold in zip(responses, golds, strict=True))
+    return [score["acc"] == 1.0 for score in score_all(texts)]

@@ -189,7 +189,7 @@ def test_conflicts(tmp_path, capsys, choice, kept, reasons):
 
 
 def test_gold_check_reports_and_keeps(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(gold, "verifies", lambda answer, _: answer != "odd")
+    monkeypatch.setattr(gold, "score_all", lambda pairs: ({"acc": float(answer != "odd")} for _, answer in pairs))
     source = save(tmp_path / "in.json", [{"problem": "A", "answer": "1"}, {"problem": "[asy] B", "answer": "odd"}])
     deepscaler.main(["--local_dataset_path", str(source), "--local_save_dir", str(tmp_path)])
     assert pq.read_metadata(tmp_path / "train.parquet").num_rows == 2

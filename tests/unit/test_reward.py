@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples.grade import main as grade_main
+from recipe_tapo.command.errors import InputError
 from recipe_tapo.grading import MAX_ANSWER_CHARS, grade
+from recipe_tapo.grading.batch import score_all
 from recipe_tapo.grading.extract import extract_answer
 from recipe_tapo.grading.pool import GraderUnavailable, Pool, WorkerDied, shared_pool
 from recipe_tapo.reward import compute_score
@@ -429,7 +431,7 @@ def test_the_command_grades_a_file(tmp_path, capsys):
         {"response": "no answer", "ground_truth": 7},
     ]
     output = tmp_path / "graded.jsonl"
-    assert grade_main([str(write_rows(tmp_path / "in.jsonl", rows)), "--output", str(output)]) == 0
+    grade_main([str(write_rows(tmp_path / "in.jsonl", rows)), "--output", str(output)])
     graded = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["score"] for row in graded] == [1.0, 1.0, 0.0]
     assert graded[1]["note"] == "kept"
@@ -439,19 +441,38 @@ def test_the_command_grades_a_file(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "has no rows"),
-        ('{"response": "x", "ground_truth": "5"}\n{"resp', "line 2: not JSON"),
+        ("", "the file has no rows"),
+        ('{"response": "x", "ground_truth": "5"}\n{"resp', "line 2: broken json"),
+        ("[" * 100_000, "line 1: broken json"),
         ("[1]\n", "an object is needed"),
         ('{"response": "x"}\n', "'ground_truth' must be"),
         ('{"ground_truth": "5"}\n', "'response' must be"),
-        (None, "cannot read"),
+        ("\xe9", "not UTF-8"),
+        (None, "No such file"),
     ],
 )
-def test_the_command_names_bad_input_in_one_line(tmp_path, capsys, content, message):
+def test_the_command_names_bad_input_in_one_line(tmp_path, content, message):
     path = tmp_path / "in.jsonl"
     if content is not None:
-        path.write_text(content)
-    assert grade_main([str(path), "--output", str(tmp_path / "out.jsonl")]) == 2
-    error = capsys.readouterr().err.strip()
-    assert message in error and "\n" not in error
+        path.write_text(content, encoding="latin-1")
+    command = [sys.executable, "-m", "examples.grade", str(path), "--output", str(tmp_path / "out.jsonl")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert message in result.stderr and result.stderr.count("\n") == 1
     assert [file.name for file in tmp_path.iterdir() if file != path] == []
+
+
+def test_the_command_refuses_bad_settings(tmp_path):
+    for flags in (["--time_limit", "0"], ["--time_limit", "nan"], ["--threads", "0"]):
+        with pytest.raises(SystemExit) as stop:
+            grade_main([str(tmp_path / "in.jsonl"), *flags])
+        assert stop.value.code == 2
+
+
+def test_a_grader_that_cannot_start_ends_a_batch_in_one_line(monkeypatch):
+    def fail(*_):
+        raise GraderUnavailable("install it")
+
+    monkeypatch.setattr(shared_pool(), "equal", fail)
+    with pytest.raises(InputError, match="cannot grade: install it"):
+        list(score_all([(r"\boxed{(x-8)(x+8)}", "x^2-64")]))

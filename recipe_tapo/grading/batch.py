@@ -1,0 +1,40 @@
+"""Grading of many responses, as many at once as there are cores."""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from recipe_tapo.command.errors import InputError
+from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
+from recipe_tapo.grading.pool import GraderUnavailable
+from recipe_tapo.reward import compute_score
+
+# Bounds what is read ahead of the grading.
+_CHUNK = 1024
+
+
+def score_all(
+    pairs: Iterable[tuple[str, str]], threads: int | None = None, time_limit: float = DEFAULT_TIME_LIMIT_S
+) -> Iterator[dict[str, float | str]]:
+    """Yields what ``compute_score`` says of each (response, gold), in order.
+
+    Args:
+        pairs: Responses with their golds.
+        threads: Comparisons under way at once; None for the number of cores.
+        time_limit: Seconds for one comparison.
+
+    Raises:
+        InputError: The grader does not work here.
+    """
+    pairs = iter(pairs)
+    # The work is done in the grader's own processes; threads keep all of them busy.
+    pool = ThreadPoolExecutor(threads or os.cpu_count())
+    try:
+        while chunk := list(islice(pairs, _CHUNK)):
+            yield from pool.map(lambda pair: compute_score("", *pair, time_limit=time_limit), chunk)
+    except GraderUnavailable as error:
+        raise InputError(f"cannot grade: {error}") from error
+    finally:
+        # After Ctrl-C nobody wants to wait for what is still in the queue.
+        pool.shutdown(cancel_futures=True)

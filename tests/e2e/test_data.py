@@ -1,0 +1,224 @@
+"""Data end to end on the CPU: vLLM and the demo model, runs killed half-way, verl's loaders and its SFT trainer."""
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from engine import CHECKPOINT, ROOT
+from omegaconf import OmegaConf
+
+from examples.cpu_demo import data as demo_data
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+SHARED = ROOT.parent / "shared" / "data"
+QUESTIONS, N, CHUNK = 16, 8, 16
+SAMPLING = ("--model", str(CHECKPOINT), "--n", str(N), "--max_tokens", "64", "--max_model_len", "256")
+ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def command(module: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", f"data_prep.{module}", *map(str, arguments)]
+
+
+def run(module: str, *arguments: object) -> str:
+    """Runs a command to its end; returns what it printed."""
+    result = subprocess.run(
+        command(module, *arguments), cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=400
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    return result.stdout
+
+
+def kill_half_way(journal: Path, module: str, *arguments: object) -> int:
+    """Starts a command and ends it by SIGKILL once its journal has results; returns how many are there."""
+    process = subprocess.Popen(
+        command(module, *arguments),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while not (journal.exists() and journal.stat().st_size):
+        assert process.poll() is None and time.monotonic() < deadline, "ended before its first results"
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    return len(journal.read_text().splitlines())
+
+
+def files(folder: Path, prefix: str = "") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob(f"{prefix}*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    demo_data.main(["--output_dir", str(folder), "--train_size", str(QUESTIONS), "--val_size", "8"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def filtered(folder) -> Path:
+    """The folder after a ZPD filter that nothing interrupted."""
+    arguments = ("--input", folder / "train.parquet", "--output", folder / "whole" / "zpd.parquet", "--chunk", CHUNK)
+    printed = run("zpd_filter", *arguments, *SAMPLING)
+    assert re.search(rf"queries read\D+{QUESTIONS}\b", printed)
+    return folder / "whole"
+
+
+def test_the_filter_killed_half_way_ends_like_one_that_was_not(folder, filtered):
+    cut = folder / "cut"
+    arguments = ("--input", folder / "train.parquet", "--output", cut / "zpd.parquet", "--chunk", CHUNK, *SAMPLING)
+    done = kill_half_way(cut / "zpd.responses.jsonl", "zpd_filter", *arguments)
+    assert 0 < done < QUESTIONS * N
+    assert not (cut / "zpd.parquet").exists()
+    run("zpd_filter", *arguments)
+    assert files(cut) == files(filtered)
+    assert sorted(files(cut)) == [
+        *("zpd.accuracy.png", "zpd.parquet", "zpd.responses.jsonl", "zpd.responses.jsonl.settings.json")
+    ]
+
+
+def test_the_filter_keeps_what_its_responses_say(folder, filtered):
+    responses = [json.loads(line) for line in (filtered / "zpd.responses.jsonl").read_text().splitlines()]
+    assert len(responses) == QUESTIONS * N
+    assert {response["failure"] for response in responses} == {None}
+    shares = [sum(r["right"] for r in responses[start : start + N]) / N for start in range(0, QUESTIONS * N, N)]
+    rows = pq.read_table(filtered / "zpd.parquet").to_pylist()
+    assert [row["extra_info"]["accuracy"] for row in rows] == [share for share in shares if 0.125 <= share <= 0.875]
+    questions = pq.read_table(folder / "train.parquet")["prompt"].to_pylist()
+    kept = [question for question, share in zip(questions, shares, strict=True) if 0.125 <= share <= 0.875]
+    assert [row["prompt"] for row in rows] == kept
+    # Responses of one question differ: each has a seed of its own.
+    assert len({response["text"] for response in responses[:N]}) > 1
+
+
+@pytest.fixture(scope="module")
+def built(folder, filtered) -> Path:
+    """The folder of a cold-start set that nothing interrupted, from the filter's responses."""
+    run("cold_start", *cold_start_arguments(folder, folder / "set"))
+    return folder / "set"
+
+
+def cold_start_arguments(folder: Path, output: Path) -> tuple[object, ...]:
+    sizes = ("--sft_size", 8, "--ift_size", 4, "--fill_up", "--max_row_tokens", 256, "--chunk", 4)
+    responses = ("--responses", folder / "whole" / "zpd.responses.jsonl", "--synthesis_max_tokens", 96)
+    return ("--input", folder / "train.parquet", "--output_dir", output, *responses, *sizes, *SAMPLING)
+
+
+def test_the_builder_killed_half_way_ends_like_one_that_was_not(folder, built):
+    cut = folder / "cut_set"
+    arguments = cold_start_arguments(folder, cut)
+    done = kill_half_way(cut / "constructions.jsonl", "cold_start", *arguments)
+    assert 0 < done < QUESTIONS
+    assert not (cut / "cold_start.parquet").exists()
+    run("cold_start", *arguments)
+    assert files(cut) == files(built)
+
+
+def test_the_builders_rows_are_what_its_report_says(built):
+    report = json.loads((built / "report.json").read_text())
+    rows = pq.read_table(built / "cold_start.parquet").to_pylist()
+    constructions = report["constructions"]
+    assert report["queries"] == QUESTIONS == constructions["attempted"] + sum(report["ineligible"].values())
+    assert constructions["attempted"] == constructions["verified_right"] + sum(constructions["rejected"].values())
+    assert constructions["verified_right"] > 0
+    assert len(rows) == report["rows"]["total"]
+    assert sum(row["format"] == "ift" for row in rows) == report["rows"]["ift"]["trajectories"] > 0
+    trajectories = [row for row in rows if row["format"] == "sft" and not row["fill_up"]]
+    assert len(trajectories) == report["rows"]["sft"]["trajectories"] > 0
+    examples = (built / "examples.md").read_text()
+    assert examples.count("## Wrong response") == min(10, len(trajectories))
+
+
+def test_verls_own_datasets_load_every_file(folder, filtered, built, tmp_path, monkeypatch):
+    import datasets
+    from transformers import AutoTokenizer
+    from verl.utils.dataset.multiturn_sft_dataset import MultiTurnSFTDataset
+    from verl.utils.dataset.rl_dataset import RLHFDataset
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    tokenizer = AutoTokenizer.from_pretrained(CHECKPOINT)
+    rl_config = OmegaConf.create({"max_prompt_length": 64, "filter_overlong_prompts_workers": 1})
+    for path in (folder / "train.parquet", filtered / "zpd.parquet"):
+        dataset = RLHFDataset(str(path), tokenizer, rl_config)
+        assert len(dataset) == pq.read_metadata(path).num_rows
+        assert isinstance(dataset[0]["reward_model"]["ground_truth"], str)
+    sft_config = OmegaConf.create({"pad_mode": "no_padding", "max_length": 256, "truncation": "error"})
+    rows = pq.read_table(built / "cold_start.parquet").to_pylist()
+    dataset = MultiTurnSFTDataset(str(built / "cold_start.parquet"), tokenizer, sft_config)
+    assert len(dataset) == len(rows)
+    for row, item in zip(rows, (dataset[number] for number in range(len(rows))), strict=True):
+        trained = tokenizer.decode(item["input_ids"][item["loss_mask"].bool()])
+        assert trained == f"{row['messages'][-1]['content']}{tokenizer.eos_token}\n"
+
+
+def test_the_run_script_ends_in_a_model_that_rl_can_start_from(built, tmp_path):
+    environment = {
+        **ENVIRONMENT,
+        **{"PYTHON": sys.executable, "MODEL": str(CHECKPOINT), "TRAIN_FILE": str(built / "cold_start.parquet")},
+        **{"OUT": str(tmp_path), "N_GPUS": "1", "BATCH": "4", "MAX_LENGTH": "256", "CHAT_TEMPLATE_KWARGS": "{}"},
+        "VERL_FILE_LOGGER_PATH": str(tmp_path / "metrics.jsonl"),
+    }
+    script = ["bash", str(ROOT / "examples" / "run_cold_start_sft.sh"), "optim.lr_warmup_steps=1", "data.num_workers=0"]
+    result = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=400)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
+    steps = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    rows = pq.read_metadata(built / "cold_start.parquet").num_rows
+    # Three epochs of whole batches.
+    assert [entry["step"] for entry in steps] == list(range(1, 3 * (rows // 4) + 1))
+    assert steps[-1]["data"]["train/loss"] < steps[0]["data"]["train/loss"]
+    assert max(entry["data"]["train/lr"] for entry in steps) == pytest.approx(5e-6)
+
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "hf")
+    start = AutoModelForCausalLM.from_pretrained(CHECKPOINT)
+    moved = [
+        (name, (weight - start.state_dict()[name]).abs().max().item()) for name, weight in merged.state_dict().items()
+    ]
+    # Adam moves every weight by at most about the learning rate a step.
+    assert all(0 < distance < 5e-6 * len(steps) * 1.5 for _, distance in moved), moved
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
+    assert tokenizer.chat_template == AutoTokenizer.from_pretrained(CHECKPOINT).chat_template
+    assert torch.isfinite(merged(torch.tensor([tokenizer.encode("Compute 1+1")])).logits).all()
+
+
+def test_forty_thousand_rows_are_quick_and_small(tmp_path):
+    sources = [SHARED / "deepscaler_math.json", SHARED / "deepscaler_aime.json"]
+    if not SHARED.is_dir():
+        sources = [ROOT / "tests" / "data" / "sample_deepscaler.json"]
+    rows = [row for path in sources for row in json.loads(path.read_text())]
+    many = [
+        {**rows[n % len(rows)], "problem": f"Variant {n // len(rows)}: {rows[n % len(rows)]['problem']}"}
+        for n in range(40_000)
+    ]
+    (tmp_path / "in.json").write_text(json.dumps(many))
+    code = "import resource, sys; from data_prep.deepscaler import main; main(); "
+    code += "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    arguments = ["--local_dataset_path", tmp_path / "in.json", "--local_save_dir", tmp_path / "out", "--no-check_gold"]
+    if SHARED.is_dir():
+        arguments += ["--benchmarks", SHARED]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    seconds = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert result.returncode == 0, result.stderr
+    assert pq.read_metadata(tmp_path / "out" / "train.parquet").num_rows > 20_000
+    assert seconds < 30 or after.ru_utime - before.ru_utime < 20, f"{seconds:.0f} s on a busy machine"
+    assert int(result.stderr.split("peak")[-1]) * 1024 < 2 * 2**30
