@@ -19,7 +19,6 @@ from recipe_tapo.command.errors import InputError, run_command
 from recipe_tapo.command.write import atomic_paths, write_parquet
 from recipe_tapo.prompt import PromptTemplateError, load_template
 from recipe_tapo.sampling.flags import (
-    add_model,
     add_sampling,
     make_sampler,
     model_settings,
@@ -83,7 +82,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="SHARE",
         help="least share of the wrong response that a trajectory must repeat from its start (default: %(default)s)",
     )
-    add_model(parser)
+    flags.add_sampled_model(parser)
     add_sampling(parser)
     return parser.parse_args(argv)
 

@@ -7,6 +7,7 @@ from data_prep.overlap import DEFAULT_OVERLAP_THRESHOLD, METHOD
 from data_prep.schema import DEFAULT_PROMPT_SUFFIX
 from data_prep.sources import DEFAULT_SAVE_DIR
 from recipe_tapo.command.errors import InputError
+from recipe_tapo.sampling.flags import add_model
 
 
 def new_parser(module: str, description: str) -> argparse.ArgumentParser:
@@ -57,6 +58,13 @@ def add_overlap_threshold(group: argparse._ArgumentGroup) -> None:
         help="overlap from which a problem counts as contaminated, above 0 and at most 1 (default: %(default)s); "
         + METHOD,
     )
+
+
+def add_sampled_model(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of the model that is sampled, by default in the paper's mode."""
+    add_model(parser)
+    # Qwen3's non-thinking mode; chat templates without the variable pass over it.
+    parser.set_defaults(chat_template_kwargs={"enable_thinking": False})
 
 
 def fraction(text: str) -> float:

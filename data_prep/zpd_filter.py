@@ -14,7 +14,7 @@ from data_prep.read import read_parquet_table
 from data_prep.responses import read_groups, sample_responses
 from recipe_tapo.command.errors import InputError, run_command
 from recipe_tapo.command.write import atomic_paths, write_parquet
-from recipe_tapo.sampling.flags import add_model, add_sampling, make_sampler, model_settings, sampling_of
+from recipe_tapo.sampling.flags import add_sampling, make_sampler, model_settings, sampling_of
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -44,7 +44,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="SHARE",
         help="largest share of right responses, itself kept (default: %(default)s)",
     )
-    add_model(parser)
+    flags.add_sampled_model(parser)
     add_sampling(parser)
     args = parser.parse_args(argv)
     if args.min_accuracy > args.max_accuracy:

@@ -33,7 +33,8 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> argpars
         type=_json_object,
         default={},
         metavar="JSON",
-        help="arguments of the chat template, the same as in training, for instance '{\"enable_thinking\": false}'",
+        help="arguments of the chat template, the same as in training, for instance '{\"enable_thinking\": false}' "
+        "(default: %(default)s)",
     )
     offline = parser.add_argument_group("vLLM in this process (without --base_url)")
     offline.add_argument("--dtype", default="auto", help="of the weights; float32 on a CPU (default: %(default)s)")
