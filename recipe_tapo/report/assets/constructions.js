@@ -36,7 +36,7 @@ function reconstruction(record, search) {
   const content = h('div', {}, block, record.weights && readout);
   const scale = h('span', { class: 'scale' }, 'w', [0.01, 0.1, 1, 10].map((weight) => {
     const swatch = h('i', {});
-    swatch.style.backgroundColor = `rgba(var(--bridge), ${shade(weight)})`;
+    swatch.style.backgroundColor = `rgba(var(--bridge), calc(${shade(weight)} * var(--depth)))`;
     return [swatch, weight];
   }));
   const show = (mode) => {
@@ -116,7 +116,7 @@ function constructionsPage() {
   });
   const share = (count) => `${number.format(count)} (${records.length ? Math.round((100 * count) / records.length) : 0} %)`;
   return [
-    card('Constructed trajectories', `From ${all.folder}, steps ${all.steps[0]} to ${all.steps[1]}: ${number.format(all.attempts)} attempts.${records.length < all.attempts ? ` This file has ${number.format(records.length)} of them, evenly over the steps; of these` : ''} ${share(records.filter((record) => record.trained).length)} became training rows, ${share(records.filter((record) => record.right).length)} end in the right answer.`),
+    card('Constructed trajectories', `From ${all.folder}, steps ${all.steps[0]} to ${all.steps[1]}. Attempts: ${number.format(all.attempts)}.${records.length < all.attempts ? ` This file has ${number.format(records.length)} of them, evenly over the steps; of these` : ''} ${share(records.filter((record) => record.trained).length)} became training rows, ${share(records.filter((record) => record.right).length)} end in the right answer.`),
     ...listed.elements,
   ];
 }
