@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
-from test_examples import overrides_of
+from test_examples import recorded_arguments
 
 from recipe_tapo.arms import check_arm_order
 from recipe_tapo.config import TapoConfigError
@@ -20,6 +20,7 @@ MASKED = {"mask_prefix": True}
 DIFFERENCES = {
     "grpo": {"enable": False},
     "tapo": {},
+    "opsd": {"opsd.enable": True},
     "wo_ots": NO_OTS,
     "wo_negatives": NO_NEGATIVES,
     "wo_ots_negatives": NO_OTS | NO_NEGATIVES,
@@ -68,7 +69,8 @@ def test_an_arm_composes_and_passes_both_validations(arm):
 
 
 def test_an_arm_is_appended_to_a_real_models_command(tmp_path):
-    overrides = overrides_of(ROOT / "examples" / "run_qwen3_8b_vllm.sh", tmp_path, "+arm=thresholds_1_5_3")
+    script = ROOT / "examples" / "run_qwen3_8b_vllm.sh"
+    overrides = recorded_arguments(script, tmp_path, "verl.trainer.main_ppo", "+arm=thresholds_1_5_3")
     config = composed(*overrides)
     validate(config, enabled=True)
     assert (config.tapo.selection.n_pos, config.actor_rollout_ref.model.path) == (1, "Qwen/Qwen3-8B")

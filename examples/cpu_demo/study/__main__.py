@@ -1,0 +1,148 @@
+"""``make study``: does TAPO learn more than GRPO? Trains every arm from the same models and compares them.
+
+All arms of a seed start from one cold-started model and see the same questions, as many rollouts, as many
+optimizer steps and the same held-out evaluation, on verl's real engine (Ray, FSDP2, vLLM), on the CPU.
+
+Stop it whenever you like (Ctrl-C): the same command goes on. Finished runs are kept, one cut short starts anew.
+"""
+
+import argparse
+import fcntl
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from examples.cpu_demo.regime import REGIMES
+from examples.cpu_demo.study.arms import ARMS, find_arms
+from examples.cpu_demo.study.plan import PRESETS, StudyRun, make_plan
+from examples.cpu_demo.study.processes import TrainingFailed
+from examples.cpu_demo.study.progress import Board, Estimator, minutes
+from examples.cpu_demo.study.records import read_records
+from examples.cpu_demo.study.report import write_report
+from examples.cpu_demo.study.runner import Runner
+from examples.cpu_demo.study.settings import Settings, keep_settings
+from examples.cpu_demo.study.start import ROOT, Start
+from recipe_tapo.command.errors import InputError, run_command
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.cpu_demo.study",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--output_dir", type=Path, default=ROOT / "study", help="everything goes here (default: study)")
+    what = parser.add_argument_group("what is compared")
+    what.add_argument(
+        "--study", choices=sorted(PRESETS), default="full", help="defaults of the next four flags (default: full)"
+    )
+    what.add_argument("--arms", nargs="+", metavar="ARM", help="see --list for their names")
+    what.add_argument("--seeds", nargs="+", type=int, metavar="N", help="seeds of cold-started models")
+    what.add_argument("--rl_seeds", nargs="+", type=int, metavar="N", help="seeds of training, each on every model")
+    what.add_argument("--steps", type=int, help="training steps")
+    sizes = parser.add_argument_group("settings that all runs in a folder share")
+    sizes.add_argument("--regime", choices=sorted(REGIMES), default="study", help="the task (default: study)")
+    sizes.add_argument("--test_freq", type=int, default=10, help="steps between points of the curves (default: 10)")
+    sizes.add_argument("--batch", type=int, default=16, help="questions per step (default: 16)")
+    sizes.add_argument("--rollouts", type=int, default=8, help="responses per question (default: 8)")
+    sizes.add_argument("--learning_rate", type=float, default=1e-4, help="of training (default: 1e-4)")
+    sizes.add_argument("--sft_batch", type=int, default=32, help="constructions per step of the SFT arm (default: 32)")
+    do = parser.add_argument_group("instead of training")
+    do.add_argument("--list", action="store_true", help="name the arms and stop")
+    do.add_argument("--plan", action="store_true", help="say what would run and how long it takes, and stop")
+    do.add_argument("--report", action="store_true", help="write table and figures from what has finished, and stop")
+    return parser
+
+
+@contextmanager
+def alone(output_dir: Path) -> Iterator[None]:
+    """Keeps a second study out of the folder."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    with open(output_dir / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{output_dir}: another study is running there; wait for it or use --output_dir") from None
+        yield
+
+
+def carry_out(plan: list[StudyRun], runner: Runner, console: Console) -> bool:
+    """Runs what is not done; False if a run failed."""
+    estimator = Estimator(runner.settings.steps)
+    for record in read_records(runner.output_dir):
+        if "training_s" in record:
+            estimator.saw(ARMS[record["arm"]].kind, record["training_s"])
+    done = [run for run in plan if run.is_done(runner.output_dir)]
+    failures = []
+    with Board(plan, done, estimator, console) as board:
+        for run in list(board.todo):
+            board.start(run)
+            try:
+                runner.carry_out(run, lambda step, line, run=run: board.update(run, step, line))
+            except (TrainingFailed, InputError) as error:
+                failures.append(f"{run.arm.name}, seed {run.seed}: {error}")
+                board.finish(run, "failed")
+            else:
+                board.finish(run, "done")
+    for failure in failures:
+        console.print(failure, markup=False, highlight=False, style="red")
+    return not failures
+
+
+def study(arguments: argparse.Namespace, console: Console) -> bool:
+    """Everything the command line asks for; False if a run failed."""
+    preset = PRESETS[arguments.study]
+    if arguments.list:
+        for arm in ARMS.values():
+            console.print(f"{arm.name:24s} {arm.title}", markup=False, highlight=False)
+        return True
+    settings = Settings(
+        **{name: getattr(arguments, name) for name in ("regime", "test_freq", "batch", "rollouts", "learning_rate")},
+        steps=arguments.steps or preset.steps,
+        sft_batch=arguments.sft_batch,
+    )
+    output_dir = arguments.output_dir.resolve()
+    arms = find_arms(arguments.arms or list(preset.arms))
+    seeds, rl_seeds = arguments.seeds or list(preset.seeds), arguments.rl_seeds or list(preset.rl_seeds)
+    plan = make_plan(arms, seeds, rl_seeds, output_dir)
+    if arguments.plan:
+        for run in plan:
+            state = "done" if run.is_done(output_dir) else "to do"
+            console.print(f"{state:6s} {run.folder(output_dir).name}", markup=False, highlight=False)
+        left = Estimator(settings.steps).left([run for run in plan if not run.is_done(output_dir)])
+        console.print(f"{len(plan)} runs, about {minutes(left)} to go on two cores")
+        return True
+    with alone(output_dir):
+        keep_settings(output_dir, settings)
+        complete = True
+        if not arguments.report:
+            runner = Runner(output_dir, settings, Start(settings.regime, output_dir / "start"))
+            try:
+                complete = carry_out(plan, runner, console)
+            except KeyboardInterrupt:
+                console.print("Stopped; the same command goes on.")
+                write_report(output_dir, settings, console)
+                raise
+        write_report(output_dir, settings, console)
+    return complete
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the study; exit code 1 if a run failed, 2 for bad input, 130 when stopped."""
+    arguments = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a killed study ends its engine too
+
+    def command() -> None:
+        if not study(arguments, Console()):
+            sys.exit(1)
+
+    run_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The arms: what is trained, from which model, and by which yaml of ``configs/arm``."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recipe_tapo.command.errors import InputError
+
+BASELINE = "grpo"
+SFT_SOURCE = "tapo"
+
+Kind = Literal["start", "engine", "sft"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the study's table.
+
+    Attributes:
+        name: As on the command line, in folders and in results.
+        title: As in tables and figures.
+        kind: ``start`` is a model before reinforcement learning, only measured; ``engine`` is trained by verl;
+            ``sft`` learns the right constructions of the TAPO run with the same seeds.
+        config: ``+arm=`` of an ``engine`` arm.
+        base: Whether it starts from the model that saw solutions only, without the cold start's second half.
+    """
+
+    name: str
+    title: str
+    kind: Kind = "engine"
+    config: str | None = None
+    base: bool = False
+
+
+def _engine(name: str, title: str) -> Arm:
+    return Arm(name, title, config=name)
+
+
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm("cold_start", "cold start alone", kind="start"),
+        _engine("grpo", "GRPO"),
+        _engine("tapo", "TAPO"),
+        _engine("opsd", "OPSD"),
+        Arm("sft", "SFT on TAPO's constructions", kind="sft"),
+        Arm("base", "no cold start, alone", kind="start", base=True),
+        Arm("grpo_wo_cold_start", "no cold start, GRPO", config="grpo", base=True),
+        Arm("tapo_wo_cold_start", "no cold start, TAPO", config="tapo", base=True),
+        _engine("wo_ots", "w/o OTS"),
+        _engine("wo_negatives", "w/o negatives"),
+        _engine("wo_ots_negatives", "w/o OTS, negatives"),
+        _engine("wo_dae_ots_negatives", "w/o DAE, OTS, negatives"),
+        _engine("full_reconstruction", "full reconstruction"),
+        _engine("thresholds_2_2_2", "thresholds (2, 2, 2)"),
+        _engine("thresholds_2_2_4", "thresholds (2, 2, 4)"),
+        _engine("thresholds_1_5_3", "thresholds (1, 5, 3)"),
+        _engine("anchored", "ours: anchored"),
+        _engine("masked_prefix", "ours: masked prefix"),
+        _engine("anchored_masked_prefix", "ours: both"),
+    )
+}
+
+
+def find_arms(names: list[str]) -> list[Arm]:
+    """The named arms in the table's order.
+
+    Raises:
+        InputError: There is no such arm.
+    """
+    unknown = [name for name in names if name not in ARMS]
+    if unknown:
+        raise InputError(f"--arms {unknown[0]}: no such arm; known are {', '.join(ARMS)}")
+    return [arm for name, arm in ARMS.items() if name in names]

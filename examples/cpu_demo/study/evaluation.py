@@ -1,0 +1,119 @@
+"""The held-out evaluation, the same for every arm: one pass over a model's folder, greedy and sampled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, Qwen3ForCausalLM
+
+from examples.cpu_demo.training import IGNORE, pad_rows
+from recipe_tapo.evaluation.passk import unbiased_pass_at_k
+from recipe_tapo.reward import compute_score
+
+SAMPLES = 8
+PASS_AT = (1, 2, 4, 8)
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a model does on held-out questions.
+
+    Attributes:
+        questions: How many there are.
+        samples: Sampled responses to each, at temperature 1 and top-p 1, as in training.
+        greedy_accuracy: Share of right greedy responses.
+        sampled_accuracy: Share of right sampled responses.
+        pass_at: Unbiased Pass@k by k, of the sampled responses.
+        response_length: Mean tokens of a sampled response, its end token included.
+        entropy: Mean entropy in nats over the tokens of sampled responses.
+    """
+
+    questions: int
+    samples: int
+    greedy_accuracy: float
+    sampled_accuracy: float
+    pass_at: dict[str, float]
+    response_length: float
+    entropy: float
+
+
+def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int = SAMPLES, seed: int = 0) -> HeldOut:
+    """Samples a model through transformers and grades with the training's reward function.
+
+    Args:
+        model_folder: A Hugging Face folder.
+        questions: A parquet file in verl's RL schema.
+        max_tokens: Longest response.
+        samples: Sampled responses per question.
+        seed: Of the sampling.
+    """
+    torch.set_num_threads(1)  # a model this small gains nothing from more, and the result stays reproducible
+    torch.manual_seed(seed)
+    tokenizer = AutoTokenizer.from_pretrained(model_folder)
+    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32).eval()
+    rows = pq.read_table(questions).to_pylist()
+    prompts = [tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True) for row in rows]
+    truths = [row["reward_model"]["ground_truth"] for row in rows]
+
+    greedy = _generate(model, tokenizer, prompts, max_tokens, do_sample=False)
+    repeated = [prompt for prompt in prompts for _ in range(samples)]
+    sampled = _generate(model, tokenizer, repeated, max_tokens, do_sample=True, top_k=0, top_p=1.0, temperature=1.0)
+    right_greedy = _grade(tokenizer, greedy, truths)
+    right_PS = _grade(tokenizer, sampled, [truth for truth in truths for _ in range(samples)]).reshape(-1, samples)
+    counts = right_PS.sum(axis=1)
+    return HeldOut(
+        questions=len(rows),
+        samples=samples,
+        greedy_accuracy=float(right_greedy.mean()),
+        sampled_accuracy=float(right_PS.mean()),
+        pass_at={
+            str(k): float(np.mean([unbiased_pass_at_k(int(count), samples, k) for count in counts]))
+            for k in PASS_AT
+            if k <= samples
+        },
+        response_length=float(np.mean([len(ids) for ids in sampled])),
+        entropy=_entropy(model, tokenizer, repeated, sampled),
+    )
+
+
+@torch.no_grad()
+def _generate(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], max_tokens: int, **options
+) -> list[list[int]]:
+    """Response ids up to and including the end token."""
+    responses: list[list[int]] = []
+    for start in range(0, len(prompts), BATCH):
+        inputs = tokenizer(list(prompts[start : start + BATCH]), return_tensors="pt", padding=True)
+        output = model.generate(**inputs, max_new_tokens=max_tokens, **options)
+        for ids in output[:, inputs["input_ids"].shape[1] :].tolist():
+            end = ids.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in ids else len(ids)
+            responses.append(ids[:end])
+    return responses
+
+
+def _grade(tokenizer: PreTrainedTokenizerBase, responses: list[list[int]], truths: list[str]) -> np.ndarray:
+    texts = tokenizer.batch_decode(responses, skip_special_tokens=True)
+    return np.array([compute_score("", text, truth)["acc"] for text, truth in zip(texts, truths, strict=True)])
+
+
+@torch.no_grad()
+def _entropy(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, prompts: list[str], responses: list[list[int]]
+) -> float:
+    total, tokens = 0.0, 0
+    for start in range(0, len(prompts), BATCH):
+        heads = tokenizer(prompts[start : start + BATCH])["input_ids"]
+        rows = [
+            (head + ids, [IGNORE] * len(head) + ids)
+            for head, ids in zip(heads, responses[start : start + BATCH], strict=True)
+        ]
+        ids, labels = pad_rows(rows, tokenizer.pad_token_id)
+        hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+        log_probs = model.lm_head(hidden[labels[:, 1:] != IGNORE]).log_softmax(dim=-1)
+        total -= float((log_probs.exp() * log_probs).sum())
+        tokens += len(log_probs)
+    return total / tokens

@@ -1,0 +1,52 @@
+"""What every arm of a seed starts from: the cold-started model, the base model, the questions."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from recipe_tapo.command.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[3]
+DEMO = ROOT / "examples" / "cpu_demo"
+COMMITTED = DEMO / "study_start"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where models and questions of a regime lie, or are made."""
+
+    regime: str
+    made: Path
+
+    def model(self, seed: int, base: bool = False) -> Path:
+        """The folder of a starting model, made now if there is none (minutes).
+
+        Raises:
+            InputError: It cannot be made.
+        """
+        if self.regime == "demo" and seed == 0 and not base:
+            return DEMO / "checkpoint"
+        name = f"{'base' if base else 'cold_start'}_{seed}"
+        flags = ["--regime", self.regime, "--seed", str(seed), *(["--base"] if base else [])]
+        return self._find_or_make(name, "config.json", "cold_start", flags)
+
+    def questions(self, seed: int) -> Path:
+        """The folder with train.parquet and val.parquet for a cold start's seed, made now if there is none."""
+        flags = ["--regime", self.regime]
+        if self.regime == "demo":
+            return self._find_or_make("data", "val.parquet", "data", flags)
+        return self._find_or_make(f"data_{seed}", "val.parquet", "data", [*flags, "--model", str(self.model(seed))])
+
+    def _find_or_make(self, name: str, last_file: str, module: str, flags: list[str]) -> Path:
+        for folder in (COMMITTED / name, self.made / name):
+            if (folder / last_file).is_file():
+                return folder
+        folder = self.made / name
+        command = [sys.executable, "-m", f"examples.cpu_demo.{module}", *flags, "--output_dir", str(folder)]
+        print(f"making {folder}: python {' '.join(command[1:])}", flush=True)
+        environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+        if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+            raise InputError(f"{folder}: cannot be made, see above; or put it there yourself")
+        return folder

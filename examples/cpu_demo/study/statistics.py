@@ -1,0 +1,61 @@
+"""Means over seeds with their standard errors, and differences paired by seed.
+
+A run has two seeds: that of its cold start and that of its reinforcement learning. Runs of one cold start
+share a model and its questions, so they are averaged first and the cold starts' means are the sample; with a
+single cold start the RL seeds are, and the error says nothing about other cold starts. What was measured
+before reinforcement learning has no RL seed (None).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recipe_tapo.evaluation.passk import standard_error
+
+Seeds = tuple[int, int | None]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over runs.
+
+    Attributes:
+        value: The mean over cold starts of the mean over their RL seeds.
+        stderr: Its standard error; None for a single run.
+        cold_starts: How many cold starts there are.
+        runs: How many runs there are.
+    """
+
+    value: float
+    stderr: float | None
+    cold_starts: int
+    runs: int
+
+
+def mean_over_seeds(values: Mapping[Seeds, float]) -> Mean:
+    """The mean of one number over the runs of an arm.
+
+    Args:
+        values: The number by (cold-start seed, RL seed); at least one.
+    """
+    if not values:
+        raise ValueError("no run to average")
+    by_cold_start: dict[int, list[float]] = defaultdict(list)
+    for (cold_start, _), value in sorted(values.items()):
+        by_cold_start[cold_start].append(value)
+    means = [sum(group) / len(group) for group in by_cold_start.values()]
+    sample = means if len(means) > 1 else list(values.values())
+    return Mean(sum(means) / len(means), standard_error(sample), len(means), len(values))
+
+
+def paired_difference(values: Mapping[Seeds, float], baseline: Mapping[Seeds, float]) -> Mean | None:
+    """The mean of ``values - baseline`` over the seeds that both have; None if they share none.
+
+    A value without RL seed is compared with each of the baseline's runs on its cold start.
+    """
+    differences = {}
+    for (cold_start, rl_seed), reference in baseline.items():
+        value = values.get((cold_start, rl_seed), values.get((cold_start, None)))
+        if value is not None:
+            differences[cold_start, rl_seed] = value - reference
+    return mean_over_seeds(differences) if differences else None
