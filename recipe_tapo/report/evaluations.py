@@ -1,18 +1,18 @@
 """What the page shows of evaluated models: numbers, problems, and as many texts of responses as fit."""
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
+from dataclasses import asdict
 from typing import Any
 
 from recipe_tapo.evaluation.folder import Evaluation
 from recipe_tapo.evaluation.names import distinct_names
+from recipe_tapo.evaluation.paired import compare
 from recipe_tapo.evaluation.records import Problem
+from recipe_tapo.judging.boundary import ProblemKey, pass_rates
 from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
 from recipe_tapo.report.reflection import Verdicts
 
 _MAX_PRED_CHARACTERS = 80
-
-ProblemKey = tuple[str, int]
 
 
 def evaluations_data(evaluations: Sequence[Evaluation], verdicts: Verdicts, room: int) -> dict[str, Any]:
@@ -22,6 +22,9 @@ def evaluations_data(evaluations: Sequence[Evaluation], verdicts: Verdicts, room
         evaluations: The models.
         verdicts: A judge's verdicts by model name and response key.
         room: Bytes for texts of responses.
+
+    Raises:
+        InputError: A folder is given twice, or the models were asked different problems under one benchmark's name.
     """
     names = distinct_names(evaluations)
     problems: dict[ProblemKey, Problem] = {}
@@ -45,12 +48,7 @@ def evaluations_data(evaluations: Sequence[Evaluation], verdicts: Verdicts, room
             }
             for problem in problems.values()
         ],
-        "differences": [
-            _differences(evaluations[0], evaluation, benchmark) | {"model": number, "benchmark": benchmark}
-            for number, evaluation in enumerate(evaluations)
-            for benchmark in evaluation.benchmarks
-            if number and benchmark in evaluations[0].benchmarks
-        ],
+        "differences": _differences(evaluations),
         "responses": _responses(evaluations, names, numbers, verdicts, room),
     }
 
@@ -89,22 +87,21 @@ def _responses(
     return rows
 
 
-def _differences(first: Evaluation, second: Evaluation, benchmark: str) -> dict[str, Any]:
-    """Pass rates of the same problems compared: mean difference, its standard error, problems gained and lost."""
-    rates = [_pass_rates(evaluation, benchmark) for evaluation in (first, second)]
-    deltas = [rates[1][problem] - rate for problem, rate in rates[0].items() if problem in rates[1]]
-    return {
-        "problems": len(deltas),
-        "mean": fmean(deltas) if deltas else None,
-        "stderr": stdev(deltas) / len(deltas) ** 0.5 if len(deltas) > 1 else None,
-        "better": sum(delta > 0 for delta in deltas),
-        "worse": sum(delta < 0 for delta in deltas),
-    }
-
-
-def _pass_rates(evaluation: Evaluation, benchmark: str) -> dict[int, float]:
-    right: dict[int, list[bool]] = {}
-    for record in evaluation.responses:
-        if record.benchmark == benchmark:
-            right.setdefault(record.problem_idx, []).append(bool(record.right))
-    return {problem: fmean(values) for problem, values in right.items()}
+def _differences(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """Paired differences to the first model, and on how many problems the pass rate rose and fell."""
+    rows = []
+    for model, evaluation in enumerate(evaluations[1:], start=1):
+        for benchmark, differences in compare(evaluation, evaluations[0]).items():
+            first, second = (pass_rates(each) for each in (evaluations[0], evaluation))
+            deltas = [second[key] - rate for key, rate in first.items() if key[0] == benchmark]
+            rows.append(
+                {
+                    "model": model,
+                    "benchmark": benchmark,
+                    "ks": [asdict(difference) for difference in differences],
+                    "better": sum(delta > 0 for delta in deltas),
+                    "worse": sum(delta < 0 for delta in deltas),
+                    "problems": len(deltas),
+                }
+            )
+    return rows

@@ -206,7 +206,8 @@ def test_differences_are_by_problem(tmp_path):
     )
     (difference,) = data_of(tmp_path / "report.html")["differences"]
     # Pass rates (1/2, 0) and (1, 1): differences 1/2 and 1, mean 3/4, standard error (1/4 * sqrt 2) / sqrt 2 = 1/4
-    assert (difference["mean"], difference["stderr"]) == (0.75, pytest.approx(0.25))
+    assert (difference["ks"][0]["unbiased"], difference["ks"][0]["unbiased_stderr"]) == (0.75, pytest.approx(0.25))
+    assert [each["k"] for each in difference["ks"]] == [1, 2]
     assert (difference["better"], difference["worse"], difference["problems"]) == (2, 0, 2)
 
 

@@ -18,16 +18,20 @@ function estimates(model, benchmark, estimator) {
 
 function passCard() {
   const content = h('div', {});
+  const differences = h('div', {});
   const lead = h('p', { class: 'lead' });
   const show = (estimator) => {
     lead.textContent = `In %, ${ESTIMATORS[estimator].about}. ± is the standard error over problems: were others drawn.`;
     content.replaceChildren(...data.benchmarks.map((benchmark) => passSection(benchmark, estimator)));
+    if (data.differences.length) differences.replaceChildren(differenceTable(estimator));
   };
   show('paper');
   return h('div', { class: 'card' },
     h('div', { class: 'row spread' }, h('h2', {}, 'Pass@k'),
       segmented('Estimator', { paper: 'as in the paper', unbiased: 'unbiased' }, 'paper', show)),
-    lead, legend(), content);
+    lead, legend(), content,
+    data.differences.length > 0 && h('div', { class: 'pass ruled' }, h('h3', {}, 'Differences to ', modelName(0)),
+      h('p', { class: 'lead' }, 'In points of Pass@k, paired problem by problem, so that hard problems count for both alike. Better and worse: problems whose pass rate rose or fell.'), differences));
 }
 
 function passSection(benchmark, estimator) {
@@ -68,14 +72,17 @@ function measuresCard() {
     table(['model', 'benchmark', 'problems × n', 'mean@n', 'maj, run', 'maj, all', 'truncated', 'no answer', 'failed', 'tokens, mean'], rows, 'named'));
 }
 
-function differencesCard() {
-  if (!data.differences.length) return null;
-  return card('Differences by problem', ['To ', modelName(0), ': pass rates of the same problems compared, so that hard problems count for both alike.'],
-    table(['model', 'benchmark', 'difference, points', 'problems better', 'worse', 'equal'], data.differences.map((row) => [
-      modelName(row.model), h('span', { dir: 'auto' }, row.benchmark),
-      [signed(row.mean), row.stderr !== null && h('small', {}, `± ${percent(row.stderr)}`)],
+function differenceTable(estimator) {
+  const most = Math.max(...data.differences.map((row) => row.ks.length));
+  const ks = Array.from({ length: most }, (_, i) => i);
+  const cell = (difference) => difference
+    ? [signed(difference[estimator]), difference[`${estimator}_stderr`] !== null && h('small', {}, `± ${percent(difference[`${estimator}_stderr`])}`)]
+    : '–';
+  return table(['model', 'benchmark', ...ks.map((k) => `k = ${k + 1}`), 'problems better', 'worse', 'equal'],
+    data.differences.map((row) => [
+      modelName(row.model), h('span', { dir: 'auto' }, row.benchmark), ...ks.map((k) => cell(row.ks[k])),
       row.better, row.worse, row.problems - row.better - row.worse,
-    ]), 'named'));
+    ]), 'named');
 }
 
 function reflectionCard() {
@@ -132,5 +139,5 @@ function allNumbers() {
 }
 
 function overview() {
-  return [passCard(), measuresCard(), differencesCard(), reflectionCard(), settingsCard()];
+  return [passCard(), measuresCard(), reflectionCard(), settingsCard()];
 }
