@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from examples.cpu_demo.task import DATA_SOURCE, REFLECTION
+from examples.cpu_demo.task import DATA_SOURCE, REFLECTION, Problem, first_wrong_line
 from recipe_tapo.dump import read_dump
 
 ACCURACY = f"val-core/{DATA_SOURCE}/acc/mean@1"
@@ -90,14 +90,21 @@ def summary_table(records: list[Record]) -> Table:
 
 
 def trajectory_panels(dump_dir: Path, count: int) -> list[Panel]:
-    """Right constructions that keep some of the wrong rollout and then reflect, the longest prefixes first."""
+    """Right constructions that keep some of the wrong rollout and then reflect.
+
+    Those whose prefix holds the mistake come first, of these the longest prefixes.
+    """
     records = [
         record
         for record in read_dump(dump_dir)
         if record["right"] and record["prefix_length"] and REFLECTION in record["reconstruction"]
     ]
-    records.sort(key=lambda record: -record["prefix_length"])
+    records.sort(key=lambda record: (not _keeps_a_mistake(record), -record["prefix_length"]))
     return [_panel(record) for record in records[:count]]
+
+
+def _keeps_a_mistake(record: dict) -> bool:
+    return first_wrong_line(Problem.parse(record["question"]), record["prefix_text"]) is not None
 
 
 def _panel(record: dict) -> Panel:
