@@ -101,15 +101,19 @@ def _statistics(
 
 def token_advantages(
     token_level_rewards_BT: torch.Tensor,
-    response_mask_BT: torch.Tensor,
     index_B: np.ndarray,
     *,
     mode: AdvantageMode = "decoupled",
     norm_by_std: bool = True,
     epsilon: float = 1e-6,
 ) -> torch.Tensor:
-    """Spreads each row's advantage over its trained tokens. Shapes (B, T) in and out."""
+    """Gives every token its row's advantage.
+
+    Returns:
+        Shape (B, T), a view of B numbers, not to be written to: at training size the tensor itself would cost more
+        than everything else here. Masked tokens have their row's advantage too; whatever reads advantages masks.
+    """
     with torch.no_grad():
         scores_B = token_level_rewards_BT.sum(dim=-1)
         advantages_B = group_advantages(scores_B, index_B, mode=mode, norm_by_std=norm_by_std, epsilon=epsilon)
-        return advantages_B.unsqueeze(-1) * response_mask_BT
+        return advantages_B.unsqueeze(-1).expand_as(token_level_rewards_BT)

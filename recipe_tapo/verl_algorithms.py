@@ -20,13 +20,12 @@ ESTIMATOR_OF_MODE: dict[AdvantageMode, str] = {
 def _make_estimator(mode: AdvantageMode):
     def estimator(
         token_level_rewards: torch.Tensor,
-        response_mask: torch.Tensor,
         index: np.ndarray,
         config: Any = None,
         **_: Any,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         norm_by_std = True if config is None else config.get("norm_adv_by_std_in_grpo", True)
-        advantages = token_advantages(token_level_rewards, response_mask, index, mode=mode, norm_by_std=norm_by_std)
+        advantages = token_advantages(token_level_rewards, index, mode=mode, norm_by_std=norm_by_std)
         return advantages, advantages
 
     estimator.__doc__ = f"Advantages (and returns, the same) of shape (B, T); see ``token_advantages``, mode {mode}."

@@ -37,7 +37,7 @@ def make_batch(rows, tokens, device):
 
 def objective(batch, uids):
     """Advantages, weights and Eq. 6 by coefficients; returns the scalar."""
-    advantages = token_advantages(batch["rewards"], batch["mask"], uids)
+    advantages = token_advantages(batch["rewards"], uids)
     weights = ots_weights(batch["old_log_prob"], batch["entropy"])
     sizes = GroupSizes(*group_sizes(batch["mask"], batch["is_reflection"]).tolist())
     tokens = sizes.original_tokens + sizes.reflection_tokens
@@ -57,13 +57,13 @@ def test_gpu_and_cpu_agree():
 def test_the_estimator_costs_little_time_and_memory_at_training_size():
     batch, uids = make_batch(ROWS, TOKENS, "cuda")
     row_by_token = ROWS * TOKENS * 4
-    token_advantages(batch["rewards"], batch["mask"], uids)
+    token_advantages(batch["rewards"], uids)
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     start.record()
-    advantages = token_advantages(batch["rewards"], batch["mask"], uids)
+    advantages = token_advantages(batch["rewards"], uids)
     end.record()
     torch.cuda.synchronize()
     extra = (torch.cuda.max_memory_allocated() - before) / row_by_token

@@ -66,12 +66,12 @@ def test_an_unknown_mode_is_refused():
         advantages([1.0], ["a"], mode="mixed")
 
 
-def test_masked_tokens_get_none():
+def test_every_token_has_its_rows_advantage_in_the_memory_of_one():
     rewards_BT = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    mask_BT = torch.tensor([[1, 1, 0], [0, 1, 1]])
     # [1, 0]: mean 0.5, sample std sqrt(0.5) = 0.707107 -> +-0.707107
-    expected = torch.tensor([[0.707106, 0.707106, 0.0], [0.0, -0.707106, -0.707106]])
-    close(token_advantages(rewards_BT, mask_BT, np.array(["a", "a"])), expected, atol=1e-5, rtol=1e-5)
+    advantages_BT = token_advantages(rewards_BT, np.array(["a", "a"]))
+    close(advantages_BT, torch.tensor([[0.707106] * 3, [-0.707106] * 3]), atol=1e-5, rtol=1e-5)
+    assert advantages_BT.stride() == (1, 0)
 
 
 def test_the_suffix_marks_constructed_rows():
@@ -92,4 +92,4 @@ def test_originals_get_what_verls_grpo_gives_them(rows, norm_by_std):
     rewards_BT[:, -1] = torch.tensor([reward for _, reward in rows])
     mask_BT = torch.ones(len(rows), 3)
     verls, _ = compute_grpo_outcome_advantage(rewards_BT, mask_BT, uids, norm_adv_by_std_in_grpo=norm_by_std)
-    close(token_advantages(rewards_BT, mask_BT, uids, norm_by_std=norm_by_std), verls, atol=1e-5, rtol=1e-5)
+    close(token_advantages(rewards_BT, uids, norm_by_std=norm_by_std), verls, atol=1e-5, rtol=1e-5)

@@ -172,6 +172,31 @@ def test_without_constructed_rows_loss_gradient_and_metrics_are_verls_vanilla(mo
     assert our_metrics == pytest.approx(verls_metrics)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_advantage_of_a_masked_token_changes_nothing(mode):
+    """Estimators give masked tokens their row's advantage, where verl's give them 0."""
+    batch = make_batch(seed=2)
+    config = actor_config(mode, dp_size=1, batch_num_tokens=None, global_batch_size=None, loss_scale_factor=None)
+    row_B = batch.advantages.sum(-1, keepdim=True) / batch.mask.sum(-1, keepdim=True).clamp(min=1)
+    results = []
+    for advantages in (row_B * batch.mask, row_B.expand_as(batch.mask)):
+        log_prob = batch.log_prob.clone().requires_grad_()
+        loss, metrics = compute_policy_loss_tapo(
+            old_log_prob=batch.old_log_prob,
+            log_prob=log_prob,
+            advantages=advantages,
+            response_mask=batch.mask,
+            loss_agg_mode=mode,
+            config=config,
+            rollout_is_weights=batch.weights,
+        )
+        loss.backward()
+        results.append((loss.item(), log_prob.grad, metrics))
+    (masked, masked_gradient, masked_metrics), (view, view_gradient, view_metrics) = results
+    assert view == masked and torch.equal(view_gradient, masked_gradient) and view_metrics == masked_metrics
+    assert masked_gradient.abs().sum() > 0
+
+
 def test_verls_agg_loss_divides_as_the_coefficients_assume():
     losses, mask = torch.ones(4, 3), torch.tensor([[1, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 0]])
     common = {"loss_mat": losses, "loss_mask": mask, "dp_size": 2, "batch_num_tokens": 12, "global_batch_size": 8}
