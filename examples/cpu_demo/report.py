@@ -97,19 +97,25 @@ def trajectory_panels(dump_dir: Path, count: int) -> list[Panel]:
     records = [
         record
         for record in read_dump(dump_dir)
-        if record["right"] and record["prefix_length"] and REFLECTION in record["reconstruction"]
+        if record["right"] and record["prefix_length"] and REFLECTION in _after_prefix(record)
     ]
     records.sort(key=lambda record: (not _keeps_a_mistake(record), -record["prefix_length"]))
-    return [_panel(record) for record in records[:count]]
+    one_per_question = {record["question"]: record for record in reversed(records)}
+    chosen = [record for record in records if one_per_question[record["question"]] is record]
+    return [_panel(record) for record in chosen[:count]]
 
 
 def _keeps_a_mistake(record: dict) -> bool:
-    return first_wrong_line(Problem.parse(record["question"]), record["prefix_text"]) is not None
+    whole_lines = record["prefix_text"].rpartition("\n")[0]
+    return first_wrong_line(Problem.parse(record["question"]), whole_lines) is not None
+
+
+def _after_prefix(record: dict) -> str:
+    return record["reconstruction"][len(record["prefix_text"]) :]
 
 
 def _panel(record: dict) -> Panel:
-    prefix = record["prefix_text"]
-    rest = record["reconstruction"][len(prefix) :]
+    prefix, rest = record["prefix_text"], _after_prefix(record)
     reflection_end = rest.find("\n", rest.find(REFLECTION)) + 1
     body = Text()
     body.append(prefix, style="red")
