@@ -1,5 +1,7 @@
 """Sampling with vLLM in this process, on an accelerator or, without one, on the CPU."""
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -53,6 +55,8 @@ class OfflineSampler:
             if on_cpu:
                 engine = {**engine, **_cpu_engine(model, max_model_len)}
             self._llm = LLM(model=model, max_model_len=max_model_len, **engine)
+            # vLLM freezes the heap; what is frozen at the end is reported as leaked, on many lines.
+            atexit.register(gc.unfreeze)
         # Whatever vLLM, transformers and torch raise here means that there is no engine.
         except Exception as error:
             raise InputError(f"vLLM cannot load {model}: {one_line(error)}") from error
