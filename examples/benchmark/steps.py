@@ -1,0 +1,108 @@
+"""Whole training steps of TAPO and GRPO on the CPU engine, in alternating processes."""
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from examples.cpu_demo.report import read_metrics
+from examples.cpu_demo.study.arms import ARMS
+from examples.cpu_demo.study.engine import METRICS, training_command
+from examples.cpu_demo.study.plan import StudyRun
+from examples.cpu_demo.study.processes import run_training
+from examples.cpu_demo.study.settings import Settings
+from examples.cpu_demo.study.start import Start
+
+# All rollouts at once, so that groups finish together; or in four waves, so that they finish apart.
+ROLLOUTS = 128
+SLOTS = {"together": 256, "apart": 32}
+ORDER = ("grpo", "tapo", "tapo", "grpo")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One run.
+
+    Attributes:
+        first_step_s: From the command to the beginning of the first training step.
+        step_s: Seconds of each later step.
+        rows: Rows trained on in each of them.
+        hidden: Share of construction time hidden behind generation, in each of them that constructed.
+    """
+
+    first_step_s: float
+    step_s: list[float]
+    rows: list[float]
+    hidden: list[float]
+
+
+def time_run(arm: str, seed: int, steps: int, slots: int, start: Start, folder: Path) -> Timing:
+    """Trains with learning rate 0, so that both arms keep generating and constructing alike."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    settings = Settings(regime=start.regime, steps=steps, test_freq=-1, learning_rate=0.0)
+    command = training_command(StudyRun(ARMS[arm], 0, seed), settings, start.model(0), start.questions(0), folder)
+    command += [
+        "trainer.val_before_train=false",
+        "trainer.save_freq=-1",
+        f"actor_rollout_ref.rollout.max_num_seqs={slots}",
+    ]
+    began, first_logged = time.time(), None
+
+    def watch() -> None:
+        nonlocal first_logged
+        metrics = folder / METRICS
+        if first_logged is None and read_metrics(metrics):
+            first_logged = metrics.stat().st_mtime
+
+    run_training(command, folder, {"VERL_FILE_LOGGER_PATH": str(folder / METRICS)}, watch)
+    records = read_metrics(folder / METRICS)
+    return Timing(
+        first_step_s=first_logged - records[0]["timing_s/step"] - began,
+        step_s=[record["timing_s/step"] for record in records[1:]],
+        rows=[ROLLOUTS + record.get("tapo/rows", 0.0) for record in records[1:]],
+        hidden=[
+            r["tapo/construction_hidden_fraction"] for r in records[1:] if "tapo/construction_hidden_fraction" in r
+        ],
+    )
+
+
+def compare(timings: dict[str, list[Timing]]) -> dict[str, Any]:
+    """Ratios of TAPO to GRPO over all runs of both.
+
+    Returns:
+        Medians over steps of both arms, the ratio of their seconds, that of their rows, and the one over the other:
+        at 1 a constructed row costs what a rollout costs.
+    """
+
+    def all_of(arm: str, name: str) -> list[float]:
+        return [value for timing in timings[arm] for value in getattr(timing, name)]
+
+    seconds = {arm: median(all_of(arm, "step_s")) for arm in timings}
+    rows = {arm: sum(values) / len(values) for arm in timings if (values := all_of(arm, "rows"))}
+    hidden = all_of("tapo", "hidden")
+    step_ratio, row_ratio = seconds["tapo"] / seconds["grpo"], rows["tapo"] / rows["grpo"]
+    return {
+        "seconds_per_step": seconds,
+        "rows_per_step": rows,
+        "step_ratio": step_ratio,
+        "row_ratio": row_ratio,
+        "step_ratio_over_row_ratio": step_ratio / row_ratio,
+        "hidden": sum(hidden) / len(hidden) if hidden else None,
+        "seconds_to_first_step": {arm: [timing.first_step_s for timing in runs] for arm, runs in timings.items()},
+    }
+
+
+def measure(steps: int, start: Start, folder: Path) -> dict[str, Any]:
+    """Runs both arms in turn for each way in which groups finish."""
+    results = {}
+    for name, slots in SLOTS.items():
+        timings: dict[str, list[Timing]] = {}
+        for seed, arm in enumerate(ORDER):
+            print(f"groups finish {name}: {arm}, run {seed + 1} of {len(ORDER)}", flush=True)
+            run = folder / f"{name}-{seed}-{arm}"
+            timings.setdefault(arm, []).append(time_run(arm, seed // 2, steps, slots, start, run))
+        results[name] = compare(timings)
+    return {"steps_per_run": steps - 1, "rollouts_per_step": ROLLOUTS, **results}

@@ -1,0 +1,77 @@
+"""The benchmark's arithmetic by hand, and that it measures what it says."""
+
+import json
+
+import pytest
+import torch
+
+from examples.benchmark import __main__ as command
+from examples.benchmark.kernels import NAMES, calls, make_batch
+from examples.benchmark.memory import peak_extra_bytes
+from examples.benchmark.steps import Timing, compare
+
+
+def test_ratios_of_alternating_runs_by_hand():
+    timings = {
+        "grpo": [Timing(100.0, [4.0, 6.0], [128, 128], []), Timing(120.0, [5.0, 9.0], [128, 128], [])],
+        "tapo": [Timing(110.0, [6.0, 8.0], [160, 152], [0.5, 0.9]), Timing(90.0, [7.0, 6.0], [144, 152], [1.0])],
+    }
+    result = compare(timings)
+    # Medians: GRPO of 4, 5, 6, 9 is 5.5; TAPO of 6, 6, 7, 8 is 6.5. Rows: 128, and (160 + 152 + 144 + 152) / 4 = 152.
+    assert result["seconds_per_step"] == {"grpo": 5.5, "tapo": 6.5}
+    assert result["row_ratio"] == pytest.approx(152 / 128)
+    assert result["step_ratio"] == pytest.approx(6.5 / 5.5)
+    assert result["step_ratio_over_row_ratio"] == pytest.approx((6.5 / 5.5) / (152 / 128))
+    assert result["hidden"] == pytest.approx(0.8)
+    assert result["seconds_to_first_step"] == {"grpo": [100.0, 120.0], "tapo": [110.0, 90.0]}
+
+
+def test_a_run_that_constructed_nothing_hides_nothing():
+    runs = [Timing(1.0, [1.0], [128], [])]
+    assert compare({"grpo": runs, "tapo": runs})["hidden"] is None
+
+
+def test_extra_memory_is_what_a_call_holds_at_its_peak():
+    size = 64 * 2**20
+    peak = peak_extra_bytes(lambda: torch.ones(size // 4) + torch.ones(size // 4))
+    if peak is None:
+        pytest.skip("Linux only")
+    assert 2.9 * size < peak < 3.4 * size  # two operands and their sum
+    assert peak_extra_bytes(lambda: None) < size / 8
+
+
+def test_verls_calls_and_ours_compute_the_same_where_they_must():
+    batch = make_batch(rows=64, tokens=32)
+    verls, ours = calls(batch)["estimator"]
+    theirs, mine = verls()[0], ours()[0]
+    assert torch.allclose(mine * batch.mask, theirs, atol=1e-5)
+    assert theirs.abs().sum() > 0
+
+
+def test_the_command_prints_ratios_and_writes_them(tmp_path, capsys):
+    path = tmp_path / "out" / "benchmark.json"
+    command.main(["--rows", "256", "--tokens", "64", "--repeats", "2", "--output", str(path)])
+    results = json.loads(path.read_text())["in_process"]
+    printed = " ".join(capsys.readouterr().out.split())
+    for name in NAMES:
+        assert results[name]["ours_s"] > 0
+        assert name.split(",")[0] in printed
+    assert results["estimator"]["verl_over_ours"] > 1
+
+
+@pytest.mark.parametrize("flags", [["--rows", "0"], ["--steps", "2"]])
+def test_bad_input_gets_one_line_and_exit_code_2(flags, tmp_path, capsys):
+    with pytest.raises(SystemExit) as outcome:
+        command.main([*flags, "--output", str(tmp_path / "x.json")])
+    assert outcome.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_a_missed_goal_is_said_to_be_missed():
+    part = {"ours_s": 1.0, "verl_s": 5.0, "verl_over_ours": 5.0, "extra_tensors": 1.0, "verl_extra_tensors": 2.0}
+    lines = command.verdicts({"in_process": dict.fromkeys(NAMES, part)})
+    by_name = {what: met for what, _, _, met in lines}
+    assert by_name["estimator: verl's seconds over ours"] is False
+    assert by_name["estimator: peak extra memory, row-by-token tensors"] is True
+    assert by_name["token weights: verl's seconds over ours"] is None
