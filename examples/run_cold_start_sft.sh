@@ -5,7 +5,7 @@
 #   MODEL=Qwen/Qwen3-8B QUERIES=~/data/tapo/train.parquet bash examples/run_cold_start_sft.sh trainer.logger='[console]'
 # With TRAIN_FILE the set is not built but taken from there; BUILD holds further arguments of data_prep.cold_start.
 set -xeuo pipefail
-cd "$(dirname "$0")/.."
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
 
 PYTHON=${PYTHON:-python}
 MODEL=${MODEL:-Qwen/Qwen3-8B}
@@ -20,7 +20,7 @@ MAX_LENGTH=${MAX_LENGTH:-16384} # tokens of the longest row
 
 if [ -z "$TRAIN_FILE" ]; then
   # shellcheck disable=SC2086 # BUILD is a list of words
-  "$PYTHON" -m data_prep.cold_start --input "$QUERIES" --output_dir "$OUT/data" --model "$MODEL" \
+  PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH} "$PYTHON" -m data_prep.cold_start --input "$QUERIES" --output_dir "$OUT/data" --model "$MODEL" \
     --chat_template_kwargs "$CHAT_TEMPLATE_KWARGS" --max_row_tokens "$MAX_LENGTH" $BUILD
   TRAIN_FILE=$OUT/data/cold_start.parquet
 fi
@@ -54,11 +54,16 @@ TRAINER=(
   trainer.default_local_dir="$OUT/checkpoints"
   hydra.run.dir="$OUT/hydra"
 )
+
+mkdir -p "$OUT/checkpoints"
+LATEST=$OUT/checkpoints/latest_checkpointed_iteration.txt
+# A file for each start: verl's file logger begins its file anew.
+export VERL_FILE_LOGGER_PATH=${VERL_FILE_LOGGER_PATH:-$OUT/metrics-from-step-$(cat "$LATEST" 2>/dev/null || echo 0).jsonl}
 # The recipe cpu_sft is empty where there is an accelerator.
 "$PYTHON" -m torch.distributed.run --standalone --nproc_per_node="$N_GPUS" -m verl.trainer.sft_trainer +recipe=cpu_sft \
   "${DATA[@]}" "${TRAINING[@]}" "${TRAINER[@]}" "$@"
 
-LAST=$OUT/checkpoints/global_step_$(<"$OUT/checkpoints/latest_checkpointed_iteration.txt")
+LAST=$OUT/checkpoints/global_step_$(<"$LATEST")
 rm -rf "$OUT/hf.unfinished"
 "$PYTHON" -m verl.model_merger merge --backend fsdp --local_dir "$LAST" --target_dir "$OUT/hf.unfinished"
 rm -rf "$OUT/hf"

@@ -169,12 +169,11 @@ def test_the_run_script_ends_in_a_model_that_rl_can_start_from(built, tmp_path):
         **ENVIRONMENT,
         **{"PYTHON": sys.executable, "MODEL": str(CHECKPOINT), "TRAIN_FILE": str(built / "cold_start.parquet")},
         **{"OUT": str(tmp_path), "N_GPUS": "1", "BATCH": "4", "MAX_LENGTH": "256", "CHAT_TEMPLATE_KWARGS": "{}"},
-        "VERL_FILE_LOGGER_PATH": str(tmp_path / "metrics.jsonl"),
     }
     script = ["bash", str(ROOT / "examples" / "run_cold_start_sft.sh"), "optim.lr_warmup_steps=1", "data.num_workers=0"]
     result = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=400)
     assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
-    steps = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    steps = [json.loads(line) for line in (tmp_path / "metrics-from-step-0.jsonl").read_text().splitlines()]
     rows = pq.read_metadata(built / "cold_start.parquet").num_rows
     # Three epochs of whole batches.
     assert [entry["step"] for entry in steps] == list(range(1, 3 * (rows // 4) + 1))
