@@ -118,8 +118,14 @@ def is_tidy(output: str) -> bool:
 def prefix_length(result: dict) -> int:
     """How many characters of the wrong response the trajectory repeats from its start."""
     error, trajectory = result["error"].strip(), result["trajectory"]
-    differing = (place for place, pair in enumerate(zip(error, trajectory, strict=False)) if pair[0] != pair[1])
-    return next(differing, min(len(error), len(trajectory)))
+    same, at_most = 0, min(len(error), len(trajectory))
+    while same < at_most:
+        middle = (same + at_most + 1) // 2
+        if error[same:middle] == trajectory[same:middle]:
+            same = middle
+        else:
+            at_most = middle - 1
+    return same
 
 
 def prefix_fraction(result: dict) -> float:

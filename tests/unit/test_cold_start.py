@@ -121,6 +121,8 @@ def test_prefix_is_measured_and_can_be_required(build):
     assert (prefix_length(result), prefix_fraction(result)) == (20, 20 / 29)
     assert prefix_length({"error": WRONG, "trajectory": WRONG}) == 29
     assert prefix_fraction({"error": "", "trajectory": "x"}) == 0.0
+    for length in range(5):
+        assert prefix_length({"error": "abcde", "trajectory": "abcde"[:length] + "x"}) == length
 
     plan = [3, 3]
     anew = TAGGED.replace("Step one. Bad step. Wait.", "Anew.")
