@@ -19,6 +19,9 @@ from recipe_tapo.evaluation.tables import print_evaluation
 from recipe_tapo.sampling.flags import add_model, add_sampling, make_sampler, positive, sampling_of
 from recipe_tapo.sampling.journal import read_journal, read_settings, settings_path
 
+# Answers of a server that the journal does not hold yet.
+KEPT = f"{RESPONSES}.partial"
+
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parses the command line."""
@@ -109,7 +112,7 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
     if not args.base_url:
         args.model = resolve_model(model, args.merged_dir)
     args.chat_template_kwargs = settings.template_kwargs(args)
-    journal = folder / RESPONSES
+    journal, kept = folder / RESPONSES, folder / KEPT
     sample_problems(
         journal,
         problems,
@@ -119,8 +122,9 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
         sampling=sampling_of(args),
         chunk=args.chunk,
         settings=settings.journal_settings(args, problems),
-        make_sampler=lambda: make_sampler(args),
+        make_sampler=lambda: make_sampler(args, kept),
     )
+    kept.unlink(missing_ok=True)
     records = [ResponseRecord(**result) for result in read_journal(journal)]
     known = {**read_settings(journal), "model": model, "loaded_from": args.model, "base_url": args.base_url}
     return finish_evaluation(folder, problems, records, {**known, **settings.provenance(files)})

@@ -41,7 +41,10 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> argpars
     offline.add_argument(
         "--max_model_len", type=positive, metavar="TOKENS", help="longest prompt and response (default: the model's)"
     )
-    offline.add_argument("--tensor_parallel_size", type=positive, default=1, metavar="N", help="accelerators to use")
+    offline.add_argument(
+        "--tensor_parallel_size", type=positive, default=1, metavar="N", help="accelerators per replica of the model"
+    )
+    offline.add_argument("--data_parallel_size", type=positive, default=1, metavar="N", help="replicas of the model")
     offline.add_argument("--gpu_memory_utilization", type=_share, default=0.9, metavar="SHARE", help="(default: 0.9)")
     server = parser.add_argument_group("OpenAI-compatible server")
     server.add_argument(
@@ -103,28 +106,47 @@ def model_settings(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def make_sampler(args: argparse.Namespace) -> Sampler:
+def make_sampler(args: argparse.Namespace, keep: Path | None = None) -> Sampler:
     """Starts the engine.
+
+    Args:
+        args: The command line.
+        keep: Where answers of a server are kept until the journal holds them; None for nowhere.
 
     Raises:
         InputError: It does not start.
     """
     if args.base_url:
+        from recipe_tapo.sampling.kept import KeptAnswers
         from recipe_tapo.sampling.server import ServerSampler
 
         return ServerSampler(
-            args.base_url, args.model, args.chat_template_kwargs, args.concurrency, args.timeout, args.retries
+            args.base_url,
+            args.model,
+            args.chat_template_kwargs,
+            args.concurrency,
+            args.timeout,
+            args.retries,
+            None if keep is None else KeptAnswers(keep),
+        )
+    engine = {
+        "dtype": args.dtype,
+        "tensor_parallel_size": args.tensor_parallel_size,
+        "gpu_memory_utilization": args.gpu_memory_utilization,
+    }
+    if args.data_parallel_size > 1:
+        from recipe_tapo.sampling.data_parallel import DataParallelSampler
+
+        return DataParallelSampler(
+            args.model,
+            args.chat_template_kwargs,
+            args.max_model_len,
+            data_parallel_size=args.data_parallel_size,
+            **engine,
         )
     from recipe_tapo.sampling.offline import OfflineSampler
 
-    return OfflineSampler(
-        args.model,
-        args.chat_template_kwargs,
-        args.max_model_len,
-        dtype=args.dtype,
-        tensor_parallel_size=args.tensor_parallel_size,
-        gpu_memory_utilization=args.gpu_memory_utilization,
-    )
+    return OfflineSampler(args.model, args.chat_template_kwargs, args.max_model_len, **engine)
 
 
 def positive(text: str) -> int:

@@ -49,18 +49,12 @@ class OfflineSampler:
         for name, value in {**_ENVIRONMENT, **(_CPU_ENVIRONMENT if on_cpu else {})}.items():
             os.environ.setdefault(name, value)
         try:
-            # Imported here: vLLM reads the variables above when it is imported.
-            from vllm import LLM
-
             if on_cpu:
                 engine = {**engine, **_cpu_engine(model, max_model_len)}
-            self._llm = LLM(model=model, max_model_len=max_model_len, **engine)
-            # vLLM freezes the heap; what is frozen at the end is reported as leaked, on many lines.
-            atexit.register(gc.unfreeze)
+            self._start({"model": model, "max_model_len": max_model_len, **engine})
         # Whatever vLLM, transformers and torch raise here means that there is no engine.
         except Exception as error:
             raise InputError(f"vLLM cannot load {model}: {one_line(error)}") from error
-        self._tokenizer = self._llm.get_tokenizer()
         self._template_kwargs = dict(chat_template_kwargs)
         self._max_model_len = self._llm.model_config.max_model_len
 
@@ -71,7 +65,7 @@ class OfflineSampler:
                 f"the model's context is {self._max_model_len} tokens, too few for responses of {sampling.max_tokens}"
             )
         # What earlier requests left in the cache decides how prompts are computed, to the last bits.
-        self._llm.reset_prefix_cache()
+        self._reset_prefix_cache()
         prompts = [self._render(request) for request in requests]
         fitting = [i for i, ids in enumerate(prompts) if len(ids) + sampling.max_tokens <= self._max_model_len]
         responses = [Response(failure=RejectReason.DOES_NOT_FIT.value, prompt_tokens=len(ids)) for ids in prompts]
@@ -79,6 +73,18 @@ class OfflineSampler:
         for i, response in zip(fitting, self._generate_safely(chosen, sampling), strict=True):
             responses[i] = response
         return responses
+
+    def _start(self, engine: dict[str, Any]) -> None:
+        # Imported here: vLLM reads the environment when it is imported.
+        from vllm import LLM
+
+        self._llm = LLM(**engine)
+        # vLLM freezes the heap; what is frozen at the end is reported as leaked, on many lines.
+        atexit.register(gc.unfreeze)
+        self._tokenizer = self._llm.get_tokenizer()
+
+    def _reset_prefix_cache(self) -> None:
+        self._llm.reset_prefix_cache()
 
     def _render(self, request: Request) -> list[int]:
         chat = self._tokenizer.apply_chat_template(
@@ -96,32 +102,38 @@ class OfflineSampler:
             return [response for prompt in prompts for response in self._generate_safely([prompt], sampling)]
 
     def _generate(self, prompts: list[tuple[list[int], int]], sampling: Sampling) -> list[Response]:
-        from vllm import SamplingParams
-
         outputs = self._llm.generate(
             [{"prompt_token_ids": ids} for ids, _ in prompts],
-            [
-                SamplingParams(
-                    temperature=sampling.temperature,
-                    top_p=sampling.top_p,
-                    top_k=sampling.top_k,
-                    max_tokens=sampling.max_tokens,
-                    seed=seed,
-                )
-                for _, seed in prompts
-            ],
+            [sampling_params(sampling, seed) for _, seed in prompts],
             # vLLM divides by the time that a bar shows, which is none where tqdm switches it off.
             use_tqdm=partial(tqdm, position=1, leave=False) if sys.stderr.isatty() else False,
         )
-        return [
-            Response(
-                text=output.outputs[0].text,
-                finish_reason=output.outputs[0].finish_reason,
-                prompt_tokens=len(ids),
-                tokens=len(output.outputs[0].token_ids),
-            )
-            for output, (ids, _) in zip(outputs, prompts, strict=True)
-        ]
+        return [to_response(output, ids) for output, (ids, _) in zip(outputs, prompts, strict=True)]
+
+
+def sampling_params(sampling: Sampling, seed: int, **options: Any) -> Any:
+    """vLLM's form of the settings of one request."""
+    from vllm import SamplingParams
+
+    return SamplingParams(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        max_tokens=sampling.max_tokens,
+        seed=seed,
+        **options,
+    )
+
+
+def to_response(output: Any, prompt: list[int]) -> Response:
+    """Reads vLLM's output to one request."""
+    completion = output.outputs[0]
+    return Response(
+        text=completion.text,
+        finish_reason=completion.finish_reason,
+        prompt_tokens=len(prompt),
+        tokens=len(completion.token_ids),
+    )
 
 
 def _cpu_engine(model: str, max_model_len: int | None) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
 import openai
 from tqdm import tqdm
 
 from recipe_tapo.command.errors import InputError
+from recipe_tapo.sampling.kept import KeptAnswers, key_of
 from recipe_tapo.sampling.requests import Request, Response, Sampling, one_line
 
 # These say that no request can succeed, not that this one did not.
@@ -25,6 +27,7 @@ class ServerSampler:
         concurrency: Requests under way at a time.
         timeout: Seconds for one request.
         retries: Further tries of a request that fails; with growing pauses.
+        kept: Where to keep answers until the journal holds them; None for nowhere.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class ServerSampler:
         concurrency: int,
         timeout: float,
         retries: int,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self._client = openai.OpenAI(
             base_url=base_url,
@@ -47,15 +51,32 @@ class ServerSampler:
         self._model = model
         self._template = {"chat_template_kwargs": dict(chat_template_kwargs)} if chat_template_kwargs else {}
         self._concurrency = concurrency
+        self._kept = kept
 
     def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Response]:
         """See ``Sampler``."""
+        if self._kept is not None:
+            self._kept.keep_only(self._key(request, sampling) for request in requests)
         threads = ThreadPoolExecutor(max_workers=self._concurrency)
         try:
-            answers = threads.map(lambda request: self._ask(request, sampling), requests)
+            answers = threads.map(lambda request: self._ask_once(request, sampling), requests)
             return list(tqdm(answers, total=len(requests), position=1, leave=False, disable=None))
         finally:
             threads.shutdown(cancel_futures=True)
+
+    def _ask_once(self, request: Request, sampling: Sampling) -> Response:
+        if self._kept is None:
+            return self._ask(request, sampling)
+        key = self._key(request, sampling)
+        answer = self._kept.get(key)
+        if answer is None:
+            answer = self._ask(request, sampling)
+            if answer.failure is None:
+                self._kept.add(key, answer)
+        return answer
+
+    def _key(self, request: Request, sampling: Sampling) -> str:
+        return key_of(self._model, self._template, asdict(sampling), request.seed, request.messages)
 
     def _ask(self, request: Request, sampling: Sampling) -> Response:
         try:
