@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ _CPU_ENVIRONMENT = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
 }
+
+_log = logging.getLogger(__name__)
 
 
 class OfflineSampler:
@@ -99,6 +102,7 @@ class OfflineSampler:
         except Exception as error:
             if len(prompts) == 1:
                 return [Response(failure=one_line(error), prompt_tokens=len(prompts[0][0]))]
+            _log.warning("vLLM failed on %d requests (%s); asking one by one", len(prompts), one_line(error))
             return [response for prompt in prompts for response in self._generate_safely([prompt], sampling)]
 
     def _generate(self, prompts: list[tuple[list[int], int]], sampling: Sampling) -> list[Response]:
