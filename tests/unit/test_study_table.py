@@ -8,7 +8,7 @@ import pytest
 from examples.cpu_demo.report import ACCURACY
 from examples.cpu_demo.study.records import read_records, training_record, write_record, write_results
 from examples.cpu_demo.study.statistics import mean_over_seeds, paired_difference
-from examples.cpu_demo.study.table import HELD_OUT, TRAINING, cells, headings, make_rows, markdown
+from examples.cpu_demo.study.table import HELD_OUT, RESPONSES_AND_COST, TRAINING, cells, headings, make_rows, markdown
 
 
 def test_cold_starts_are_averaged_first_and_are_the_sample():
@@ -128,10 +128,9 @@ def test_the_table_of_two_seeds_by_hand():
     assert cells(rows["grpo"], HELD_OUT)[4:6] == ["65.0 ± 5.0", "–"]
     assert cells(rows["cold_start"], HELD_OUT)[4:6] == ["35.0 ± 5.0", "-30.0 ± 0.0"]  # 0.30 - 0.60, 0.40 - 0.70
     training = dict(zip(headings(TRAINING), cells(rows["tapo"], TRAINING), strict=True))
-    assert training["right, %"] == "75.0 ± 5.0"
-    assert training["rows a step"] == "141.0 ± 1.0"
-    assert training["seconds a step"] == "6.50 ± 0.50"
-    assert training["eligible, %"] == "–"
+    assert (training["right, %"], training["eligible, %"]) == ("75.0 ± 5.0", "–")
+    cost = dict(zip(headings(RESPONSES_AND_COST), cells(rows["tapo"], RESPONSES_AND_COST), strict=True))
+    assert (cost["rows a step"], cost["seconds a step"]) == ("141.0 ± 1.0", "6.50 ± 0.50")
 
 
 def test_a_table_without_grpo_compares_nothing():
@@ -144,6 +143,8 @@ def test_the_markdown_table_has_as_many_cells_in_every_line():
     assert len(lines) == 2 + 3
     assert len({line.count("|") for line in lines}) == 1
     assert lines[1].startswith("| --- | ---:")
+    only_tapo_constructs = markdown(make_rows(RECORDS), TRAINING).splitlines()[2:]
+    assert [line.split(" | ")[0] for line in only_tapo_constructs] == ["| TAPO"]
 
 
 def test_records_and_results_say_the_same(tmp_path):

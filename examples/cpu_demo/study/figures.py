@@ -3,33 +3,49 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from examples.cpu_demo.study.arms import ARMS, BASELINE
 from examples.cpu_demo.study.records import Record
 from examples.cpu_demo.study.statistics import Seeds, mean_over_seeds
 from examples.cpu_demo.study.table import HELD_OUT, Row
 
 PRIMARY = HELD_OUT[1]
+# Curves of more arms than that cannot be told apart: then the ablations are in the differences alone.
+MAX_CURVES = 8
+TRAINING_SMOOTHING = 5
 _STRONG = {"grpo": "black", "tapo": "crimson", "opsd": "royalblue"}
 _OTHERS = ("#2a9d8f", "#e9a03b", "#7b5ea7", "#8d6e63", "#d96ba8", "#7f8c3a", "#5fa8d3", "#9e9e9e")
+_SIDE = ("grpo_wo_cold_start", "tapo_wo_cold_start", "anchored", "masked_prefix", "anchored_masked_prefix")
 
 
 def colour(arm: str) -> str:
-    """An arm's colour, the same in every figure."""
-    others = [name for name in ARMS if name not in _STRONG]
+    """An arm's colour, the same in every panel."""
+    others = [*_SIDE, *(name for name in ARMS if name not in _STRONG and name not in _SIDE)]
     return _STRONG.get(arm) or _OTHERS[others.index(arm) % len(_OTHERS)]
 
 
-def curve_over_seeds(records: Sequence[Record], arm: str, name: str) -> dict[int, tuple[float, float]]:
-    """Mean and standard error (0 for a single run) of a learning curve at each step that all runs of the arm have."""
-    curves: dict[Seeds, dict[str, float]] = {
-        (r["seed"], r["rl_seed"]): r["curve"][name] for r in records if r["arm"] == arm and r.get("curve")
+def curve_over_seeds(
+    records: Sequence[Record], arm: str, name: str, smoothing: int = 1
+) -> dict[int, tuple[float, float]]:
+    """Mean and standard error (0 for a single run) of a learning curve at each step that all runs of the arm have.
+
+    Args:
+        records: All runs.
+        arm: Whose runs.
+        name: ``held_out`` or ``training``.
+        smoothing: Steps in the running mean of each run.
+    """
+    curves: dict[Seeds, dict[int, float]] = {
+        (r["seed"], r["rl_seed"]): _smooth(r["curve"][name], smoothing)
+        for r in records
+        if r["arm"] == arm and r.get("curve")
     }
     if not curves:
         return {}
-    steps = sorted(set.intersection(*({int(step) for step in curve} for curve in curves.values())))
     points = {}
-    for step in steps:
-        mean = mean_over_seeds({seeds: curve[str(step)] for seeds, curve in curves.items()})
+    for step in sorted(set.intersection(*map(set, curves.values()))):
+        mean = mean_over_seeds({seeds: curve[step] for seeds, curve in curves.items()})
         points[step] = (mean.value, mean.stderr or 0.0)
     return points
 
@@ -41,15 +57,33 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    curved = [row for row in rows if row.arm.kind == "engine"]
+    if len(curved) > MAX_CURVES:
+        curved = [row for row in curved if row.arm.name in (*_STRONG, *_SIDE)]
     figure, (held_out, training, differences) = plt.subplots(
-        1, 3, figsize=(17, 5.6), layout="constrained", width_ratios=(1.1, 1.1, 1)
+        1, 3, figsize=(17, 6), layout="constrained", width_ratios=(1.1, 1.1, 1)
     )
-    _draw_curves(held_out, records, rows, "held_out", "held-out accuracy, greedy")
-    _draw_curves(training, records, rows, "training", "accuracy of training rollouts")
+    for axis, name, smoothing in ((held_out, "held_out", 1), (training, "training", TRAINING_SMOOTHING)):
+        for row in curved:
+            _draw_curve(axis, row, curve_over_seeds(records, row.arm.name, name, smoothing))
+        axis.set_xlabel("step")
+        axis.grid(alpha=0.25)
+    held_out.set_title("held-out accuracy, greedy", loc="left")
+    training.set_title(f"accuracy of training rollouts, mean of {TRAINING_SMOOTHING} steps", loc="left")
     _draw_differences(differences, rows)
+    for axis in (held_out, training, differences):
+        axis.spines[["top", "right"]].set_visible(False)
     handles, labels = held_out.get_legend_handles_labels()
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(handles)), frameon=False)
+        figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=min(8, len(handles)),
+            frameon=False,
+            fontsize=11,
+            title="bands and bars: ± 1 standard error over seeds",
+        )
     paths = [output.with_name(output.name + suffix) for suffix in (".png", ".svg")]
     for path in paths:
         figure.savefig(path, dpi=130)
@@ -57,40 +91,47 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
     return paths
 
 
-def _draw_curves(axis, records: Sequence[Record], rows: Sequence[Row], name: str, title: str) -> None:
-    for row in rows:
-        points = curve_over_seeds(records, row.arm.name, name)
-        if not points:
-            continue
-        steps = list(points)
-        low = [value - error for value, error in points.values()]
-        high = [value + error for value, error in points.values()]
-        strong = row.arm.name in _STRONG
-        style = {"color": colour(row.arm.name), "linewidth": 2.4 if strong else 1.3, "zorder": 3 if strong else 2}
-        axis.plot(steps, [value for value, _ in points.values()], label=row.arm.title, **style)
-        axis.fill_between(steps, low, high, color=colour(row.arm.name), alpha=0.15, linewidth=0)
-    axis.set(title=f"{title} (band: ± 1 standard error)", xlabel="step", ylim=(0, 1))
-    axis.title.set_fontsize(11)
-    axis.grid(alpha=0.3)
+def _smooth(curve: dict[str, float], width: int) -> dict[int, float]:
+    series = pd.Series({int(step): value for step, value in curve.items()}).sort_index()
+    return series.rolling(width, center=True, min_periods=1).mean().to_dict()
+
+
+def _draw_curve(axis, row: Row, points: dict[int, tuple[float, float]]) -> None:
+    if not points:
+        return
+    strong = row.arm.name in _STRONG
+    values, errors = zip(*points.values(), strict=True)
+    style = {"color": colour(row.arm.name), "linewidth": 2.4 if strong else 1.3, "zorder": 3 if strong else 2}
+    axis.plot(list(points), values, label=row.arm.title, **style)
+    low = [value - error for value, error in points.values()]
+    high = [value + error for value, error in zip(values, errors, strict=True)]
+    axis.fill_between(list(points), low, high, color=colour(row.arm.name), alpha=0.13, linewidth=0)
 
 
 def _draw_differences(axis, rows: Sequence[Row]) -> None:
+    """One bar per trained arm; what lies far outside is an arrow with its number, so that the others stay legible."""
     shown = [row for row in rows if PRIMARY.title in row.differences and row.arm.kind != "start"]
-    axis.axvline(0, color=colour(BASELINE), linewidth=1)
-    for position, row in enumerate(shown):
-        mean = row.differences[PRIMARY.title]
-        axis.errorbar(
-            100 * mean.value,
-            position,
-            xerr=None if mean.stderr is None else 100 * mean.stderr,
-            fmt="o",
-            color=colour(row.arm.name),
-            capsize=4,
-        )
-    axis.set_yticks(range(len(shown)), [row.arm.title for row in shown])
-    axis.invert_yaxis()
-    axis.set(title="difference to GRPO, paired by seed", xlabel="points of held-out accuracy, mean of samples (± 1 SE)")
-    axis.title.set_fontsize(11)
-    axis.grid(alpha=0.3, axis="x")
+    axis.set_title(f"difference to GRPO, {PRIMARY.title.split(',')[0]}", loc="left")
+    axis.set_xlabel("points of held-out accuracy, paired by seed")
+    axis.grid(alpha=0.25, axis="x")
     if not shown:
         axis.text(0.5, 0.5, "nothing to compare yet", transform=axis.transAxes, ha="center", va="center", color="gray")
+        return
+    means = [row.differences[PRIMARY.title] for row in shown]
+    sizes = sorted(100 * (abs(mean.value) + (mean.stderr or 0.0)) for mean in means)
+    limit = max(1.0, 1.25 * min(sizes[-1], 4 * sizes[(len(sizes) - 1) // 2]))
+    axis.axvline(0, color=colour(BASELINE), linewidth=1)
+    axis.set_xlim(-limit, limit)
+    for position, (row, mean) in enumerate(zip(shown, means, strict=True)):
+        value, style = 100 * mean.value, {"color": colour(row.arm.name)}
+        if abs(value) <= limit:
+            error = None if mean.stderr is None else 100 * mean.stderr
+            axis.errorbar(value, position, xerr=error, fmt="o", capsize=4, **style)
+            continue
+        side = 1 if value > 0 else -1
+        arrow = {"arrowstyle": "->", "lw": 2, **style}
+        axis.annotate("", (side * limit, position), (side * 0.8 * limit, position), arrowprops=arrow)
+        align = "right" if side > 0 else "left"
+        axis.text(side * 0.78 * limit, position, f"{value:+.1f}", ha=align, va="center", **style)
+    axis.set_yticks(range(len(shown)), [row.arm.title for row in shown])
+    axis.invert_yaxis()

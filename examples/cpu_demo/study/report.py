@@ -11,14 +11,13 @@ from examples.cpu_demo.study.engine import METRICS
 from examples.cpu_demo.study.figures import draw_study
 from examples.cpu_demo.study.records import Record, read_records, write_results
 from examples.cpu_demo.study.settings import Settings
-from examples.cpu_demo.study.table import HELD_OUT, TRAINING, Column, Row, cells, headings, make_rows, markdown
+from examples.cpu_demo.study.table import PARTS, Column, Row, headings, lines_of, make_rows, markdown
 from recipe_tapo.command.write import atomic_paths
 from recipe_tapo.plots import draw
 from recipe_tapo.training_log import Run, read_run
 
 TABLE = "table.md"
 MAIN_ARMS = ("grpo", "tapo", "opsd", "tapo_wo_cold_start")
-PARTS = (("Held-out questions", HELD_OUT), ("Training", TRAINING))
 
 
 def write_report(output_dir: Path, settings: Settings, console: Console) -> None:
@@ -63,9 +62,9 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
 def _terminal_table(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Table:
     table = Table(title=title)
     for name in headings(columns):
-        table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=name == "arm")
-    for row in rows:
-        table.add_row(*cells(row, columns))
+        table.add_column(name, justify="left" if name == "arm" else "right")
+    for line in lines_of(rows, columns):
+        table.add_row(*(cell.replace(" ", "\N{NO-BREAK SPACE}") for cell in line))
     return table
 
 

@@ -37,19 +37,27 @@ HELD_OUT = (
     Column("greedy, %", _key("greedy_accuracy"), 100, compared=True),
     Column("mean of samples, %", _key("sampled_accuracy"), 100, compared=True),
     Column("Pass@8, %", lambda record: record["pass_at"].get("8"), 100, compared=True),
+)
+RESPONSES_AND_COST = (
     Column("length, tokens", _key("response_length")),
     Column("entropy, nats", _key("entropy"), digits=3),
+    Column("rows a step", _key("rows_per_step")),
+    Column("seconds a step", _key("seconds_per_step"), digits=2),
 )
 TRAINING = (
-    Column("training accuracy, %", _key("training_accuracy"), 100),
+    Column("accuracy, %", _key("training_accuracy"), 100),
     Column("eligible, %", _key("eligible"), 100),
     Column("attempts a step", _key("attempts_per_step")),
     Column("parsed, %", _key("parsed"), 100),
     Column("right, %", _key("right"), 100),
     Column("no gradient, %", _key("zero_advantage_groups"), 100),
+    Column("prefix kept, %", _key("prefix_fraction"), 100),
     Column("w_t", _key("ots_weight"), digits=2),
-    Column("rows a step", _key("rows_per_step")),
-    Column("seconds a step", _key("seconds_per_step"), digits=2),
+)
+PARTS = (
+    ("Held-out accuracy", HELD_OUT),
+    ("Held-out responses; cost of training", RESPONSES_AND_COST),
+    ("Training rollouts and constructions", TRAINING),
 )
 
 
@@ -77,7 +85,7 @@ def make_rows(records: Sequence[Record]) -> list[Row]:
         if not runs:
             continue
         means, differences = {}, {}
-        for column in (*HELD_OUT, *TRAINING):
+        for column in (column for _, columns in PARTS for column in columns):
             values = values_by_seeds(records, arm.name, column)
             if values:
                 means[column.title] = mean_over_seeds(values)
@@ -107,10 +115,15 @@ def cells(row: Row, columns: Sequence[Column]) -> list[str]:
     return texts
 
 
+def lines_of(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
+    """Cells of the rows that have a value in any of the columns."""
+    return [cells(row, columns) for row in rows if any(column.title in row.means for column in columns)]
+
+
 def markdown(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     """The rows as a Markdown table."""
     names = headings(columns)
-    lines = [names, ["---", *["---:"] * (len(names) - 1)], *(cells(row, columns) for row in rows)]
+    lines = [names, ["---", *["---:"] * (len(names) - 1)], *lines_of(rows, columns)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
