@@ -7,6 +7,7 @@ Stop it whenever you like (Ctrl-C): the same command goes on. Finished runs are 
 """
 
 import argparse
+import dataclasses
 import fcntl
 import signal
 import sys
@@ -18,7 +19,7 @@ from rich.console import Console
 
 from examples.cpu_demo.regime import REGIMES
 from examples.cpu_demo.study.arms import ARMS, find_arms
-from examples.cpu_demo.study.plan import PRESETS, StudyRun, make_plan
+from examples.cpu_demo.study.plan import PRESETS, STEPS, StudyRun, make_plan
 from examples.cpu_demo.study.processes import TrainingFailed
 from examples.cpu_demo.study.progress import Board, Estimator, minutes
 from examples.cpu_demo.study.records import read_records
@@ -39,14 +40,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output_dir", type=Path, default=ROOT / "study", help="everything goes here (default: study)")
     what = parser.add_argument_group("what is compared")
     what.add_argument(
-        "--study", choices=sorted(PRESETS), default="full", help="defaults of the next four flags (default: full)"
+        "--study", choices=sorted(PRESETS), default="full", help="defaults of the next three flags (default: full)"
     )
     what.add_argument("--arms", nargs="+", metavar="ARM", help="see --list for their names")
     what.add_argument("--seeds", nargs="+", type=int, metavar="N", help="seeds of cold-started models")
     what.add_argument("--rl_seeds", nargs="+", type=int, metavar="N", help="seeds of training, each on every model")
-    what.add_argument("--steps", type=int, help="training steps")
     sizes = parser.add_argument_group("settings that all runs in a folder share")
     sizes.add_argument("--regime", choices=sorted(REGIMES), default="study", help="the task (default: study)")
+    sizes.add_argument("--steps", type=int, default=STEPS, help=f"training steps (default: {STEPS})")
     sizes.add_argument("--test_freq", type=int, default=10, help="steps between points of the curves (default: 10)")
     sizes.add_argument("--batch", type=int, default=16, help="questions per step (default: 16)")
     sizes.add_argument("--rollouts", type=int, default=8, help="responses per question (default: 8)")
@@ -101,11 +102,7 @@ def study(arguments: argparse.Namespace, console: Console) -> bool:
         for arm in ARMS.values():
             console.print(f"{arm.name:24s} {arm.title}", markup=False, highlight=False)
         return True
-    settings = Settings(
-        **{name: getattr(arguments, name) for name in ("regime", "test_freq", "batch", "rollouts", "learning_rate")},
-        steps=arguments.steps or preset.steps,
-        sft_batch=arguments.sft_batch,
-    )
+    settings = Settings(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)})
     output_dir = arguments.output_dir.resolve()
     arms = find_arms(arguments.arms or list(preset.arms))
     seeds, rl_seeds = arguments.seeds or list(preset.seeds), arguments.rl_seeds or list(preset.rl_seeds)

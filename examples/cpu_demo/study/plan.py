@@ -12,18 +12,18 @@ TRAINED = "trained"
 
 @dataclass(frozen=True)
 class Preset:
-    """What ``--study quick`` and ``--study full`` stand for."""
+    """What ``--study quick`` and ``--study full`` stand for; the full study takes over the quick one's runs."""
 
     arms: tuple[str, ...]
     seeds: tuple[int, ...]
     rl_seeds: tuple[int, ...]
-    steps: int
 
 
 PRESETS = {
-    "quick": Preset(("cold_start", "grpo", "tapo", "sft"), seeds=(0, 1), rl_seeds=(0,), steps=40),
-    "full": Preset(tuple(ARMS), seeds=(0, 1, 2), rl_seeds=(0, 1), steps=60),
+    "quick": Preset(("cold_start", "grpo", "tapo", "sft"), seeds=(0, 1), rl_seeds=(0,)),
+    "full": Preset(tuple(ARMS), seeds=(0, 1, 2), rl_seeds=(0, 1)),
 }
+STEPS = 60
 
 
 @dataclass(frozen=True)
