@@ -3,6 +3,10 @@
 import json
 import random
 import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from judging_cases import completion, judge_server, verdict_json, write_evaluation
@@ -14,6 +18,7 @@ from recipe_tapo.command.errors import InputError, run_command
 from recipe_tapo.judging.cache import VerdictCache
 from recipe_tapo.judging.verdict import Malformed, Outcome, parse_verdict
 
+ROOT = Path(__file__).resolve().parents[2]
 DEMO_JUDGE = "examples.cpu_demo.judge:judge"
 TRUE_VERDICTS = {
     "direct": verdict_json(),
@@ -138,6 +143,34 @@ def test_a_server_that_dies_costs_nothing_that_came_before(folders, tmp_path, ca
     with judge_server(truthful) as server:
         run(folders, tmp_path / "out", server.url)
         assert len(server.requests) == 6 - 3
+
+
+def test_a_run_that_is_killed_goes_on_where_it_stopped_and_ends_alike(tmp_path):
+    given = {("b", n): [(f"{kind} #{n}.{s}", s < 2) for s, kind in enumerate(TRUE_VERDICTS)] for n in range(10)}
+    folders = [str(write_evaluation(tmp_path / name, given)) for name in "ab"]
+
+    def slow(prompt, number):
+        time.sleep(0.05)
+        return truthful(prompt, number)
+
+    with judge_server(slow) as server:
+        whole = run(folders, tmp_path / "whole", server.url)
+        asked = len(server.requests)
+        assert asked == 30
+        for stop in (1, 16):
+            out = tmp_path / f"killed-{stop}"
+            command = [sys.executable, "-m", "recipe_tapo.reflection", *folders, "--output", str(out)]
+            command += ["--judge_url", server.url, "--judge_model", "judge", "--concurrency", "2"]
+            with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+                cache = out / "judge_cache.jsonl"
+                while not (cache.exists() and cache.read_bytes().count(b"\n") >= stop):
+                    time.sleep(0.01)
+                process.kill()
+            kept = cache.read_bytes().count(b"\n")
+            assert stop <= kept < 30
+            before = len(server.requests)
+            assert run(folders, out, server.url) == whole
+            assert len(server.requests) - before == 30 - kept
 
 
 def test_no_server_at_all_and_nothing_but_garbage_are_one_clear_line_and_exit_code_2(folders, tmp_path, capsys):
