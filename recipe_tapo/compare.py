@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.errors import run_command
 from recipe_tapo.command.tables import print_table
 from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
+from recipe_tapo.evaluation.names import distinct_names
 from recipe_tapo.evaluation.paired import Difference, compare, shared_benchmarks
 from recipe_tapo.evaluation.report_flags import add_report, write_report_if_asked
 from recipe_tapo.evaluation.tables import describe_settings, grid_size, percent, print_evaluation
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _print_comparison(evaluations: list[Evaluation]) -> None:
-    names = labels(evaluations)
+    names = distinct_names(evaluations)
     benchmarks = shared_benchmarks(evaluations)
     # Computed first: what cannot be compared is refused before anything is printed.
     differences = [compare(evaluation, evaluations[0]) for evaluation in evaluations[1:]]
@@ -67,20 +68,6 @@ def _print_comparison(evaluations: list[Evaluation]) -> None:
             for row in _difference_rows(benchmark, name, difference[benchmark], largest)
         ],
     )
-
-
-def labels(evaluations: Sequence[Evaluation]) -> list[str]:
-    """A name for each model: its folder's own name, or the path where names repeat.
-
-    Raises:
-        InputError: A folder is there twice.
-    """
-    folders = [evaluation.folder.resolve() for evaluation in evaluations]
-    repeated = next((folder for folder in folders if folders.count(folder) > 1), None)
-    if repeated is not None:
-        raise InputError(f"{repeated}: is there twice")
-    names = [evaluation.name for evaluation in evaluations]
-    return names if len(set(names)) == len(names) else [str(evaluation.folder) for evaluation in evaluations]
 
 
 def _with_error(evaluation: Evaluation, benchmark: str, k: int) -> str | None:

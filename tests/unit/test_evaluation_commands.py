@@ -402,7 +402,7 @@ def test_what_cannot_be_compared_gets_one_line(two_models, data, tmp_path, capsy
     for folders, message in (
         ([first, tmp_path / "none"], "no such folder"),
         ([first, data], "holds no evaluation"),
-        ([first, first], "is there twice"),
+        ([first, first], "given 2 times"),
     ):
         assert message in error_of(compare.main, *folders, capsys=capsys, monkeypatch=monkeypatch)
     problems[1]["gold"] = "99"
