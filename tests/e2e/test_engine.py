@@ -83,7 +83,8 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
         assert values["tapo/attempts"] == values["tapo/rows"] + sum(
             value for name, value in values.items() if name.startswith("tapo/rejected/")
         )
-        assert 0.01 <= values["tapo/ots_weight/min"] <= values["tapo/ots_weight/mean"] <= 10
+        least, mean = values["tapo/ots_weight/min"], values["tapo/ots_weight/mean"]
+        assert 0.01 * (1 - 1e-6) <= least <= mean <= 10  # the clamp in float32
         for name in ("tapo/nll", "tapo/entropy", "actor/pg_loss", "actor/grad_norm"):
             assert math.isfinite(values[name]), name
         # Headlines are on-policy: their mean score is that of the 32 rollouts.
