@@ -21,7 +21,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
     print(describe_settings(evaluation.settings, metrics, names))
     ks = range(1, max(grid_size(metrics, name)[0] for name in names) + 1)
     print_table(
-        "Pass@k, %. paper: any of a run's first k is right; unbiased: 1 - C(n-c, k) / C(n, k) over all runs; "
+        "Pass@k, %. paper: any of a run's first k is right; unbiased: 1 - C(n-c, k) / C(n, k) over all runs;\n"
         "±: standard error over problems (were others drawn) and over runs (were the same ones sampled anew)",
         ("benchmark", "estimate", *(f"k={k}" for k in ks)),
         [row for name in names for row in _pass_rows(metrics, name, ks)],

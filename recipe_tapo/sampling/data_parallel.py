@@ -5,6 +5,7 @@ the replicas, gives each its accelerators, and takes requests for a given replic
 """
 
 import asyncio
+import atexit
 from typing import Any
 
 from tqdm import tqdm
@@ -30,11 +31,21 @@ class DataParallelSampler(OfflineSampler):
         self._replicas = engine["data_parallel_size"]
         self._loop = asyncio.new_event_loop()
         self._loop.run_until_complete(self._start_engine(AsyncLLM, AsyncEngineArgs(**engine)))
+        atexit.register(self._close)
 
     async def _start_engine(self, kind: type, arguments: Any) -> None:
         # Inside the loop, in which the engine leaves a task that reads the replicas' outputs.
         self._llm = kind.from_engine_args(arguments)
         self._tokenizer = self._llm.tokenizer
+
+    def _close(self) -> None:
+        self._llm.shutdown()
+        # The engine's tasks end inside their loop, or Python complains of each.
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
 
     def _reset_prefix_cache(self) -> None:
         self._loop.run_until_complete(self._llm.reset_prefix_cache())

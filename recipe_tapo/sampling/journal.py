@@ -8,6 +8,8 @@ rounding depends on its batch still gives the same results as in a run without i
 import fcntl
 import json
 import os
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -57,13 +59,21 @@ def fill_journal(
         done, size = _whole_chunks(path, total, chunk)
         file.truncate(size)
         rest = islice(items, done, None)
+        started, resumed = time.monotonic(), done
         with tqdm(total=total, initial=done, desc=desc, disable=None) as progress:
             while batch := list(islice(rest, chunk)):
                 lines = "".join(json.dumps(result, ensure_ascii=False) + "\n" for result in work(batch))
                 file.write(lines.encode("utf-8", "backslashreplace"))
                 file.flush()
                 os.fsync(file.fileno())
+                done += len(batch)
                 progress.update(len(batch))
+                if progress.disable:
+                    # In a log file, a line for each chunk.
+                    meter = tqdm.format_meter(
+                        done, total, time.monotonic() - started, prefix=desc, initial=resumed, ascii=True, ncols=80
+                    )
+                    print(meter, file=sys.stderr, flush=True)
 
 
 def read_journal(path: Path) -> Iterator[dict]:

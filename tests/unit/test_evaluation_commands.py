@@ -151,8 +151,9 @@ def test_the_defaults_are_the_papers():
 
 
 @pytest.mark.parametrize("fail_at", [0, 4, 8, 12, 16])
-def test_an_interrupted_evaluation_ends_with_the_same_files(run, tmp_path, fail_at):
+def test_an_interrupted_evaluation_ends_with_the_same_files(run, tmp_path, capsys, fail_at):
     run("whole")
+    assert re.search(r"evaluating:  22%.* 4/18 \[", capsys.readouterr().err)
     with pytest.raises(Interrupt):
         run("resumed", engine=Engine(fail_at, Interrupt()))
     assert not (tmp_path / "resumed" / "metrics.json").exists()

@@ -24,7 +24,8 @@ RECORDS = st.builds(
     problem_idx=count,
     run=count,
     sample=count,
-    response=st.text(),
+    # Half a surrogate pair too, as other programs' json has it.
+    response=st.text() | st.just("\ud83d\u2028"),
     right=st.none() | st.booleans(),
     pred=st.none() | st.text(),
     truncated=st.none() | st.booleans(),
