@@ -101,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.seed,
     )
     queries = read_queries(args.input.expanduser())
-    model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args))
+    kept = folder / "unfinished.jsonl"
+    model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args, kept))
     if args.responses:
         responses = args.responses.expanduser()
         if read_settings(responses).get("queries") != digest(queries):
@@ -130,6 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         model=model,
         sampler=sampler,
     )
+    kept.unlink(missing_ok=True)
 
     joint = build_joint_set(read_constructions(constructions, queries), recipe)
     report = make_report(joint, recipe)

@@ -48,7 +48,7 @@ def build(tmp_path, monkeypatch):
     def run(sampler: FakeSampler, plan: list[int], *options: str, name: str = "out") -> tuple[list[dict], dict]:
         if not (tmp_path / "train.parquet").exists():
             write_queries(tmp_path / "train.parquet", ["5"] * len(plan), SUFFIX)
-        monkeypatch.setattr(cold_start, "make_sampler", lambda _: sampler)
+        monkeypatch.setattr(cold_start, "make_sampler", lambda *_: sampler)
         arguments = ["--input", str(tmp_path / "train.parquet"), "--output_dir", str(tmp_path / name), "--model", "m"]
         cold_start.main([*arguments, "--chunk", "8", *options])
         table = pq.read_table(tmp_path / name / "cold_start.parquet")
@@ -217,7 +217,7 @@ def test_a_run_killed_at_any_chunk_ends_like_one_that_was_not(build, tmp_path):
 def test_responses_of_the_zpd_filter_are_reused(build, tmp_path, monkeypatch):
     plan = [3, 4]
     write_queries(tmp_path / "train.parquet", ["5"] * 2, SUFFIX)
-    monkeypatch.setattr(zpd_filter, "make_sampler", lambda _: engine(plan))
+    monkeypatch.setattr(zpd_filter, "make_sampler", lambda *_: engine(plan))
     source = ["--input", str(tmp_path / "train.parquet"), "--model", "m"]
     zpd_filter.main([*source, "--output", str(tmp_path / "zpd.parquet")])
     sampler = engine(plan)

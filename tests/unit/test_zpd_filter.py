@@ -33,7 +33,7 @@ def by_turns(counts: list[int]):
 
 
 def run(folder: Path, sampler: FakeSampler, monkeypatch, *options: str, name: str = "zpd") -> Path:
-    monkeypatch.setattr(zpd_filter, "make_sampler", lambda _: sampler)
+    monkeypatch.setattr(zpd_filter, "make_sampler", lambda *_: sampler)
     output = folder / f"{name}.parquet"
     arguments = ["--input", str(folder / "train.parquet"), "--output", str(output), "--model", "m"]
     zpd_filter.main([*arguments, "--n", str(N), "--chunk", "10", *options])
