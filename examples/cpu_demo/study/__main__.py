@@ -79,6 +79,10 @@ def carry_out(plan: list[StudyRun], runner: Runner, console: Console) -> bool:
         if "training_s" in record:
             estimator.saw(ARMS[record["arm"]].kind, record["training_s"])
     done = [run for run in plan if run.is_done(runner.output_dir)]
+    for run in plan:
+        if run not in done:
+            runner.start.model(run.seed, run.arm.base)
+            runner.start.questions(run.seed)
     failures = []
     with Board(plan, done, estimator, console) as board:
         for run in list(board.todo):

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, Qwen3ForCausalLM
+from transformers.utils import logging
 
 from examples.cpu_demo.training import IGNORE, pad_rows
 from recipe_tapo.evaluation.passk import unbiased_pass_at_k
@@ -51,6 +52,7 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
         samples: Sampled responses per question.
         seed: Of the sampling.
     """
+    logging.disable_progress_bar()
     torch.set_num_threads(1)  # a model this small gains nothing from more, and the result stays reproducible
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
