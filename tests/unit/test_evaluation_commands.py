@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -458,6 +459,30 @@ def test_a_merge_that_is_interrupted_leaves_nothing_behind(checkpoint, monkeypat
 
     monkeypatch.setattr("recipe_tapo.evaluation.checkpoint._run_merger", interrupted)
     with pytest.raises(Interrupt):
+        resolve_model(str(actor))
+    assert not list(actor.glob("*merged*"))
+
+
+@pytest.mark.parametrize(
+    ("code", "files", "message"),
+    [
+        (1, ["config.json"], r"verl cannot merge it: c \| d \| KeyError: 'x'$"),
+        (0, ["config.json", "lora_adapter/adapter_model.safetensors"], "is a LoRA checkpoint"),
+    ],
+)
+def test_what_verl_cannot_merge_is_refused(checkpoint, monkeypatch, code, files, message):
+    actor, _ = checkpoint
+    monkeypatch.undo()
+
+    def merger(command, **options):
+        for name in files:
+            path = Path(command[-1]) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}")
+        return subprocess.CompletedProcess(command, code, "", "a\nb\nc\n\nd\nKeyError: 'x'\n")
+
+    monkeypatch.setattr(subprocess, "run", merger)
+    with pytest.raises(InputError, match=message):
         resolve_model(str(actor))
     assert not list(actor.glob("*merged*"))
 
