@@ -176,26 +176,27 @@ def test_the_run_script_ends_in_a_model_that_rl_can_start_from(built, tmp_path):
         **{"PYTHON": sys.executable, "MODEL": str(CHECKPOINT), "TRAIN_FILE": str(built / "cold_start.parquet")},
         **{"OUT": str(tmp_path), "N_GPUS": "1", "BATCH": "4", "MAX_LENGTH": "256", "CHAT_TEMPLATE_KWARGS": "{}"},
     }
-    script = ["bash", str(ROOT / "examples" / "run_cold_start_sft.sh"), "optim.lr_warmup_steps=1", "data.num_workers=0"]
+    # A rate at which so small a model learns something from so few rows.
+    overrides = ["optim.lr=1e-3", "optim.lr_warmup_steps=1", "optim.weight_decay=0"]
+    script = ["bash", str(ROOT / "examples" / "run_cold_start_sft.sh"), *overrides]
     result = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=400)
     assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
-    steps = [json.loads(line) for line in (tmp_path / "metrics-from-step-0.jsonl").read_text().splitlines()]
-    rows = pq.read_metadata(built / "cold_start.parquet").num_rows
-    # Three epochs of whole batches.
-    assert [entry["step"] for entry in steps] == list(range(1, 3 * (rows // 4) + 1))
-    assert steps[-1]["data"]["train/loss"] < steps[0]["data"]["train/loss"]
-    assert max(entry["data"]["train/lr"] for entry in steps) == pytest.approx(5e-6)
+    entries = [json.loads(line) for line in (tmp_path / "metrics-from-step-0.jsonl").read_text().splitlines()]
+    per_epoch = pq.read_metadata(built / "cold_start.parquet").num_rows // 4
+    assert [entry["step"] for entry in entries] == list(range(1, 3 * per_epoch + 1))
+    losses = [entry["data"]["train/loss"] for entry in entries]
+    assert sum(losses[-per_epoch:]) < sum(losses[:per_epoch])
 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "hf")
-    start = AutoModelForCausalLM.from_pretrained(CHECKPOINT)
-    moved = [
-        (name, (weight - start.state_dict()[name]).abs().max().item()) for name, weight in merged.state_dict().items()
-    ]
-    # Adam moves every weight by at most about the learning rate a step.
-    assert all(0 < distance < 5e-6 * len(steps) * 1.5 for _, distance in moved), moved
+    start = AutoModelForCausalLM.from_pretrained(CHECKPOINT).state_dict()
+    for name, weight in merged.state_dict().items():
+        moved = (weight.float() - start[name]).abs()
+        assert moved.max() > 0, name
+        # Adam moves a weight by at most about the learning rate a step; the merger rounds to bfloat16.
+        assert (moved <= 1e-3 * len(entries) * 1.5 + start[name].abs() / 256).all(), name
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
     assert tokenizer.chat_template == AutoTokenizer.from_pretrained(CHECKPOINT).chat_template
     assert torch.isfinite(merged(torch.tensor([tokenizer.encode("Compute 1+1")])).logits).all()
