@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from examples.cpu_demo import data, report
+from recipe_tapo.command.overrides import quoted
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "examples" / "cpu_demo" / "checkpoint"
@@ -26,14 +27,14 @@ def training_command(work_dir: Path, model: Path, steps: int, overrides: list[st
     return [
         sys.executable,
         *("-m", "verl.trainer.main_ppo", "+recipe=[tapo,cpu,cpu_demo]"),
-        f"actor_rollout_ref.model.path={model}",
-        f"data.train_files={work_dir}/train.parquet",
-        f"data.val_files={work_dir}/val.parquet",
+        f"actor_rollout_ref.model.path={quoted(model)}",
+        f"data.train_files={quoted(work_dir / 'train.parquet')}",
+        f"data.val_files={quoted(work_dir / 'val.parquet')}",
         f"trainer.total_training_steps={steps}",
         f"trainer.test_freq={steps}",
-        f"trainer.default_local_dir={work_dir}/checkpoints",
-        f"tapo.dump_dir={work_dir}/dump",
-        f"hydra.run.dir={work_dir}/hydra",
+        f"trainer.default_local_dir={quoted(work_dir / 'checkpoints')}",
+        f"tapo.dump_dir={quoted(work_dir / 'dump')}",
+        f"hydra.run.dir={quoted(work_dir / 'hydra')}",
         *overrides,
     ]
 

@@ -8,6 +8,7 @@ from examples.cpu_demo.regime import REGIMES
 from examples.cpu_demo.study.plan import StudyRun
 from examples.cpu_demo.study.processes import run_training
 from examples.cpu_demo.study.settings import Settings
+from recipe_tapo.command.overrides import quoted
 
 METRICS = "metrics.jsonl"
 
@@ -22,29 +23,29 @@ def training_command(run: StudyRun, settings: Settings, model: Path, questions: 
     seed = run.rl_seed
     return [
         *(sys.executable, "-m", "verl.trainer.main_ppo", "+recipe=[tapo,cpu,cpu_demo]", f"+arm={run.arm.config}"),
-        f"actor_rollout_ref.model.path={model}",
+        f"actor_rollout_ref.model.path={quoted(model)}",
         f"actor_rollout_ref.rollout.n={settings.rollouts}",
         f"actor_rollout_ref.rollout.seed={seed}",
         f"actor_rollout_ref.actor.ppo_mini_batch_size={settings.batch}",
         f"actor_rollout_ref.actor.optim.lr={settings.learning_rate}",
         f"actor_rollout_ref.actor.data_loader_seed={seed}",
         "actor_rollout_ref.actor.checkpoint.save_contents=[hf_model]",
-        f"data.train_files={questions}/train.parquet",
-        f"data.val_files={questions}/val.parquet",
+        f"data.train_files={quoted(questions / 'train.parquet')}",
+        f"data.val_files={quoted(questions / 'val.parquet')}",
         f"data.train_batch_size={settings.batch}",
         f"data.max_prompt_length={regime.max_prompt_length}",
         f"data.max_response_length={regime.max_response_length}",
         f"data.seed={seed}",
         f"tapo.seed={seed}",
         f"tapo.synthesis.max_tokens={regime.max_synthesis_tokens}",
-        f"tapo.dump_dir={folder}/dump",
+        f"tapo.dump_dir={quoted(folder / 'dump')}",
         f"trainer.total_training_steps={settings.steps}",
         f"trainer.test_freq={settings.test_freq}",
         f"trainer.save_freq={settings.steps}",
-        f"trainer.default_local_dir={folder}/checkpoints",
+        f"trainer.default_local_dir={quoted(folder / 'checkpoints')}",
         "trainer.project_name=study",
         f"trainer.experiment_name={folder.name}",
-        f"hydra.run.dir={folder}/hydra",
+        f"hydra.run.dir={quoted(folder / 'hydra')}",
     ]
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from examples.cpu_demo.study.processes import run_training
 from examples.cpu_demo.study.settings import Settings
 from recipe_tapo.command.errors import InputError
+from recipe_tapo.command.overrides import quoted
 from recipe_tapo.command.write import atomic_paths, write_parquet
 from recipe_tapo.dump import read_dump
 
@@ -40,9 +41,9 @@ def training_command(settings: Settings, model: Path, examples: Path, count: int
     return [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=1"),
         *("-m", "verl.trainer.sft_trainer", "+recipe=cpu_sft"),
-        f"model.path={model}",
+        f"model.path={quoted(model)}",
         "engine.strategy=fsdp2",
-        f"data.train_files={examples}",
+        f"data.train_files={quoted(examples)}",
         "data.custom_cls.path=pkg://recipe_tapo.sft_dataset",
         "data.custom_cls.name=RolloutFormatSFTDataset",
         f"data.train_batch_size={min(settings.sft_batch, count)}",
@@ -58,9 +59,9 @@ def training_command(settings: Settings, model: Path, examples: Path, count: int
         "trainer.resume_mode=disable",
         "trainer.project_name=study",
         f"trainer.experiment_name={folder.name}",
-        f"trainer.default_local_dir={folder}/checkpoints",
+        f"trainer.default_local_dir={quoted(folder / 'checkpoints')}",
         "checkpoint.save_contents=[hf_model]",
-        f"hydra.run.dir={folder}/hydra",
+        f"hydra.run.dir={quoted(folder / 'hydra')}",
     ]
 
 
