@@ -48,7 +48,8 @@ def test_the_teachers_log_probs_are_those_of_the_model():
 def test_a_run_trains_on_the_teachers_advantages(tmp_path):
     demo_data.main(["--output_dir", str(tmp_path), "--train_size", "16", "--val_size", "8"])
     run = Run(tmp_path, "opsd")
-    run.start(tmp_path, "+recipe=[tapo,cpu]", "+arm=opsd", "trainer.total_training_steps=2")
+    one_step = ("actor_rollout_ref.actor.ppo_mini_batch_size=4", "trainer.total_training_steps=2")
+    run.start(tmp_path, "+recipe=[tapo,cpu]", "+arm=opsd", *one_step)
     assert "baseline OPSD is ACTIVE" in run.log()
     for values in run.metrics().values():
         assert 0 < values["tapo/opsd/scored"] == values["tapo/opsd/rollouts"] <= 32
