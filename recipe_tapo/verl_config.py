@@ -47,6 +47,14 @@ def check_config(config: DictConfig) -> TapoConfig:
         value = OmegaConf.select(config, key)
         if value != expected:
             raise refuse(key, value, "the tapo recipe needs its own", f"leave it at {expected}")
+    mini_batch, batch = config.actor_rollout_ref.actor.ppo_mini_batch_size, config.data.train_batch_size
+    if mini_batch > batch:
+        raise refuse(
+            "actor_rollout_ref.actor.ppo_mini_batch_size",
+            mini_batch,
+            f"verl would fill up every batch of data.train_batch_size={batch} with padding rows to that size",
+            f"set it to {batch} (one optimizer step per batch) or less",
+        )
     if tapo.enable:
         _check_enabled(tapo, config)
     elif tapo.opsd.enable:

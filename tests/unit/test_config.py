@@ -59,8 +59,10 @@ def verl_config(**overrides):
             "algorithm": {"adv_estimator": "tapo", "rollout_correction": {"bypass_mode": False}},
             "actor_rollout_ref": {
                 "hybrid_engine": True,
+                "actor": {"ppo_mini_batch_size": 32},
                 "rollout": {
                     "n": 8,
+                    "temperature": 1.0,
                     "prompt_length": 100,
                     "response_length": 200,
                     "max_model_len": None,
@@ -68,6 +70,7 @@ def verl_config(**overrides):
                     "agent": {"agent_loop_manager_class": "recipe_tapo.rollout_worker.TapoAgentLoopManager"},
                 },
             },
+            "data": {"train_batch_size": 32},
             "critic": {"enable": None},
             "reward": {"reward_model": {"enable": False, "enable_resource_pool": False}},
             "tapo": {},
@@ -93,6 +96,7 @@ def test_a_sound_configuration_passes():
         ("algorithm.rollout_correction.bypass_mode", True, "algorithm.rollout_correction.bypass_mode=True"),
         ("actor_rollout_ref.rollout.enable_rollout_routing_replay", True, "no recorded expert routing"),
         ("actor_rollout_ref.rollout.agent.agent_loop_manager_class", None, "agent_loop_manager_class=None"),
+        ("actor_rollout_ref.actor.ppo_mini_batch_size", 256, "ppo_mini_batch_size=256: verl would fill up every batch"),
         ("critic.enable", True, "TAPO has no critic"),
         ("reward.reward_model.enable", True, "too late to tell right from wrong"),
     ],
@@ -108,6 +112,15 @@ def test_switched_off_tapo_asks_nothing_of_the_group():
     assert not check_config(verl_config(**{"actor_rollout_ref.rollout.n": 2, "tapo.enable": False})).enable
 
 
+def test_opsd_asks_for_no_thresholds_but_for_temperature_1():
+    opsd = {"tapo.opsd.enable": True}
+    assert check_config(verl_config(**opsd, **{"actor_rollout_ref.rollout.n": 2})).opsd.enable
+    with pytest.raises(TapoConfigError, match=r"rollout\.temperature=0\.7: OPSD's teacher is scored at temperature 1"):
+        check_config(verl_config(**opsd, **{"actor_rollout_ref.rollout.temperature": 0.7}))
+    with pytest.raises(TapoConfigError, match=r"tapo\.opsd\.enable=True: tapo\.enable=false is plain GRPO"):
+        check_config(verl_config(**opsd, **{"tapo.enable": False}))
+
+
 class Words:
     def encode(self, text, add_special_tokens=False):
         return text.split()
@@ -121,6 +134,13 @@ def test_max_model_len_is_derived_from_the_longest_synthesis():
     config = verl_config()
     set_max_model_len(TapoConfig(), config, Words(), model_max_length=100_000)
     assert config.actor_rollout_ref.rollout.max_model_len == LONGEST
+
+
+def test_opsds_longest_request_is_two_rollouts_behind_its_own_template():
+    config, tapo = verl_config(), TapoConfig.from_mapping({"opsd": {"enable": True}})
+    set_max_model_len(tapo, config, Words(), model_max_length=None)
+    overhead = len(fill_template(load_template(mode="self_teacher"), question="", correct_rollout="").split())
+    assert config.actor_rollout_ref.rollout.max_model_len == overhead + 100 + 2 * 200 + 1
 
 
 def test_the_models_own_limit_caps_what_is_derived():
