@@ -44,6 +44,8 @@ def quick_verdict(gold: str, answer: str) -> bool | None:
     values = evaluate(strip_units(gold)), evaluate(strip_units(answer))
     if all(values):
         return same_value(*values)
+    if (values[0] and _is_tuple(answer)) or (values[1] and _is_tuple(gold)):
+        return False
     return _same_list(gold, answer)
 
 
@@ -97,6 +99,12 @@ def _same_list(gold: str, answer: str) -> bool | None:
     if ordered:
         return len(gold_numbers) == len(answer_numbers) and all(map(same_number, gold_numbers, answer_numbers))
     return _covers(gold_numbers, answer_numbers) and _covers(answer_numbers, gold_numbers)
+
+
+def _is_tuple(text: str) -> bool:
+    """Whether the text is a tuple or an interval, which no number equals ("(1,234)" may be a number)."""
+    kind, items = _list_items(text)
+    return kind not in ("", "\\{\\}") and len(items) > 1 and parse_plain(text) is None
 
 
 def _covers(numbers: list[Plain], others: list[Plain]) -> bool:

@@ -23,6 +23,7 @@ from recipe_tapo.grading import MAX_ANSWER_CHARS, grade
 from recipe_tapo.grading.batch import score_all
 from recipe_tapo.grading.extract import extract_answer
 from recipe_tapo.grading.pool import GraderUnavailable, Pool, WorkerDied, shared_pool
+from recipe_tapo.grading.quick import quick_verdict
 from recipe_tapo.reward import compute_score
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +118,15 @@ def test_values_agree_with_algebra():
         spelled = answer.replace("\\frac", "\\dfrac").replace(" ", "") + "+0"
         quick, algebra = grade(gold, spelled), grade(gold, spelled, quick=False)
         assert quick == algebra, (gold, spelled)
+
+
+def test_a_number_against_a_tuple_needs_no_algebra():
+    assert quick_verdict("27", r"(-\sqrt{3},3)") is False
+    assert quick_verdict(r"[0,\pi]", r"\frac{9}{\sqrt{23}}") is False
+    # Thousands in parentheses, a set of equal values and a variable are left to others.
+    assert quick_verdict("1234", "(1,234)") is True
+    assert quick_verdict("5", r"\{5,\sqrt{25}\}") is None
+    assert quick_verdict("x", "(1,2)") is None
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(1, 10**6))
