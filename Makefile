@@ -4,7 +4,9 @@ READY := .venv/.ready
 # In CI (CI=true) the end-to-end tests run too.
 MARKERS ?= $(if $(CI),,not e2e)
 
-.PHONY: help demo demo-coldstart test e2e lint format check lock clean
+STUDY ?= full
+
+.PHONY: help demo demo-coldstart study benchmark test e2e lint format check lock clean
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -16,6 +18,12 @@ demo: $(READY) ## Watch TAPO train a small model on the real engine, on the CPU
 
 demo-coldstart: $(READY) ## Remake the demo's cold-started checkpoint (about ten minutes)
 	@$(PYTHON) -m examples.cpu_demo.cold_start --output_dir examples/cpu_demo/checkpoint
+
+study: $(READY) ## Compare the arms on the real engine (STUDY=quick: a coarse answer)
+	@$(PYTHON) -m examples.cpu_demo.study --study $(STUDY) $(STUDY_ARGS)
+
+benchmark: $(READY) ## Measure what TAPO costs against verl's own GRPO
+	@$(PYTHON) -m examples.benchmark $(BENCHMARK_ARGS)
 
 test: $(READY) ## Run the tests (fast ones; with CI=true all)
 	@$(PYTHON) -m pytest -m "$(MARKERS)" $(PYTEST_ARGS)
