@@ -64,19 +64,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output_dir", type=Path, required=True, help="the folder for both files")
     parser.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task's setting (default: demo)")
     parser.add_argument("--model", type=Path, help="study: the cold-started checkpoint that filters the questions")
-    parser.add_argument("--train_size", type=int, default=2048, help="training questions (default: 2048)")
+    parser.add_argument("--train_size", type=int, help="training questions (demo: 2048, study: 1024)")
     parser.add_argument("--val_size", type=int, default=256, help="held-out questions (default: 256)")
     parser.add_argument("--seed", type=int, default=0, help="chooses the questions (default: 0)")
     args = parser.parse_args(argv)
     regime = REGIMES[args.regime]
+    train_size = args.train_size or regime.train_size
     if regime.zpd_questions and not (args.model and args.model.is_dir()):
         parser.error(
             f"--regime {args.regime} filters by a model's accuracy, but --model is {args.model}; give its folder"
         )
     if regime.zpd_questions:
-        train = zpd_training_problems(regime, args.model, args.train_size, args.seed)
+        train = zpd_training_problems(regime, args.model, train_size, args.seed)
     else:
-        train = make_problems(args.train_size, "train", args.seed, regime.teacher.steps)
+        train = make_problems(train_size, "train", args.seed, regime.teacher.steps)
     val = make_problems(args.val_size, "val", args.seed, regime.teacher.steps)
     for split, problems in (("train", train), ("val", val)):
         path = write_split(args.output_dir, split, problems)

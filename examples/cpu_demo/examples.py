@@ -36,18 +36,25 @@ def sft_example(rng: random.Random, teacher: Teacher) -> Example:
 
 def micro_reflective(problem: Problem, wrong: str) -> str:
     """The target trajectory: ``wrong`` verbatim through its first wrong line, a reflection, right lines."""
-    index, step = _error_of(problem, wrong)
-    lines = [*wrong.split("\n")[: index + 1], REFLECTION, *problem.right_lines(step)]
-    return write_solution(lines, problem.answer)
+    return reconstruct(problem, wrong, MICRO_REFLECTIVE)
 
 
-def tagged_output(problem: Problem, wrong: str, mode: str = MICRO_REFLECTIVE) -> str:
+def reconstruct(problem: Problem, wrong: str, mode: str, finish: tuple[list[str], int] | None = None) -> str:
+    """A target trajectory; ``finish`` replaces the lines after the corrected one and the answer."""
+    index, step = error_of(problem, wrong)
+    kept = [*wrong.split("\n")[: index + 1], REFLECTION]
+    lead = kept if mode == MICRO_REFLECTIVE else problem.right_lines()[:step]
+    corrected, *rest = problem.right_lines(step)
+    rest, answer = finish or (rest, problem.answer)
+    return write_solution([*lead, corrected, *rest], answer)
+
+
+def tagged_output(
+    problem: Problem, wrong: str, mode: str = MICRO_REFLECTIVE, finish: tuple[list[str], int] | None = None
+) -> str:
     """The target output for the synthesis prompt: a one-line analysis and the reconstruction."""
-    _, step = _error_of(problem, wrong)
-    if mode == MICRO_REFLECTIVE:
-        reconstruction = micro_reflective(problem, wrong)
-    else:
-        reconstruction = write_solution(problem.right_lines(), problem.answer)
+    _, step = error_of(problem, wrong)
+    reconstruction = reconstruct(problem, wrong, mode, finish)
     analysis = f"Step {step + 1}: {ANALYSIS[problem.steps[step][0]]}"
     return f"<analysis>\n{analysis}\n</analysis>\n<reconstruction>\n{reconstruction}\n</reconstruction>"
 
@@ -58,7 +65,15 @@ def ift_example(rng: random.Random, teacher: Teacher, mode: str = MICRO_REFLECTI
     prompt = fill_template(
         load_template(mode=mode), question=problem.question, error_rollout=wrong, correct_rollout=right
     )
-    return Example(prompt, tagged_output(problem, wrong, mode))
+    return Example(prompt, tagged_output(problem, wrong, mode, own_finish(rng, teacher, problem, wrong)))
+
+
+def own_finish(rng: random.Random, teacher: Teacher, problem: Problem, wrong: str) -> tuple[list[str], int] | None:
+    """The teacher's own lines after the corrected one, for the share of reconstructions that get them."""
+    if not teacher.unverified_share or rng.random() >= teacher.unverified_share:
+        return None
+    _, step = error_of(problem, wrong)
+    return teacher.walk(problem.values[step + 1], problem.steps[step + 1 :], teacher.flag_error, rng)
 
 
 def wrong_and_right(rng: random.Random, teacher: Teacher, tries: int = 32) -> tuple[Problem, str, str]:
@@ -83,7 +98,12 @@ def mode_of(rng: random.Random, full_share: float) -> str:
     return FULL_RECONSTRUCTION if rng.random() < full_share else MICRO_REFLECTIVE
 
 
-def _error_of(problem: Problem, wrong: str) -> tuple[int, int]:
+def error_of(problem: Problem, wrong: str) -> tuple[int, int]:
+    """Line and step index of a wrong solution's first wrong step.
+
+    Raises:
+        ValueError: Every step is right.
+    """
     found = first_wrong_line(problem, wrong)
     if found is None or found[1] >= len(problem.steps):
         raise ValueError(f"no wrong step in {wrong!r}")

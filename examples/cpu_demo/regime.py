@@ -1,13 +1,16 @@
 """The settings of the task: how hard it is, how the model is cold-started, how long its texts are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .task import Teacher
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of the cold start's schedule; sizes are per step."""
+    """One stretch of the cold start's schedule; sizes are per step.
+
+    ``problem_steps`` shortens the problems of a stretch: copying is learned much faster on short ones.
+    """
 
     steps: int
     learning_rate: float
@@ -15,6 +18,7 @@ class Phase:
     ift: int
     fact_rows: int = 0
     facts_per_row: int = 12
+    problem_steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Regime:
         max_prompt_length: Most tokens of a chat-templated question.
         max_response_length: Most tokens of a solution, its end token included.
         max_synthesis_tokens: Most tokens of a synthesis output.
+        train_size: How many training questions.
         zpd_questions: Training questions are those that the cold-started model answers sometimes.
     """
 
@@ -35,7 +40,13 @@ class Regime:
     max_prompt_length: int
     max_response_length: int
     max_synthesis_tokens: int
+    train_size: int
     zpd_questions: bool
+
+    @property
+    def base_schedule(self) -> tuple[Phase, ...]:
+        """The schedule of a model that answers as well, but never saw a synthesis prompt: no cold start."""
+        return tuple(replace(phase, ift=0) for phase in self.schedule)
 
 
 # Copying must be learned before the facts: the other order gives few verbatim prefixes. The second phase's
@@ -48,14 +59,29 @@ REGIMES = {
         max_prompt_length=32,
         max_response_length=64,
         max_synthesis_tokens=96,
+        train_size=2048,
         zpd_questions=False,
     ),
     "study": Regime(
-        teacher=Teacher(steps=7, easy_share=0.87, easy_reliability=0.93, hard_reliability=(0.05, 0.30)),
-        schedule=(Phase(250, 3e-3, 32, 32), Phase(250, 2.5e-3, 32, 12, fact_rows=40)),
+        teacher=Teacher(
+            steps=6,
+            easy_share=0.86,
+            easy_reliability=0.94,
+            hard_reliability=(0.05, 0.32),
+            flag_error=0.10,
+            flag_all=0.05,
+            false_alarm=0.005,
+            unverified_share=0.40,
+        ),
+        schedule=(
+            Phase(130, 3e-3, 8, 40, problem_steps=3),
+            Phase(200, 3e-3, 8, 28),
+            Phase(220, 2.5e-3, 34, 8, fact_rows=44),
+        ),
         max_prompt_length=32,
-        max_response_length=128,
-        max_synthesis_tokens=128,
+        max_response_length=96,
+        max_synthesis_tokens=96,
+        train_size=1024,
         zpd_questions=True,
     ),
 }

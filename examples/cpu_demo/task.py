@@ -131,7 +131,20 @@ def first_wrong_line(problem: Problem, text: str) -> tuple[int, int] | None:
 
 @dataclass
 class Teacher:
-    """A solver with fixed weak spots; its solutions are what the cold start imitates."""
+    """A solver with fixed weak spots; its solutions are what the cold start imitates.
+
+    Attributes:
+        seed: Chooses hard facts and wrong values.
+        steps: Steps per problem.
+        easy_share: Share of the facts that are easy.
+        easy_reliability: How often an easy fact comes out right.
+        hard_reliability: Range of a hard fact's reliability.
+        flag_error: How often a mistake is noticed at once.
+        flag_all: Share of solutions in which every mistake is noticed.
+        false_alarm: How often a right line is doubted.
+        unverified_share: Share of its reconstructions that it finishes from memory, mistakes and all, instead of
+            with the right lines.
+    """
 
     seed: int = 0
     steps: int = STEPS
@@ -141,6 +154,7 @@ class Teacher:
     flag_error: float = 0.20
     flag_all: float = 0.15
     false_alarm: float = 0.01
+    unverified_share: float = 0.0
     reliability: dict[tuple[int, str, int], float] = field(init=False)
     distractor: dict[tuple[int, str, int], int] = field(init=False)
 
@@ -163,12 +177,18 @@ class Teacher:
     def solve(self, problem: Problem, rng: random.Random) -> str:
         """Samples a solution, with mistakes and with some self-corrections."""
         flag_rate = 1.0 if rng.random() < self.flag_all else self.flag_error
-        value, lines = problem.start, []
-        for op, b in problem.steps:
+        return write_solution(*self.walk(problem.start, problem.steps, flag_rate, rng))
+
+    def walk(
+        self, value: int, steps: tuple[tuple[str, int], ...], flag_rate: float, rng: random.Random
+    ) -> tuple[list[str], int]:
+        """Takes steps from a value; gives the lines and the last value."""
+        lines = []
+        for op, b in steps:
             fact = (value, op, b)
             right, value = apply(*fact), self.recall(fact, rng)
             lines.append(line(*fact, value))
             if rng.random() < (self.false_alarm if value == right else flag_rate):
                 lines += [REFLECTION, line(*fact, right)]
                 value = right
-        return write_solution(lines, value)
+        return lines, value

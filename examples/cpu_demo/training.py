@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -77,10 +78,11 @@ def train(
     done = 0
     with tqdm(total=total, desc="cold start", unit="step") as progress:
         for phase in schedule:
+            practised = replace(teacher, steps=phase.problem_steps or teacher.steps)
             for step in range(phase.steps):
                 warmup = min(1.0, (done + 1) / WARMUP_STEPS)
                 optimizer.param_groups[0]["lr"] = phase.learning_rate * warmup * cosine(step, phase.steps)
-                losses = train_step(model, tokenizer, teacher, rng, phase)
+                losses = train_step(model, tokenizer, practised, rng, phase)
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
@@ -96,7 +98,7 @@ def train_step(
     """Accumulates the gradient of one step; returns each kind's mean loss."""
     sft = [sft_example(rng, teacher) for _ in range(phase.sft)]
     ift = [ift_example(rng, teacher, mode_of(rng, FULL_RECONSTRUCTION_SHARE)) for _ in range(phase.ift)]
-    batches = {"sft": example_rows(tokenizer, sft), "ift": example_rows(tokenizer, ift)}
+    batches = {name: example_rows(tokenizer, examples) for name, examples in (("sft", sft), ("ift", ift)) if examples}
     if phase.fact_rows:
         texts = [fact_lines(rng, teacher, phase.facts_per_row) for _ in range(phase.fact_rows)]
         batches["fact"] = fact_rows(tokenizer, texts)

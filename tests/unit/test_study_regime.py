@@ -8,10 +8,17 @@ import pytest
 import torch
 
 from examples.cpu_demo import cold_start, criteria, data, zpd
-from examples.cpu_demo.examples import ift_example, micro_reflective, sft_example
+from examples.cpu_demo.examples import (
+    ift_example,
+    micro_reflective,
+    own_finish,
+    reconstruct,
+    sft_example,
+    wrong_and_right,
+)
 from examples.cpu_demo.model import build_model
 from examples.cpu_demo.quality import is_eligible, is_formatted
-from examples.cpu_demo.regime import REGIMES
+from examples.cpu_demo.regime import REGIMES, Phase
 from examples.cpu_demo.task import (
     FACTS,
     REFLECTION,
@@ -24,7 +31,7 @@ from examples.cpu_demo.task import (
     write_solution,
 )
 from examples.cpu_demo.tokenizer import build_tokenizer
-from examples.cpu_demo.training import render
+from examples.cpu_demo.training import render, train_step
 
 STUDY = REGIMES["study"]
 STEPS = STUDY.teacher.steps
@@ -59,7 +66,7 @@ def test_the_demo_keeps_its_setting():
 
 def test_hard_facts_are_more_often_wrong_than_right():
     hard = [fact for fact in FACTS if STUDY.teacher.reliability[fact] != STUDY.teacher.easy_reliability]
-    assert len(hard) == round((1 - STUDY.teacher.easy_share) * 156)
+    assert len(hard) == 156 - round(STUDY.teacher.easy_share * 156)
     assert all(STUDY.teacher.reliability[fact] < 0.5 for fact in hard)
     assert all(STUDY.teacher.distractor[fact] != apply(*fact) for fact in hard)
 
@@ -84,6 +91,33 @@ def test_long_problems_are_read_to_their_last_step():
     assert first_wrong_line(problem, write_solution(problem.right_lines(), 3)) == (7, 7)
     assert is_formatted(wrong, 7)
     assert not is_formatted(write_solution(problem.right_lines()[:6], 12), 7)
+
+
+def test_an_unverified_reconstruction_is_finished_by_the_teacher():
+    # 9+5=1, *4=4, *2=8, +3=11; the attempt slips at its second step, the teacher at the corrected one's successor.
+    problem = Problem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
+    wrong = write_solution(["9+5=1", "1*4=5", "5*2=10", "10+3=0"], 0)
+    finish = (["4*2=9", "9+3=12"], 12)
+    own = write_solution(["9+5=1", "1*4=5", REFLECTION, "1*4=4", "4*2=9", "9+3=12"], 12)
+    assert reconstruct(problem, wrong, "micro_reflective", finish) == own
+    full = write_solution(["9+5=1", "1*4=4", "4*2=9", "9+3=12"], 12)
+    assert reconstruct(problem, wrong, "full_reconstruction", finish) == full
+    rng = random.Random(0)
+    assert own_finish(rng, Teacher(unverified_share=0.0), problem, wrong) is None
+    always = Teacher(unverified_share=1.0, easy_share=0.0, hard_reliability=(0.0, 0.0), flag_error=0.0)
+    lines, answer = own_finish(rng, always, problem, wrong)
+    value = always.distractor[(4, "*", 2)]
+    assert lines[0] == f"4*2={value}"
+    assert answer == always.distractor[(value, "+", 3)]
+
+
+def test_constructions_of_the_regimes_teacher_fail_sometimes():
+    rng, right = random.Random(0), []
+    for _ in range(500):
+        problem, wrong, _ = wrong_and_right(rng, STUDY.teacher)
+        finish = own_finish(rng, STUDY.teacher, problem, wrong)
+        right.append(is_right(problem, reconstruct(problem, wrong, "micro_reflective", finish)))
+    assert 0.5 < sum(right) / 500 < 0.9
 
 
 def test_the_tokenizer_and_the_widths_serve_the_regime():
@@ -139,7 +173,7 @@ def test_judge_names_what_is_missed():
         "sampled_accuracy": 0.46,
         "zpd_groups_eligible": 0.5,
         "right_given_parsed": 0.6,
-        "longest_response_share": 0.7,
+        "response_length_p99_share": 0.7,
     }
     assert [name for name, holds in criteria.judge(numbers).items() if not holds] == ["sampled_accuracy"]
 
@@ -180,3 +214,24 @@ def test_cold_start_writes_its_quality(tmp_path, monkeypatch, capsys):
     assert record["criteria"]["sampled_accuracy"]
     assert not record["criteria"]["greedy_accuracy"]
     assert "MISSED" in capsys.readouterr().out
+
+
+def test_the_base_model_sees_no_synthesis_prompt(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cold_start, "train", lambda *arguments: seen.append(arguments[-1]))
+    monkeypatch.setattr(cold_start, "hf_sampler", lambda *_: ScriptedSampler(lambda problem: 3))
+    threads = torch.get_num_threads()
+    cold_start.main(["--regime", "study", "--base", "--report_questions", "8", "--output_dir", str(tmp_path / "base")])
+    torch.set_num_threads(threads)
+    assert [phase.ift for phase in seen[0]] == [0] * len(STUDY.schedule)
+    assert [phase.sft for phase in seen[0]] == [phase.sft for phase in STUDY.schedule]
+    assert json.loads((tmp_path / "base" / "quality.json").read_text())["criteria"] == {}
+
+
+def test_a_step_without_synthesis_examples_trains():
+    tokenizer = build_tokenizer()
+    torch.manual_seed(0)
+    model = build_model(tokenizer)
+    losses = train_step(model, tokenizer, STUDY.teacher, random.Random(0), Phase(1, 1e-3, sft=2, ift=0, fact_rows=2))
+    assert sorted(losses) == ["fact", "sft"]
+    assert model.lm_head.weight.grad.abs().sum() > 0
