@@ -76,6 +76,7 @@ def test_two_arms_end_to_end_and_the_table_against_their_logs(tmp_path, capsys):
 
     # A second time there is nothing to do.
     before = (study / "results.jsonl").read_text()
+    assert "grpo, seed 0/0: done in" in capsys.readouterr().out
     command.main(["--output_dir", str(study), *ARMS, *FLAGS])
     assert (study / "results.jsonl").read_text() == before
-    assert "starts" not in capsys.readouterr().out.split("Written to")[1]
+    assert "done in" not in capsys.readouterr().out

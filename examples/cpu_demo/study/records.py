@@ -39,7 +39,7 @@ def training_record(metrics: Path, rollouts_per_step: int) -> Record:
         "training_entropy": _mean(_values(steps[-LAST_STEPS:], "actor/entropy")),
         "training_accuracy": _mean(_values(steps[-LAST_STEPS:], "critic/score/mean")),
         "eligible": _share(steps, "tapo/eligible_groups", "tapo/groups"),
-        "attempts_per_step": _total(steps, "tapo/attempts") / len(steps),
+        "attempts_per_step": _mean(_values(steps, "tapo/attempts")),
         "parsed": _share(steps, "tapo/parsed", "tapo/attempts"),
         "right": _share(steps, "tapo/right", "tapo/parsed"),
         "zero_advantage_groups": _mean(_values(steps, "tapo/zero_advantage_groups_fraction")),
