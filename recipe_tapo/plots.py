@@ -110,6 +110,7 @@ def draw(runs: list[Run], output: Path, smoothing: int | None = None) -> list[Pa
         axis.set_title(panel.title, fontsize=13, loc="left", pad=20)
         axis.text(0, 1.02, _name(metric), transform=axis.transAxes, fontsize=8.5, color="gray")
         axis.set_xlabel("step")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
         if metric is None:

@@ -30,6 +30,9 @@ from examples.cpu_demo.study.start import ROOT, Start
 from recipe_tapo.command.errors import InputError, run_command
 
 
+WIDTH_OF_LOGS = 140
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -139,7 +142,8 @@ def main(argv: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a killed study ends its engine too
 
     def command() -> None:
-        if not study(arguments, Console()):
+        console = Console()
+        if not study(arguments, console if console.is_terminal else Console(width=WIDTH_OF_LOGS)):
             sys.exit(1)
 
     run_command(command)

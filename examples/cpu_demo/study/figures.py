@@ -67,6 +67,7 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
         for row in curved:
             _draw_curve(axis, row, curve_over_seeds(records, row.arm.name, name, smoothing))
         axis.set_xlabel("step")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.25)
     held_out.set_title("held-out accuracy, greedy", loc="left")
     training.set_title(f"accuracy of training rollouts, mean of {TRAINING_SMOOTHING} steps", loc="left")
