@@ -29,7 +29,6 @@ from examples.cpu_demo.study.settings import Settings, keep_settings
 from examples.cpu_demo.study.start import ROOT, Start
 from recipe_tapo.command.errors import InputError, run_command
 
-
 WIDTH_OF_LOGS = 140
 
 
