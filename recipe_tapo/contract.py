@@ -44,6 +44,7 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.core_algos:register_adv_est", ("name_or_enum",)),
     Symbol("verl.trainer.ppo.core_algos:ADV_ESTIMATOR_REGISTRY"),
     Symbol("verl.trainer.ppo.core_algos:register_policy_loss", ("name",)),
+    Symbol("verl.trainer.ppo.core_algos:POLICY_LOSS_REGISTRY"),
     Symbol("verl.trainer.ppo.core_algos:get_policy_loss_fn", ("name",)),
     Symbol(
         "verl.trainer.ppo.core_algos:agg_loss",
@@ -51,7 +52,9 @@ SYMBOLS = (
     ),
     Symbol("verl.trainer.ppo.core_algos:kl_penalty", ("logprob", "ref_logprob", "kl_penalty")),
     Symbol("verl.utils.torch_functional:masked_mean"),
+    Symbol("verl.utils.device:get_device_name"),
     Symbol("verl.trainer.ppo.v1.trainer_base:register_trainer", ("name",)),
+    Symbol("verl.trainer.ppo.v1.trainer_base:TRAINER_REGISTRY"),
     Symbol("verl.trainer.ppo.v1.trainer_base:get_trainer_cls", ("name",)),
     Symbol("verl.trainer.ppo.v1.trainer_sync:PPOTrainerSync"),
     Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer.__init__", ("poll_interval",)),
