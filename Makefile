@@ -5,6 +5,7 @@ READY := .venv/.ready
 MARKERS ?= $(if $(CI),,not e2e)
 
 STUDY ?= full
+export HF_DATASETS_CACHE := $(CURDIR)/.cache/datasets
 
 .PHONY: help demo demo-coldstart study benchmark test e2e lint format check lock clean
 help: ## Show this list
