@@ -8,7 +8,7 @@ from recipe_tapo.evaluation.folder import Evaluation
 
 
 def add_report(group: argparse._ArgumentGroup, default: str) -> None:
-    """Adds ``--report`` and ``--constructions``.
+    """Adds ``--report``, and what else it can show.
 
     Args:
         group: Where to.
@@ -25,13 +25,16 @@ def add_report(group: argparse._ArgumentGroup, default: str) -> None:
     group.add_argument(
         "--constructions", type=Path, metavar="DIR", help="construction dump of a training run to show in the report"
     )
+    group.add_argument(
+        "--reflection", type=Path, metavar="DIR", help="--output of recipe_tapo.reflection to show in the report"
+    )
 
 
 def write_report_if_asked(args: argparse.Namespace, evaluations: Sequence[Evaluation], default: Path) -> None:
     """Writes the report to the file named, or else to the default.
 
     Raises:
-        InputError: The construction dump cannot be read.
+        InputError: The construction dump or the judge's results cannot be read.
     """
     if args.report is None:
         return
@@ -39,5 +42,5 @@ def write_report_if_asked(args: argparse.Namespace, evaluations: Sequence[Evalua
     from recipe_tapo.report import write_report
 
     path = default if args.report == Path() else args.report.expanduser()
-    write_report(path, list(evaluations), args.constructions)
+    write_report(path, list(evaluations), args.constructions, args.reflection)
     print(f"report: {path}")

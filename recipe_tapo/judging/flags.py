@@ -1,14 +1,12 @@
 """Flags of ``python -m recipe_tapo.reflection``."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from recipe_tapo.judging.endpoint import RESPONSE_FORMATS
 from recipe_tapo.judging.prompt import DEFAULT_PROMPT
-from recipe_tapo.sampling.flags import positive
+from recipe_tapo.sampling.flags import json_object, positive
 
 
 def parse_args(argv: Sequence[str] | None, description: str) -> argparse.Namespace:
@@ -76,7 +74,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     )
     judge.add_argument(
         "--judge_options",
-        type=_json_object,
+        type=json_object,
         default={},
         metavar="JSON",
         help='further fields of the request, such as \'{"chat_template_kwargs": {"enable_thinking": false}}\'',
@@ -107,14 +105,4 @@ def _level(text: str) -> float:
     value = float(text)
     if not 0.0 < value < 1.0:
         raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
-    return value
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no json ({error})") from error
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"{text!r} is no json object")
     return value

@@ -30,7 +30,7 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> argpars
     )
     model.add_argument(
         "--chat_template_kwargs",
-        type=_json_object,
+        type=json_object,
         default={},
         metavar="JSON",
         help="arguments of the chat template, the same as in training, for instance '{\"enable_thinking\": false}' "
@@ -193,7 +193,8 @@ def _share(text: str) -> float:
     return value
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
+    """Flag type: a json object."""
     try:
         value = json.loads(text)
     except ValueError as error:
