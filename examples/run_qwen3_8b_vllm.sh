@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # TAPO on Qwen3-8B (non-thinking), settings of the paper where it states them; one node of 8 GPUs.
 # Knobs in capitals come from the environment; further verl overrides follow on the command line:
-#   MODEL=/ckpt/cold_start TRAIN=data/zpd.parquet bash examples/run_qwen3_8b_vllm.sh trainer.total_training_steps=200
+#   MODEL=/ckpt/cold_start TRAIN_FILE=data/zpd.parquet bash examples/run_qwen3_8b_vllm.sh trainer.total_training_steps=200
 set -xeuo pipefail
 
 MODEL=${MODEL:-Qwen/Qwen3-8B}
-TRAIN_FILE=${TRAIN_FILE:-$PWD/data/deepscaler/train.parquet}
-VAL_FILES=${VAL_FILES:-"[$PWD/data/benchmarks/aime_2024.parquet,$PWD/data/benchmarks/aime_2025.parquet]"}
+TRAIN_FILE=${TRAIN_FILE:-$HOME/data/tapo/train.parquet} # where data_prep writes
+VAL_FILES=${VAL_FILES:-"[$HOME/data/tapo/aime_2024.parquet,$HOME/data/tapo/aime_2025.parquet]"}
 N_GPUS=${N_GPUS:-8}
 N_NODES=${N_NODES:-1}
 BATCH=${BATCH:-32}
