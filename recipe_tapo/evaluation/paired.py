@@ -34,8 +34,7 @@ class Difference:
 def compare(evaluation: Evaluation, baseline: Evaluation) -> dict[str, list[Difference]]:
     """Compares Pass@k problem by problem, for each benchmark that both have and each k that both runs allow.
 
-    Pairing takes the problems' difficulty out of the standard error, which is far smaller than that of two separate
-    means.
+    Pairing takes out of the standard error what makes a problem hard for both models.
 
     Raises:
         InputError: A benchmark's problems differ between the two.
