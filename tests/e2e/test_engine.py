@@ -9,6 +9,7 @@ from engine import ROOT, Run
 
 from examples.cpu_demo import data as demo_data
 from recipe_tapo.dump import read_dump
+from recipe_tapo.weight_dump import join_weights
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
@@ -92,6 +93,10 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
         assert values["critic/score/mean"] == pytest.approx((all_scores - sum(r["reward"] for r in rows)) / 32)
         # On-policy diagnostics see rollouts alone: sampler and actor agree.
         assert values["training/rollout_actor_probs_pearson_corr"] > 0.99
+    # Every constructed row's tokens are in the dump with their OTS weights.
+    for row in join_weights([record for record in records if record["key"] and record["step"] <= 2], dump):
+        assert "".join(row["tokens"]) == row["reconstruction"]
+        assert len(row["weights"]) == len(row["tokens"])
     assert sum(values["tapo/rejected/reward_failed"] for values in metrics.values()) > 0
     assert {record["reason"] for record in records if record["reward"] is None} >= {"reward_failed"}
     # Four questions in mini-batches of two: two optimizer steps per rollout batch, whatever was constructed.
