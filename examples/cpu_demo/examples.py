@@ -18,6 +18,8 @@ from .task import (
 )
 
 ANALYSIS = {"+": "wrong sum.", "*": "wrong product."}
+# A model that learns from right step numbers trusts them, then guesses them: its reconstruction goes wrong with them.
+SHORT_ANALYSIS = "One slip."
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,16 @@ def reconstruct(problem: Problem, wrong: str, mode: str, finish: tuple[list[str]
 
 
 def tagged_output(
-    problem: Problem, wrong: str, mode: str = MICRO_REFLECTIVE, finish: tuple[list[str], int] | None = None
+    problem: Problem,
+    wrong: str,
+    mode: str = MICRO_REFLECTIVE,
+    finish: tuple[list[str], int] | None = None,
+    names_step: bool = True,
 ) -> str:
     """The target output for the synthesis prompt: a one-line analysis and the reconstruction."""
     _, step = error_of(problem, wrong)
     reconstruction = reconstruct(problem, wrong, mode, finish)
-    analysis = f"Step {step + 1}: {ANALYSIS[problem.steps[step][0]]}"
+    analysis = f"Step {step + 1}: {ANALYSIS[problem.steps[step][0]]}" if names_step else SHORT_ANALYSIS
     return f"<analysis>\n{analysis}\n</analysis>\n<reconstruction>\n{reconstruction}\n</reconstruction>"
 
 
@@ -65,7 +71,8 @@ def ift_example(rng: random.Random, teacher: Teacher, mode: str = MICRO_REFLECTI
     prompt = fill_template(
         load_template(mode=mode), question=problem.question, error_rollout=wrong, correct_rollout=right
     )
-    return Example(prompt, tagged_output(problem, wrong, mode, own_finish(rng, teacher, problem, wrong)))
+    finish = own_finish(rng, teacher, problem, wrong)
+    return Example(prompt, tagged_output(problem, wrong, mode, finish, teacher.names_step))
 
 
 def own_finish(rng: random.Random, teacher: Teacher, problem: Problem, wrong: str) -> tuple[list[str], int] | None:

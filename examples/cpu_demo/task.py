@@ -144,6 +144,7 @@ class Teacher:
         false_alarm: How often a right line is doubted.
         unverified_share: Share of its reconstructions that it finishes from memory, mistakes and all, instead of
             with the right lines.
+        names_step: Whether its analyses name the wrong step.
     """
 
     seed: int = 0
@@ -155,6 +156,7 @@ class Teacher:
     flag_all: float = 0.15
     false_alarm: float = 0.01
     unverified_share: float = 0.0
+    names_step: bool = True
     reliability: dict[tuple[int, str, int], float] = field(init=False)
     distractor: dict[tuple[int, str, int], int] = field(init=False)
 

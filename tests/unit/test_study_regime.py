@@ -14,6 +14,7 @@ from examples.cpu_demo.examples import (
     own_finish,
     reconstruct,
     sft_example,
+    tagged_output,
     wrong_and_right,
 )
 from examples.cpu_demo.model import build_model
@@ -111,13 +112,24 @@ def test_an_unverified_reconstruction_is_finished_by_the_teacher():
     assert answer == always.distractor[(value, "+", 3)]
 
 
+def test_the_regimes_analysis_tells_nothing_of_the_place():
+    problem = Problem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
+    wrong = write_solution(["9+5=1", "1*4=5", "5*2=10", "10+3=0"], 0)
+    assert "Step 2: wrong product." in tagged_output(problem, wrong)
+    assert tagged_output(problem, wrong, names_step=False).startswith("<analysis>\nOne slip.\n</analysis>")
+    rng = random.Random(0)
+    responses = [ift_example(rng, STUDY.teacher).response for _ in range(50)]
+    assert {response.split("\n")[1] for response in responses} == {"One slip."}
+
+
 def test_constructions_of_the_regimes_teacher_fail_sometimes():
     rng, right = random.Random(0), []
     for _ in range(500):
         problem, wrong, _ = wrong_and_right(rng, STUDY.teacher)
         finish = own_finish(rng, STUDY.teacher, problem, wrong)
         right.append(is_right(problem, reconstruct(problem, wrong, "micro_reflective", finish)))
-    assert 0.5 < sum(right) / 500 < 0.9
+    # 35 % are finished from memory, on average over some three lines that come out right in about 85 %: 0.65 + 0.35 * 0.6
+    assert 0.8 < sum(right) / 500 < 0.95
 
 
 def test_the_tokenizer_and_the_widths_serve_the_regime():
@@ -128,7 +140,8 @@ def test_the_tokenizer_and_the_widths_serve_the_regime():
         for text in (sft.prompt, sft.response, ift.prompt, ift.response):
             ids = tokenizer(text)["input_ids"]
             assert tokenizer.decode(ids) == text
-            assert max(ids) < first_byte
+            # Only the short analysis is spelled in bytes.
+            assert max(tokenizer(text.replace("One slip.", ""))["input_ids"]) < first_byte
         assert len(tokenizer(render(tokenizer, sft.prompt))["input_ids"]) <= STUDY.max_prompt_length
         assert len(tokenizer(sft.response)["input_ids"]) < 0.85 * STUDY.max_response_length
         assert len(tokenizer(ift.response)["input_ids"]) < STUDY.max_synthesis_tokens
