@@ -6,6 +6,7 @@ import random
 import pyarrow.parquet as pq
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from examples.cpu_demo import cold_start, criteria, data, zpd
 from examples.cpu_demo.examples import (
@@ -20,6 +21,7 @@ from examples.cpu_demo.examples import (
 from examples.cpu_demo.model import build_model
 from examples.cpu_demo.quality import is_eligible, is_formatted
 from examples.cpu_demo.regime import REGIMES, Phase
+from examples.cpu_demo.study.start import COMMITTED
 from examples.cpu_demo.task import (
     FACTS,
     REFLECTION,
@@ -248,3 +250,16 @@ def test_a_step_without_synthesis_examples_trains():
     losses = train_step(model, tokenizer, STUDY.teacher, random.Random(0), Phase(1, 1e-3, sft=2, ift=0, fact_rows=2))
     assert sorted(losses) == ["fact", "sft"]
     assert model.lm_head.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("folder", sorted(COMMITTED.glob("cold_start_*")), ids=lambda folder: folder.name)
+def test_committed_models_satisfy_the_criteria_and_know_the_templates(folder):
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 2.5e6
+    record = json.loads((folder / "quality.json").read_text())
+    assert record["regime"] == "study"
+    assert folder.name == f"cold_start_{record['seed']}"
+    assert criteria.judge(record) == dict.fromkeys(criteria.CRITERIA, True)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    # A template edited after the cold start would silently become hundreds of byte tokens.
+    assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
+    assert AutoModelForCausalLM.from_pretrained(folder).get_input_embeddings().num_embeddings == len(tokenizer)
