@@ -16,14 +16,13 @@ from data_prep.joint_set import SFT_SCHEMA, Recipe, build_joint_set
 from data_prep.queries import digest, read_queries
 from data_prep.responses import sample_responses
 from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.flag_types import fraction, natural, positive
 from recipe_tapo.command.write import atomic_paths, write_parquet
 from recipe_tapo.prompt import PromptTemplateError, load_template
 from recipe_tapo.sampling.flags import (
     add_sampling,
     make_sampler,
     model_settings,
-    natural,
-    positive,
     sampling_of,
 )
 from recipe_tapo.sampling.journal import read_settings
@@ -77,7 +76,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     synthesis.add_argument(
         "--min_prefix_fraction",
-        type=flags.fraction,
+        type=fraction,
         default=0.0,
         metavar="SHARE",
         help="least share of the wrong response that a trajectory must repeat from its start (default: %(default)s)",

@@ -1,4 +1,4 @@
-"""Flag types and groups that several commands share."""
+"""Flags and groups of them that several commands share."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,7 @@ from data_prep.overlap import DEFAULT_OVERLAP_THRESHOLD, METHOD
 from data_prep.schema import DEFAULT_PROMPT_SUFFIX
 from data_prep.sources import DEFAULT_SAVE_DIR
 from recipe_tapo.command.errors import InputError
+from recipe_tapo.command.flag_types import share
 from recipe_tapo.sampling.flags import add_model
 
 
@@ -52,7 +53,7 @@ def add_overlap_threshold(group: argparse._ArgumentGroup) -> None:
     """Adds ``--overlap_threshold``."""
     group.add_argument(
         "--overlap_threshold",
-        type=_share,
+        type=share,
         default=DEFAULT_OVERLAP_THRESHOLD,
         metavar="SHARE",
         help="overlap from which a problem counts as contaminated, above 0 and at most 1 (default: %(default)s); "
@@ -65,14 +66,6 @@ def add_sampled_model(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     # Qwen3's non-thinking mode; chat templates without the variable pass over it.
     parser.set_defaults(chat_template_kwargs={"enable_thinking": False})
-
-
-def fraction(text: str) -> float:
-    """Flag type: a number from 0 to 1."""
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return value
 
 
 def save_dir(path: Path, flag: str = "--local_save_dir") -> Path:
@@ -89,10 +82,3 @@ def save_dir(path: Path, flag: str = "--local_save_dir") -> Path:
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: is not a folder; choose another {flag}")
     return path
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
-    return value

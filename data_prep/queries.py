@@ -10,6 +10,7 @@ from typing import Any
 from data_prep.read import read_rows
 from recipe_tapo.command.errors import InputError
 from recipe_tapo.sampling.requests import derive_seed
+from recipe_tapo.sampling.rl_rows import prompt_and_gold
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,10 @@ def response_seed(seed: int, query: Query, *parts: str | int) -> int:
 
 
 def _to_query(row: dict[str, Any], where: str) -> Query:
-    messages = row.get("prompt")
-    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
-        raise InputError(f"{where}: 'prompt' is not a list of messages with role and content")
-    reward_model = row.get("reward_model")
-    gold = reward_model.get("ground_truth") if isinstance(reward_model, dict) else None
-    if not isinstance(gold, str) or not gold:
-        raise InputError(f"{where}: 'reward_model.ground_truth' is not a text")
+    messages, gold = prompt_and_gold(row, where)
     extra_info = row.get("extra_info")
     if not isinstance(extra_info, dict | None):
         raise InputError(f"{where}: 'extra_info' is no struct")
-    messages = [{"role": message["role"], "content": message["content"]} for message in messages]
     identity = json.dumps([messages, gold], ensure_ascii=True)
     return Query(
         key=hashlib.sha256(identity.encode()).hexdigest()[:16],
@@ -72,7 +66,3 @@ def _to_query(row: dict[str, Any], where: str) -> Query:
         data_source=str(row.get("data_source") or ""),
         extra_info=extra_info or {},
     )
-
-
-def _is_message(message: Any) -> bool:
-    return isinstance(message, dict) and all(isinstance(message.get(name), str) for name in ("role", "content"))

@@ -13,6 +13,7 @@ from data_prep.queries import read_queries
 from data_prep.read import read_parquet_table
 from data_prep.responses import read_groups, sample_responses
 from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.flag_types import fraction
 from recipe_tapo.command.write import atomic_paths, write_parquet
 from recipe_tapo.sampling.flags import add_sampling, make_sampler, model_settings, sampling_of
 
@@ -32,14 +33,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     bounds = parser.add_argument_group("filter")
     bounds.add_argument(
         "--min_accuracy",
-        type=flags.fraction,
+        type=fraction,
         default=0.125,
         metavar="SHARE",
         help="least share of right responses, itself kept (default: %(default)s)",
     )
     bounds.add_argument(
         "--max_accuracy",
-        type=flags.fraction,
+        type=fraction,
         default=0.875,
         metavar="SHARE",
         help="largest share of right responses, itself kept (default: %(default)s)",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from recipe_tapo.command.json_lines import read_whole_lines
+
 
 @dataclass
 class AttemptRecord:
@@ -50,8 +52,4 @@ def read_dump(directory: str | os.PathLike) -> Iterator[dict]:
     """Yields all records of a dump, by step. Last lines cut short by a killed run are passed over."""
     paths = sorted(Path(directory).glob("[0-9]*.jsonl"), key=lambda path: (int(path.stem.split("-")[0]), path.name))
     for path in paths:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                continue
+        yield from read_whole_lines(path)

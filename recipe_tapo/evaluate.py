@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.flag_types import positive
 from recipe_tapo.evaluation import settings
 from recipe_tapo.evaluation.benchmarks import ALIASES, DEFAULT_DATA_DIR, find_benchmarks, load_all
 from recipe_tapo.evaluation.checkpoint import MERGED, resolve_model
@@ -16,7 +17,7 @@ from recipe_tapo.evaluation.report_flags import add_report, write_report_if_aske
 from recipe_tapo.evaluation.sample import sample_problems
 from recipe_tapo.evaluation.score import score_records
 from recipe_tapo.evaluation.tables import print_evaluation
-from recipe_tapo.sampling.flags import add_model, add_sampling, make_sampler, positive, sampling_of
+from recipe_tapo.sampling.flags import add_model, add_sampling, make_sampler, sampling_of
 from recipe_tapo.sampling.journal import read_journal, read_settings, settings_path
 
 # Answers of a server that the journal does not hold yet.

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from recipe_tapo.parsing import RejectReason
 
@@ -46,8 +46,24 @@ class RolloutGroup:
         return sorted(self.sessions, key=lambda session: session.session_id)
 
 
+Report = TypeVar("Report", bound="Tagged")
+
+
+class Tagged:
+    """A dataclass with counts in ``rejected`` that travels from worker to trainer as a tag of a row."""
+
+    def as_tag(self) -> dict[str, Any]:
+        """Plain types only."""
+        return {**vars(self), "rejected": dict(self.rejected)}
+
+    @classmethod
+    def from_tag(cls: type[Report], tag: dict[str, Any]) -> Report:
+        """The inverse of ``as_tag``."""
+        return cls(**{**tag, "rejected": Counter(tag["rejected"])})
+
+
 @dataclass
-class GroupReport:
+class GroupReport(Tagged):
     """What one group gave; travels to the trainer as a tag of the group's first row.
 
     Attributes:
@@ -77,12 +93,3 @@ class GroupReport:
     def reject(self, reason: RejectReason) -> None:
         """Counts one attempt that gave no row."""
         self.rejected[reason.value] += 1
-
-    def as_tag(self) -> dict[str, Any]:
-        """Plain types only."""
-        return {**vars(self), "rejected": dict(self.rejected)}
-
-    @classmethod
-    def from_tag(cls, tag: dict[str, Any]) -> "GroupReport":
-        """The inverse of ``as_tag``."""
-        return cls(**{**tag, "rejected": Counter(tag["rejected"])})

@@ -14,6 +14,7 @@ from transfer_queue import KVBatchMeta
 from recipe_tapo.group import REPORT_TAG
 from recipe_tapo.metrics import masked_mean
 from recipe_tapo.opsd import distillation_advantages
+from recipe_tapo.rows import put_jagged, row_key
 from recipe_tapo.self_teacher import TeacherReport
 
 _PARTITION = "tapo_opsd"
@@ -23,9 +24,11 @@ _FIELD = "teacher_log_probs"
 async def put_teacher_log_probs(fields: dict[str, Any], log_probs: list[float]) -> None:
     """Keeps the teacher's log-probs of one rollout under the rollout's own key."""
     nested = torch.nested.as_nested_tensor([torch.tensor(log_probs)], layout=torch.jagged)
-    key = f"{fields['uid']}_{fields['session_id']}_0"
     await tq.async_kv_batch_put(
-        keys=[key], partition_id=_PARTITION, fields=TensorDict({_FIELD: nested}, batch_size=[1]), tags=[{_FIELD: True}]
+        keys=[row_key(fields)],
+        partition_id=_PARTITION,
+        fields=TensorDict({_FIELD: nested}, batch_size=[1]),
+        tags=[{_FIELD: True}],
     )
 
 
@@ -55,27 +58,22 @@ def put_distillation_advantages(batch: KVBatchMeta) -> dict[str, float]:
         The mean estimate of the KL divergence from student to teacher over all scored tokens.
     """
     entries = tq.kv_list(_PARTITION).get(_PARTITION, {})
-    scored = [key for key in batch.keys if entries.get(key, {}).get(_FIELD)]
-    others = [key for key in batch.keys if key not in set(scored)]
+    scored, others = [], []
+    for key in batch.keys:
+        (scored if entries.get(key, {}).get(_FIELD) else others).append(key)
     metrics = {}
     if others:
         mask = _get(others, batch.partition_id, ["response_mask"])["response_mask"]
-        _put_advantages(batch, others, torch.zeros_like(mask.values(), dtype=torch.float32), mask.offsets())
+        put_jagged(batch, others, "advantages", torch.zeros_like(mask.values(), dtype=torch.float32), mask.offsets())
     if scored:
         data = _get(scored, batch.partition_id, ["old_log_probs", "response_mask"])
         teacher = _get(scored, _PARTITION, [_FIELD])[_FIELD].values()
         student, mask = data["old_log_probs"].values(), data["response_mask"].values()
         advantages = distillation_advantages(teacher, student, mask)
-        _put_advantages(batch, scored, advantages, data["old_log_probs"].offsets())
+        put_jagged(batch, scored, "advantages", advantages, data["old_log_probs"].offsets())
         metrics["tapo/opsd/kl"] = masked_mean(student - teacher, mask)
     return metrics
 
 
 def _get(keys: list[str], partition: str, fields: list[str]) -> TensorDict:
     return tq.kv_batch_get(keys=keys, partition_id=partition, select_fields=fields)
-
-
-def _put_advantages(batch: KVBatchMeta, keys: list[str], values: torch.Tensor, offsets: torch.Tensor) -> None:
-    nested = torch.nested.nested_tensor_from_jagged(values, offsets=offsets)
-    fields = TensorDict({"advantages": nested}, batch_size=[len(keys)])
-    tq.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=fields)

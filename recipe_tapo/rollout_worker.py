@@ -20,6 +20,7 @@ from recipe_tapo.construction import Trajectory
 from recipe_tapo.constructor import Constructor
 from recipe_tapo.group import REPORT_TAG, ROW_TAG, RolloutGroup, Session
 from recipe_tapo.opsd_rows import put_report, put_teacher_log_probs
+from recipe_tapo.rows import row_key
 from recipe_tapo.selection import is_correct
 from recipe_tapo.self_teacher import SelfTeacher
 from recipe_tapo.verl_config import stop_token_ids, synthesis_budget, synthesis_sampling_params, tapo_config
@@ -103,13 +104,12 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
                 await self._finish(group, sampling_params)
 
     async def _finish(self, group: RolloutGroup, sampling_params: dict[str, Any]) -> None:
-        first = group.ordered()[0]
+        first = group.ordered()[0].fields
         if self.tapo.opsd.enable:
-            await put_report(first.fields["uid"], await self.teacher.score(group))
+            await put_report(first["uid"], await self.teacher.score(group))
             return
         report = await self.constructor.construct(group, sampling_params)
-        key = f"{first.fields['uid']}_{first.session_id}_0"
-        await tq.async_kv_put(key=key, partition_id=_PARTITION, tag={REPORT_TAG: report.as_tag()})
+        await tq.async_kv_put(key=row_key(first), partition_id=_PARTITION, tag={REPORT_TAG: report.as_tag()})
 
     async def _agent_loop_postprocess(
         self, output: AgentLoopOutput | list[AgentLoopOutput], validate: bool, **kwargs
@@ -149,14 +149,13 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
 
     async def _store(self, row: AgentLoopOutput, fields: dict[str, Any]) -> str:
         """Stores the row as verl stores a rollout, then moves it to G_ref by its uid field."""
-        uid = fields["uid"]
-        key = f"{uid}_{fields['session_id']}_0"
+        key = row_key(fields)
         await super()._agent_loop_postprocess(row, validate=False, **fields)
         try:
             await tq.async_kv_batch_put(
                 keys=[key],
                 partition_id=_PARTITION,
-                fields=TensorDict({"uid": NonTensorStack(reflected_uid(uid))}, batch_size=[1]),
+                fields=TensorDict({"uid": NonTensorStack(reflected_uid(fields["uid"]))}, batch_size=[1]),
                 tags=[{ROW_TAG: True}],
             )
         except Exception:

@@ -12,7 +12,7 @@ from typing import Any
 
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction import question_text
-from recipe_tapo.group import RolloutGroup, Session
+from recipe_tapo.group import RolloutGroup, Session, Tagged
 from recipe_tapo.opsd import choose_siblings
 from recipe_tapo.parsing import RejectReason
 from recipe_tapo.prompt import SELF_TEACHER, fill_template, load_template, render_prompt
@@ -26,7 +26,7 @@ StoreScores = Callable[[dict[str, Any], list[float]], Awaitable[None]]
 
 
 @dataclass
-class TeacherReport:
+class TeacherReport(Tagged):
     """What one group gave; travels to the trainer as a tag.
 
     Attributes:
@@ -38,15 +38,6 @@ class TeacherReport:
     rollouts: int = 0
     scored: int = 0
     rejected: Counter = field(default_factory=Counter)
-
-    def as_tag(self) -> dict[str, Any]:
-        """Plain types only."""
-        return {**vars(self), "rejected": dict(self.rejected)}
-
-    @classmethod
-    def from_tag(cls, tag: dict[str, Any]) -> "TeacherReport":
-        """The inverse of ``as_tag``."""
-        return cls(**{**tag, "rejected": Counter(tag["rejected"])})
 
 
 class SelfTeacher:

@@ -22,6 +22,7 @@ from recipe_tapo.banner import banner
 from recipe_tapo.group import REPORT_TAG, ROW_TAG, GroupReport
 from recipe_tapo.metrics import masked_mean, reflection_metrics, timing_metrics, weight_metrics, yield_metrics
 from recipe_tapo.opsd_rows import put_distillation_advantages, take_report_metrics
+from recipe_tapo.rows import put_jagged
 from recipe_tapo.token_weights import ots_weights
 from recipe_tapo.train_worker import PLAN_KEY, TapoActorRolloutRefWorker, make_plan
 from recipe_tapo.verl_algorithms import ESTIMATOR_OF_MODE
@@ -157,26 +158,22 @@ class TapoTrainer(PPOTrainerSync):
             trained = data["response_mask"].values().bool()
             metrics.update(weight_metrics(weights[trained], **limits))
             self._dump_weights(batch, reflected, weights, log_probs.offsets())
-        self._put_jagged(batch, reflected, weights, log_probs.offsets())
+        put_jagged(batch, reflected, TOKEN_WEIGHTS, weights, log_probs.offsets())
 
         correction = self.config.algorithm.get("rollout_correction")
         if correction is None or correction.rollout_is is None:
             mask = tq.kv_batch_get(keys=on_policy, partition_id=batch.partition_id, select_fields=["response_mask"])[
                 "response_mask"
             ]
-            self._put_jagged(batch, on_policy, torch.ones_like(mask.values(), dtype=torch.float32), mask.offsets())
+            put_jagged(
+                batch, on_policy, TOKEN_WEIGHTS, torch.ones_like(mask.values(), dtype=torch.float32), mask.offsets()
+            )
 
     def _dump_weights(self, batch: KVBatchMeta, keys: list[str], weights: torch.Tensor, offsets: torch.Tensor) -> None:
         if self.tapo.dump_dir:
             rows = tq.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=["responses"])
             nested = torch.nested.nested_tensor_from_jagged(weights, offsets=offsets)
             write_weights(self.tapo.dump_dir, self.tokenizer, self.global_steps, keys, rows["responses"], nested)
-
-    @staticmethod
-    def _put_jagged(batch: KVBatchMeta, keys: list[str], values: torch.Tensor, offsets: torch.Tensor) -> None:
-        nested = torch.nested.nested_tensor_from_jagged(values, offsets=offsets)
-        fields = TensorDict({TOKEN_WEIGHTS: nested}, batch_size=[len(keys)])
-        tq.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=fields)
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if self._batch_has_reflections:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from recipe_tapo.command.json_lines import read_whole_lines
 from recipe_tapo.splice import Tokenizer, decode
 
 logger = logging.getLogger(__name__)
@@ -82,12 +83,7 @@ def read_weights(directory: str | os.PathLike) -> Iterator[dict[str, Any]]:
     """Yields the rows of all ``weights-*.jsonl`` by step. A last line cut short by a killed run is passed over."""
     paths = sorted(Path(directory).glob("weights-*.jsonl"), key=lambda path: (len(path.name), path.name))
     for path in paths:
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError:
-                    continue
+        yield from read_whole_lines(path)
 
 
 def join_weights(records: Sequence[dict], directory: str | os.PathLike) -> list[dict]:

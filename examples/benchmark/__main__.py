@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.benchmark import kernels, steps
+from examples.cpu_demo.processes import TrainingFailed
 from examples.cpu_demo.regime import REGIMES
-from examples.cpu_demo.study.processes import TrainingFailed
 from examples.cpu_demo.study.settings import commit, machine
 from examples.cpu_demo.study.start import ROOT, Start
 from recipe_tapo.command.errors import InputError, run_command

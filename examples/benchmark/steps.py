@@ -7,11 +7,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from examples.cpu_demo.processes import run_training
 from examples.cpu_demo.report import read_metrics
 from examples.cpu_demo.study.arms import ARMS
 from examples.cpu_demo.study.engine import METRICS, training_command
 from examples.cpu_demo.study.plan import StudyRun
-from examples.cpu_demo.study.processes import run_training
 from examples.cpu_demo.study.settings import Settings
 from examples.cpu_demo.study.start import Start
 

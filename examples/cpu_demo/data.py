@@ -6,11 +6,11 @@ questions lie in the zone of proximal development of the cold-started model.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from recipe_tapo.command.write import atomic_paths, write_parquet
 
 from .regime import REGIMES, Regime
 from .task import DATA_SOURCE, Problem, make_problems
@@ -30,14 +30,9 @@ def rl_row(problem: Problem, split: str, index: int) -> dict:
 def write_split(output_dir: Path, split: str, problems: list[Problem]) -> Path:
     """Writes one split's parquet file; a reader sees the old file or the whole new one."""
     rows = [rl_row(problem, split, index) for index, problem in enumerate(problems)]
-    output_dir.mkdir(parents=True, exist_ok=True)
     path = output_dir / f"{split}.parquet"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        pq.write_table(pa.Table.from_pylist(rows), temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_paths(path) as [temporary]:
+        write_parquet(temporary, pa.Table.from_pylist(rows))
     return path
 
 

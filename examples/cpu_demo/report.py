@@ -1,6 +1,5 @@
 """What the demo shows: progress line, closing table, constructed trajectories in colour."""
 
-import json
 from pathlib import Path
 
 from rich.console import Group
@@ -9,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from examples.cpu_demo.task import DATA_SOURCE, REFLECTION, Problem, first_wrong_line
+from recipe_tapo.command.json_lines import read_whole_lines
 from recipe_tapo.dump import read_dump
 
 ACCURACY = f"val-core/{DATA_SOURCE}/acc/mean@1"
@@ -19,14 +19,7 @@ def read_metrics(path: Path) -> list[Record]:
     """verl's file logger, one record per step (step 0 is the validation before training); [] if there is none yet."""
     if not path.exists():
         return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # a line being written
-        records.append({"step": entry["step"], **entry["data"]})
-    return records
+    return [{"step": entry["step"], **entry["data"]} for entry in read_whole_lines(path)]
 
 
 def _training(records: list[Record]) -> list[Record]:

@@ -5,17 +5,15 @@ checkpoint, shows a live progress line and, at the end, a table and two construc
 """
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from examples.cpu_demo import data, report
+from examples.cpu_demo.processes import TrainingFailed, run_training
 from recipe_tapo.command.overrides import quoted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,39 +37,22 @@ def training_command(work_dir: Path, model: Path, steps: int, overrides: list[st
     ]
 
 
-def train(work_dir: Path, model: Path, steps: int, overrides: list[str], console: Console) -> int:
-    """Runs the training process and follows its metrics file; returns its exit code."""
+def train(work_dir: Path, model: Path, steps: int, overrides: list[str], console: Console) -> None:
+    """Runs the training process and follows its metrics file. Raises TrainingFailed."""
     metrics_path = work_dir / "metrics.jsonl"
-    environment = {
-        **os.environ,
-        "VERL_FILE_LOGGER_PATH": str(metrics_path),
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONWARNINGS": "ignore",
-    }
     command = training_command(work_dir, model, steps, overrides)
     console.print(f"python {' '.join(command[1:4])} …  (log: {work_dir / 'train.log'})", markup=False, style="dim")
     columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
-    with (
-        open(work_dir / "train.log", "wb") as log,
-        subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=work_dir, env=environment) as process,
-        Progress(*columns, console=console, transient=False) as progress,
-    ):
+    with Progress(*columns, console=console, transient=False) as progress:
         task = progress.add_task("starting Ray, FSDP2 and vLLM (two to four minutes on two cores)", total=steps)
-        try:
-            while process.poll() is None:
-                records = report.read_metrics(metrics_path)
-                if records:
-                    step, line = report.progress_line(records, steps)
-                    progress.update(task, completed=step, description=line)
-                time.sleep(1)
+
+        def follow() -> None:
             records = report.read_metrics(metrics_path)
             if records:
                 step, line = report.progress_line(records, steps)
                 progress.update(task, completed=step, description=line)
-        except KeyboardInterrupt:
-            process.terminate()
-            raise
-    return process.returncode
+
+        run_training(command, work_dir, {"VERL_FILE_LOGGER_PATH": str(metrics_path)}, follow)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -92,12 +73,14 @@ def main(argv: list[str] | None = None) -> int:
     work_dir = arguments.work_dir.resolve()
     shutil.rmtree(work_dir, ignore_errors=True)
     data.main(["--output_dir", str(work_dir)])
-    code = train(work_dir, arguments.model.resolve(), arguments.steps, arguments.overrides, console)
+    try:
+        train(work_dir, arguments.model.resolve(), arguments.steps, arguments.overrides, console)
+    except TrainingFailed as failure:
+        console.print(str(failure), style="red", markup=False, highlight=False)
+        return 1
     records = report.read_metrics(work_dir / "metrics.jsonl")
-    if code or not records:
-        console.print(f"[red]Training ended with exit code {code}; the end of {work_dir / 'train.log'}:[/red]")
-        lines = (work_dir / "train.log").read_text(errors="replace").splitlines()[-15:]
-        console.print("\n".join(lines), markup=False, highlight=False)
+    if not records:
+        console.print(f"Training left no metrics; see {work_dir / 'train.log'}", style="red", markup=False)
         return 1
     console.print(report.summary_table(records))
     for panel in report.trajectory_panels(work_dir / "dump", count=2):

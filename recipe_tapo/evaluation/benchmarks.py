@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from recipe_tapo.command.errors import InputError
 from recipe_tapo.evaluation.records import Problem
+from recipe_tapo.sampling.rl_rows import prompt_and_gold
 
 DEFAULT_DATA_DIR = Path("~/data/tapo")
 ALIASES = {"hmmt_2025": "hmmt_feb_2025"}
@@ -87,20 +88,9 @@ def _remedy(data_dir: Path) -> str:
 
 
 def _to_problem(row: dict[str, Any], benchmark: str, index: int, where: str) -> Problem:
-    chat = row.get("prompt")
-    if not isinstance(chat, list) or not chat or not all(map(_is_message, chat)):
-        raise InputError(f"{where}: 'prompt' is not a list of messages with role and content")
-    reward_model = row.get("reward_model")
-    gold = reward_model.get("ground_truth") if isinstance(reward_model, dict) else None
-    if not isinstance(gold, str) or not gold:
-        raise InputError(f"{where}: 'reward_model.ground_truth' is not a text")
-    messages = [{"role": message["role"], "content": message["content"]} for message in chat]
+    messages, gold = prompt_and_gold(row, where)
     extra_info = row.get("extra_info")
     question = extra_info.get("question") if isinstance(extra_info, dict) else None
     if not isinstance(question, str):
         question = messages[-1]["content"]
     return Problem(benchmark, index, question, gold, messages)
-
-
-def _is_message(message: Any) -> bool:
-    return isinstance(message, dict) and all(isinstance(message.get(name), str) for name in ("role", "content"))

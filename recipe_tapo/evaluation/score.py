@@ -1,13 +1,10 @@
 """Grading of responses by the project's grader, the same as in training."""
 
-import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from recipe_tapo.command.errors import InputError
 from recipe_tapo.evaluation.records import Problem, ResponseRecord
-from recipe_tapo.reward import compute_score
+from recipe_tapo.grading.batch import score_all
 
 
 def score_records(records: Sequence[ResponseRecord], problems: Iterable[Problem]) -> list[ResponseRecord]:
@@ -21,18 +18,11 @@ def score_records(records: Sequence[ResponseRecord], problems: Iterable[Problem]
         InputError: The grader does not work here.
     """
     golds = {(problem.benchmark, problem.problem_idx): problem.gold for problem in problems}
-
-    def score(record: ResponseRecord) -> ResponseRecord:
-        if record.failure is not None:
-            return replace(record, right=False, pred="")
-        gold = golds[record.benchmark, record.problem_idx]
-        result = compute_score(record.benchmark, record.response, gold)
-        return replace(record, right=result["acc"] == 1.0, pred=result["pred"])
-
-    try:
-        # Grading happens in the grader's own processes; threads keep all of them busy.
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-            return list(threads.map(score, records))
-    # The grader raises no other error than that it cannot work at all: math-verify is missing or broken.
-    except RuntimeError as error:
-        raise InputError(f"cannot grade: {error}") from error
+    pairs = (
+        ("", "") if record.failure is not None else (record.response, golds[record.benchmark, record.problem_idx])
+        for record in records
+    )
+    return [
+        replace(record, right=score["acc"] == 1.0, pred=score["pred"])
+        for record, score in zip(records, score_all(pairs), strict=True)
+    ]

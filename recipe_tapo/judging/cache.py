@@ -1,12 +1,12 @@
 """Verdicts on disk: one json line each, found again by what was judged and by whom."""
 
-import fcntl
 import json
 import os
 from pathlib import Path
 from types import TracebackType
 
 from recipe_tapo.command.errors import InputError
+from recipe_tapo.command.lock import lock
 from recipe_tapo.judging.verdict import Malformed, Outcome, Verdict
 
 
@@ -27,10 +27,10 @@ class VerdictCache:
         self._judge = judge
         self._file = open(path, "a+b")  # noqa: SIM115 (closed by __exit__)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            lock(self._file, path)
+        except InputError:
             self._file.close()
-            raise InputError(f"{path}: another process is writing it") from error
+            raise
         self._outcomes = self._load()
 
     def __enter__(self) -> "VerdictCache":

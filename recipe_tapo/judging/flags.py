@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from recipe_tapo.command.flag_types import json_object, natural, positive
 from recipe_tapo.judging.endpoint import RESPONSE_FORMATS
 from recipe_tapo.judging.prompt import DEFAULT_PROMPT
-from recipe_tapo.sampling.flags import json_object, positive
 
 
 def parse_args(argv: Sequence[str] | None, description: str) -> argparse.Namespace:
@@ -67,7 +67,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     judge.add_argument("--judge_temperature", type=float, default=0.0, metavar="T", help="(default: %(default)s)")
     judge.add_argument(
         "--judge_max_tokens",
-        type=_not_negative,
+        type=natural,
         default=4096,
         metavar="N",
         help="longest output, thinking included; 0 leaves it to the server (default: %(default)s)",
@@ -81,7 +81,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     )
     judge.add_argument("--concurrency", type=positive, default=32, metavar="N", help="requests at a time")
     judge.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="per request")
-    judge.add_argument("--retries", type=_not_negative, default=4, metavar="N", help="further tries of a request")
+    judge.add_argument("--retries", type=natural, default=4, metavar="N", help="further tries of a request")
     judge.add_argument(
         "--retry_malformed", action="store_true", help="ask again where an earlier answer was no verdict"
     )
@@ -91,14 +91,7 @@ def _add_statistics(parser: argparse.ArgumentParser) -> None:
     statistics = parser.add_argument_group("confidence intervals")
     statistics.add_argument("--resamples", type=positive, default=10_000, metavar="N", help="(default: %(default)s)")
     statistics.add_argument("--confidence", type=_level, default=0.95, metavar="SHARE", help="(default: %(default)s)")
-    statistics.add_argument("--seed", type=_not_negative, default=0, help="(default: %(default)s)")
-
-
-def _not_negative(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return value
+    statistics.add_argument("--seed", type=natural, default=0, help="(default: %(default)s)")
 
 
 def _level(text: str) -> float:

@@ -2,11 +2,11 @@
 
 import argparse
 import hashlib
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+from recipe_tapo.command.flag_types import json_object, natural, positive, share
 from recipe_tapo.sampling.requests import Sampler, Sampling
 
 # The architecture lies in the first bytes of a weights file, the values at its end.
@@ -45,7 +45,7 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> argpars
         "--tensor_parallel_size", type=positive, default=1, metavar="N", help="accelerators per replica of the model"
     )
     offline.add_argument("--data_parallel_size", type=positive, default=1, metavar="N", help="replicas of the model")
-    offline.add_argument("--gpu_memory_utilization", type=_share, default=0.9, metavar="SHARE", help="(default: 0.9)")
+    offline.add_argument("--gpu_memory_utilization", type=share, default=0.9, metavar="SHARE", help="(default: 0.9)")
     server = parser.add_argument_group("OpenAI-compatible server")
     server.add_argument(
         "--base_url", metavar="URL", help="ask this server, for instance http://localhost:8000/v1 (key: OPENAI_API_KEY)"
@@ -72,7 +72,7 @@ def add_sampling(parser: argparse.ArgumentParser, n: bool = True) -> argparse._A
             "--n", type=positive, default=8, metavar="N", help="responses per query (default: %(default)s)"
         )
     group.add_argument("--temperature", type=_temperature, default=1.0, help="0 is greedy (default: %(default)s)")
-    group.add_argument("--top_p", type=_share, default=1.0, help="(default: %(default)s)")
+    group.add_argument("--top_p", type=share, default=1.0, help="(default: %(default)s)")
     group.add_argument("--top_k", type=_rank, default=-1, help="-1 for all tokens (default: %(default)s)")
     group.add_argument(
         "--max_tokens", type=positive, default=8192, metavar="N", help="longest response (default: %(default)s)"
@@ -149,22 +149,6 @@ def make_sampler(args: argparse.Namespace, keep: Path | None = None) -> Sampler:
     return OfflineSampler(args.model, args.chat_template_kwargs, args.max_model_len, **engine)
 
 
-def positive(text: str) -> int:
-    """Flag type: a whole number above 0."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def natural(text: str) -> int:
-    """Flag type: a whole number from 0 up."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return value
-
-
 def _temperature(text: str) -> float:
     value = float(text)
     if not 0.0 <= value < math.inf:
@@ -183,24 +167,6 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 0.0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no time; give seconds above 0")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
-    return value
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """Flag type: a json object."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no json ({error})") from error
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"{text!r} is no json object")
     return value
 
 

@@ -5,7 +5,6 @@ was under way from its start: so the items of a chunk always meet the same neigh
 rounding depends on its batch still gives the same results as in a run without interruption.
 """
 
-import fcntl
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 from tqdm import tqdm
 
 from recipe_tapo.command.errors import InputError
+from recipe_tapo.command.lock import lock
 from recipe_tapo.command.write import atomic_paths
 
 Item = TypeVar("Item")
@@ -54,7 +54,7 @@ def fill_journal(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab") as file:
-        _lock(file, path)
+        lock(file, path)
         _check_settings(path, {**settings, "chunk": chunk, "total": total})
         done, size = _whole_chunks(path, total, chunk)
         file.truncate(size)
@@ -117,13 +117,6 @@ def _check_settings(path: Path, settings: dict[str, Any]) -> None:
     if names:
         changes = ", ".join(f"{name} {known.get(name)!r} (now {settings.get(name)!r})" for name in names)
         raise InputError(f"{path}: was made with {changes}; go on with the old settings, or choose another file")
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise InputError(f"{path}: another process is writing it") from error
 
 
 def _whole_chunks(path: Path, total: int, chunk: int) -> tuple[int, int]:

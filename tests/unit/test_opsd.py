@@ -11,6 +11,7 @@ from tensordict import TensorDict
 from test_splice import TOKENIZER, encode
 
 from recipe_tapo import opsd_rows
+from recipe_tapo import rows as verl_rows
 from recipe_tapo.config import TapoConfig, TapoConfigError
 from recipe_tapo.group import REPORT_TAG, RolloutGroup, Session
 from recipe_tapo.opsd import choose_siblings, distillation_advantages
@@ -170,7 +171,8 @@ class Queue:
 
 def test_scored_rows_get_their_advantages_and_all_others_none(monkeypatch):
     queue = Queue()
-    monkeypatch.setattr(opsd_rows, "tq", queue)
+    for module in (opsd_rows, verl_rows):
+        monkeypatch.setattr(module, "tq", queue)
     rows = {"q_0_0": ([-1.0, -2.0], [1, 1]), "q_1_0": ([-1.0], [1]), "pad": ([0.0], [0])}
     for key, (log_probs, mask) in rows.items():
         queue.fields["train", key] = {"old_log_probs": torch.tensor(log_probs), "response_mask": torch.tensor(mask)}

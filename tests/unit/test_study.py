@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from examples.cpu_demo.processes import TrainingFailed, run_training
 from examples.cpu_demo.study import __main__ as command
 from examples.cpu_demo.study import engine, evaluation, runner, sft
 from examples.cpu_demo.study.arms import ARMS, find_arms
 from examples.cpu_demo.study.plan import PRESETS, StudyRun, make_plan
-from examples.cpu_demo.study.processes import TrainingFailed, run_training
 from examples.cpu_demo.study.progress import Estimator, minutes
 from examples.cpu_demo.study.settings import Settings, keep_settings
 from recipe_tapo.command.errors import InputError

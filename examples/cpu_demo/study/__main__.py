@@ -17,10 +17,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from examples.cpu_demo.processes import TrainingFailed
 from examples.cpu_demo.regime import REGIMES
 from examples.cpu_demo.study.arms import ARMS, find_arms
 from examples.cpu_demo.study.plan import PRESETS, STEPS, StudyRun, make_plan
-from examples.cpu_demo.study.processes import TrainingFailed
 from examples.cpu_demo.study.progress import Board, Estimator, minutes
 from examples.cpu_demo.study.records import read_records
 from examples.cpu_demo.study.report import write_report

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from examples.cpu_demo.processes import run_training
 from examples.cpu_demo.regime import REGIMES
 from examples.cpu_demo.study.plan import StudyRun
-from examples.cpu_demo.study.processes import run_training
 from examples.cpu_demo.study.settings import Settings
 from recipe_tapo.command.overrides import quoted
 

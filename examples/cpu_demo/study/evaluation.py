@@ -12,7 +12,7 @@ from transformers.utils import logging
 
 from examples.cpu_demo.training import IGNORE, pad_rows
 from recipe_tapo.evaluation.passk import unbiased_pass_at_k
-from recipe_tapo.reward import compute_score
+from recipe_tapo.grading.batch import score_all
 
 SAMPLES = 8
 PASS_AT = (1, 2, 4, 8)
@@ -99,7 +99,7 @@ def _generate(
 
 def _grade(tokenizer: PreTrainedTokenizerBase, responses: list[list[int]], truths: list[str]) -> np.ndarray:
     texts = tokenizer.batch_decode(responses, skip_special_tokens=True)
-    return np.array([compute_score("", text, truth)["acc"] for text, truth in zip(texts, truths, strict=True)])
+    return np.array([score["acc"] for score in score_all(zip(texts, truths, strict=True))])
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from examples.cpu_demo.study.processes import run_training
+from examples.cpu_demo.processes import run_training
 from examples.cpu_demo.study.settings import Settings
 from recipe_tapo.command.errors import InputError
 from recipe_tapo.command.overrides import quoted

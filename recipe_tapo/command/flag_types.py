@@ -1,0 +1,48 @@
+"""Types of command-line flags; argparse shows their messages in one line."""
+
+import argparse
+import json
+from typing import Any
+
+
+def positive(text: str) -> int:
+    """Flag type: a whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def natural(text: str) -> int:
+    """Flag type: a whole number from 0 up."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def share(text: str) -> float:
+    """Flag type: a number above 0 and at most 1."""
+    value = float(text)
+    if not 0.0 < value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return value
+
+
+def fraction(text: str) -> float:
+    """Flag type: a number from 0 to 1."""
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Flag type: a json object."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no json ({error})") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no json object")
+    return value

@@ -1,0 +1,16 @@
+"""Files of json lines that a killed or running process may have left unfinished."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def read_whole_lines(path: Path) -> Iterator[Any]:
+    """Yields the value of each line; those that are broken or only half there are passed over."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
