@@ -71,15 +71,26 @@ class SelfTeacher:
 
     async def score(self, group: RolloutGroup) -> TeacherReport:
         """Scores all rollouts that have a right sibling, at once. Never raises (cancellation aside)."""
+        report = TeacherReport()
+        try:
+            await self._score(group, report)
+        except Exception:
+            logger.exception("TAPO: scoring a group failed")
+            report.rejected[RejectReason.INTERNAL_ERROR.value] += 1
+        return report
+
+    async def _score(self, group: RolloutGroup, report: TeacherReport) -> None:
         sessions = group.ordered()
         fields = sessions[0].fields
         question = question_text(fields["raw_prompt"], fields.get("extra_info"))
         rng = group_rng(self.tapo.seed, int(fields["global_steps"]), question)
         siblings = choose_siblings([session.correct for session in sessions], rng)
         pairs = [(s, sessions[i]) for s, i in zip(sessions, siblings, strict=True) if i is not None]
-        report = TeacherReport(rollouts=len(pairs))
+        report.rollouts = len(pairs)
+        if not group.single_turn:
+            report.rejected[RejectReason.NOT_SINGLE_TURN.value] += len(pairs)
+            return
         await asyncio.gather(*(self._score_one(question, student, sibling, report) for student, sibling in pairs))
-        return report
 
     async def _score_one(self, question: str, student: Session, sibling: Session, report: TeacherReport) -> None:
         reason = RejectReason.REQUEST_FAILED

@@ -60,7 +60,8 @@ def make_group(rights):
     return group
 
 
-def run_teacher(monkeypatch, rights, score_tokens, max_model_len=1000, store=None, **tapo):
+def run_teacher(monkeypatch, group, score_tokens, max_model_len=1000, store=None, **tapo):
+    group = group if isinstance(group, RolloutGroup) else make_group(group)
     stored = {}
 
     async def keep(fields, log_probs):
@@ -77,7 +78,7 @@ def run_teacher(monkeypatch, rights, score_tokens, max_model_len=1000, store=Non
         score_tokens=score_tokens,
         store=store or keep,
     )
-    return asyncio.run(teacher.score(make_group(rights))), stored
+    return asyncio.run(teacher.score(group)), stored
 
 
 async def positions(ids):
@@ -131,6 +132,18 @@ def test_failures_cost_their_own_rollout_only_and_are_counted(monkeypatch):
 
     report, _ = run_teacher(monkeypatch, [True, False], positions, store=broken)
     assert report.rejected == {"internal_error": 1}
+
+
+def test_groups_that_cannot_be_scored_are_counted(monkeypatch):
+    several_turns = make_group([True, False, False])
+    several_turns.single_turn = False
+    report, stored = run_teacher(monkeypatch, several_turns, positions)
+    assert (report.rollouts, stored, report.rejected) == (2, {}, {"not_single_turn": 2})
+
+    no_question = make_group([True, False])
+    del no_question.sessions[0].fields["raw_prompt"]
+    report, stored = run_teacher(monkeypatch, no_question, positions)
+    assert (report.scored, stored, report.rejected) == (0, {}, {"internal_error": 1})
 
 
 class Queue:
