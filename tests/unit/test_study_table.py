@@ -133,6 +133,12 @@ def test_the_table_of_two_seeds_by_hand():
     assert (cost["rows a step"], cost["seconds a step"]) == ("141.0 ± 1.0", "6.50 ± 0.50")
 
 
+def test_runs_that_shared_the_machine_are_not_timed():
+    rows = make_rows([*RECORDS[:-1], RECORDS[-1] | {"jobs": 2}])
+    cost = dict(zip(headings(RESPONSES_AND_COST), cells(rows[-1], RESPONSES_AND_COST), strict=True))
+    assert (cost["rows a step"], cost["seconds a step"]) == ("141.0 ± 1.0", "6.00")
+
+
 def test_a_table_without_grpo_compares_nothing():
     rows = make_rows([entry for entry in RECORDS if entry["arm"] != "grpo"])
     assert all(not row.differences for row in rows)

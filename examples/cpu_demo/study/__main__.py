@@ -25,9 +25,11 @@ from examples.cpu_demo.study.progress import Board, Estimator, minutes
 from examples.cpu_demo.study.records import read_records
 from examples.cpu_demo.study.report import write_report
 from examples.cpu_demo.study.runner import Runner
+from examples.cpu_demo.study.schedule import Check, run_all
 from examples.cpu_demo.study.settings import Settings, keep_settings
 from examples.cpu_demo.study.start import ROOT, Start
 from recipe_tapo.command.errors import InputError, run_command
+from recipe_tapo.command.flag_types import positive
 
 WIDTH_OF_LOGS = 140
 
@@ -55,6 +57,14 @@ def build_parser() -> argparse.ArgumentParser:
     sizes.add_argument("--rollouts", type=int, default=8, help="responses per question (default: 8)")
     sizes.add_argument("--learning_rate", type=float, default=1e-4, help="of training (default: 1e-4)")
     sizes.add_argument("--sft_batch", type=int, default=32, help="constructions per step of the SFT arm (default: 32)")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--jobs",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="runs at a time; more than one are not timed in the table. Each takes two cores, 6 GB (default: 1)",
+    )
     do = parser.add_argument_group("instead of training")
     do.add_argument("--list", action="store_true", help="name the arms and stop")
     do.add_argument("--plan", action="store_true", help="say what would run and how long it takes, and stop")
@@ -76,9 +86,9 @@ def alone(output_dir: Path) -> Iterator[None]:
 
 def carry_out(plan: list[StudyRun], runner: Runner, console: Console) -> bool:
     """Runs what is not done; False if a run failed."""
-    estimator = Estimator(runner.settings.steps)
+    estimator = Estimator(runner.settings.steps, runner.jobs)
     for record in read_records(runner.output_dir):
-        if "training_s" in record:
+        if "training_s" in record and record.get("jobs", 1) == runner.jobs:
             estimator.saw(ARMS[record["arm"]].kind, record["training_s"])
     done = [run for run in plan if run.is_done(runner.output_dir)]
     for run in plan:
@@ -87,15 +97,22 @@ def carry_out(plan: list[StudyRun], runner: Runner, console: Console) -> bool:
             runner.start.questions(run.seed)
     failures = []
     with Board(plan, done, estimator, console) as board:
-        for run in list(board.todo):
-            board.start(run)
-            try:
-                runner.carry_out(run, lambda step, line, run=run: board.update(run, step, line))
-            except (TrainingFailed, InputError) as error:
+
+        def work(run: StudyRun, check: Check) -> None:
+            def watch(step: int, line: str) -> None:
+                check()
+                board.update(run, step, line)
+
+            runner.carry_out(run, watch)
+
+        def ended(run: StudyRun, error: BaseException | None) -> None:
+            board.finish(run, "failed" if error else "done")
+            if isinstance(error, (TrainingFailed, InputError)):
                 failures.append(f"{run.arm.name}, seed {run.seed}: {error}")
-                board.finish(run, "failed")
-            else:
-                board.finish(run, "done")
+            elif error:
+                raise error
+
+        run_all(list(board.todo), work, runner.jobs, board.start, ended)
     for failure in failures:
         console.print(failure, markup=False, highlight=False, style="red")
     return not failures
@@ -117,14 +134,16 @@ def study(arguments: argparse.Namespace, console: Console) -> bool:
         for run in plan:
             state = "done" if run.is_done(output_dir) else "to do"
             console.print(f"{state:6s} {run.folder(output_dir).name}", markup=False, highlight=False)
-        left = Estimator(settings.steps).left([run for run in plan if not run.is_done(output_dir)])
-        console.print(f"{len(plan)} runs, about {minutes(left)} to go on two cores")
+        left = Estimator(settings.steps, arguments.jobs).left([run for run in plan if not run.is_done(output_dir)])
+        console.print(
+            f"{len(plan)} runs, about {minutes(left)} to go, with two cores for each of {arguments.jobs} at a time"
+        )
         return True
     with alone(output_dir):
         keep_settings(output_dir, settings)
         complete = True
         if not arguments.report:
-            runner = Runner(output_dir, settings, Start(settings.regime, output_dir / "start"))
+            runner = Runner(output_dir, settings, Start(settings.regime, output_dir / "start"), arguments.jobs)
             try:
                 complete = carry_out(plan, runner, console)
             except KeyboardInterrupt:

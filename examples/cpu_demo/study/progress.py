@@ -14,10 +14,15 @@ _STEP_S: dict[Kind, float] = {"start": 0.0, "engine": 6.0, "sft": 0.3}
 
 
 class Estimator:
-    """Guesses how long runs take: from runs of the same kind once there is one."""
+    """Guesses how long runs take: from runs of the same kind once there is one.
 
-    def __init__(self, steps: int):
-        self.steps = steps
+    Args:
+        steps: Training steps of a run.
+        jobs: Runs at a time.
+    """
+
+    def __init__(self, steps: int, jobs: int = 1):
+        self.steps, self.jobs = steps, jobs
         self._seen: dict[Kind, list[float]] = {}
 
     def saw(self, kind: Kind, seconds: float) -> None:
@@ -30,8 +35,8 @@ class Estimator:
         return sum(seen) / len(seen) if seen else _START_S[kind] + self.steps * _STEP_S[kind]
 
     def left(self, runs: Sequence[StudyRun]) -> float:
-        """Expected duration of several runs, one after the other."""
-        return sum(self.seconds(run.arm.kind) for run in runs)
+        """Expected duration of several runs."""
+        return sum(self.seconds(run.arm.kind) for run in runs) / self.jobs
 
 
 def minutes(seconds: float) -> str:
@@ -55,7 +60,7 @@ class Board:
     def __init__(self, plan: Sequence[StudyRun], done: Sequence[StudyRun], estimator: Estimator, console: Console):
         self.todo = [run for run in plan if run not in done]
         self.estimator, self.console = estimator, console
-        self._started = 0.0
+        self._started: dict[StudyRun, float] = {}
         columns = [
             TextColumn("{task.description:28s}"),
             BarColumn(20),
@@ -82,29 +87,26 @@ class Board:
 
     def start(self, run: StudyRun) -> None:
         """A run begins."""
-        self._started = time.monotonic()
+        self._started[run] = time.monotonic()
         self._say(run, f"starts; {minutes(self.estimator.left(self.todo))} left for the whole study")
         self.update(run, 0, "starting")
 
     def update(self, run: StudyRun, step: int, line: str) -> None:
         """A run goes on."""
-        gone = time.monotonic() - self._started
-        current = max(0.0, self.estimator.seconds(run.arm.kind) - gone)
-        self._note(run.arm, self._left(run.arm, current), f"seed {_seeds(run)}: {line}")
+        self._note(run.arm, self._left(run.arm), f"seed {_seeds(run)}: {line}")
 
     def finish(self, run: StudyRun, line: str) -> None:
         """A run has its record, or has failed for now."""
-        seconds = time.monotonic() - self._started
+        seconds = time.monotonic() - self._started[run]
         self.todo.remove(run)
         self._progress.advance(self._tasks[run.arm])
         self._refresh_all()
         self._say(run, f"{line} in {minutes(seconds)}")
 
-    def _left(self, arm: Arm, current: float | None = None) -> float:
+    def _left(self, arm: Arm) -> float:
         runs = [run for run in self.todo if run.arm == arm]
-        if current is None:
-            return self.estimator.left(runs)
-        return current + self.estimator.left(runs[1:])
+        gone = sum(time.monotonic() - self._started[run] for run in runs if run in self._started)
+        return max(0.0, self.estimator.left(runs) - gone / self.estimator.jobs)
 
     def _refresh_all(self) -> None:
         for arm in self._tasks:

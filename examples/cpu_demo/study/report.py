@@ -53,7 +53,8 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
         "cold start. A difference to GRPO is paired by seed. With three cold starts a difference is clear of noise "
         "(95 %) from 4.3 standard errors on, with two from 12.7, with six runs of one cold start from 2.6.",
         "Entropy and length are those of sampled held-out responses. Shares of constructions are totals over all "
-        "steps; no gradient: reflection groups whose members are all right or all wrong. Seconds: first step left out.",
+        "steps; no gradient: reflection groups whose members are all right or all wrong. Seconds: without the first "
+        "step, and of runs that had the machine to themselves.",
         f"{len(records)} runs on {', '.join(sorted({record['machine'] for record in records}))}, "
         f"commit {', '.join(commits) or 'unknown'}, {datetime.now(timezone.utc):%Y-%m-%d}.",
     ]

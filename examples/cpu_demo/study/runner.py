@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -21,11 +22,21 @@ Watch = Callable[[int, str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Runner:
-    """What all runs of a study have in common."""
+    """What all runs of a study have in common; several may be carried out at once, in threads.
+
+    Attributes:
+        output_dir: The study's folder.
+        settings: What all runs share.
+        start: Models and questions to start from.
+        jobs: How many runs are under way at a time.
+    """
 
     output_dir: Path
     settings: Settings
     start: Start
+    jobs: int = 1
+    # Measuring seeds torch's one generator.
+    _measuring: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
     def carry_out(self, run: StudyRun, watch: Watch) -> None:
         """Leaves the run's record.
@@ -34,7 +45,7 @@ class Runner:
 
         Args:
             run: A run that is not done.
-            watch: Told the last training step and a line about it.
+            watch: Told the last training step and a line about it; what it raises ends the run.
 
         Raises:
             TrainingFailed: The training process ended with an error; its log stays.
@@ -46,14 +57,15 @@ class Runner:
             started = time.monotonic()
             self._train(run, folder, watch)
             (folder / TRAINED).write_text(f"{time.monotonic() - started:.1f}\n", encoding="utf-8")
-        watch(self.settings.steps, "measuring on held-out questions")
-        self._measure(run, folder)
+        with self._measuring:
+            watch(self.settings.steps, "measuring on held-out questions")
+            self._measure(run, folder)
 
     def _train(self, run: StudyRun, folder: Path, watch: Watch) -> None:
         model = self.start.model(run.seed, run.arm.base)
         if run.arm.kind == "sft":
             dump = sft_source(run).folder(self.output_dir) / "dump"
-            sft.train(dump, self.settings, model, folder)
+            sft.train(dump, self.settings, model, folder, lambda: watch(0, "training"))
             return
 
         def follow() -> None:
@@ -76,6 +88,7 @@ class Runner:
             "steps": self.settings.steps if run.rl_seed is not None else 0,
             **dataclasses.asdict(evaluate(model, questions, REGIMES[self.settings.regime].max_response_length)),
             **training_record(folder / engine.METRICS, self.settings.batch * self.settings.rollouts),
+            "jobs": self.jobs,
             "commit": commit(ROOT),
             "machine": machine(),
             "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",

@@ -1,6 +1,7 @@
 """SFT on the right constructions of a TAPO run: the same trajectories, learned offline by verl's SFT trainer."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -65,7 +66,7 @@ def training_command(settings: Settings, model: Path, examples: Path, count: int
     ]
 
 
-def train(dump: Path, settings: Settings, model: Path, folder: Path) -> None:
+def train(dump: Path, settings: Settings, model: Path, folder: Path, watch: Callable[[], None]) -> None:
     """Trains the arm; leaves examples, log and the final model.
 
     Raises:
@@ -75,7 +76,7 @@ def train(dump: Path, settings: Settings, model: Path, folder: Path) -> None:
     examples = folder / "examples.parquet"
     count = write_examples(dump, examples)
     command = training_command(settings, model, examples, count, folder)
-    run_training(command, folder, {"VERL_FILE_LOGGER_PATH": str(folder / "sft_metrics.jsonl")})
+    run_training(command, folder, {"VERL_FILE_LOGGER_PATH": str(folder / "sft_metrics.jsonl")}, watch)
 
 
 def trained_model(settings: Settings, folder: Path) -> Path:
