@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     sizes = parser.add_argument_group("settings that all runs in a folder share")
     sizes.add_argument("--regime", choices=sorted(REGIMES), default="study", help="the task (default: study)")
     sizes.add_argument("--steps", type=int, default=STEPS, help=f"training steps (default: {STEPS})")
-    sizes.add_argument("--test_freq", type=int, default=10, help="steps between points of the curves (default: 10)")
+    sizes.add_argument("--test_freq", type=int, default=5, help="steps between points of the curves (default: 5)")
     sizes.add_argument("--batch", type=int, default=16, help="questions per step (default: 16)")
     sizes.add_argument("--rollouts", type=int, default=8, help="responses per question (default: 8)")
     sizes.add_argument("--learning_rate", type=float, default=1e-4, help="of training (default: 1e-4)")

@@ -20,10 +20,10 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(("cold_start", "grpo", "tapo", "sft"), seeds=(0, 1), rl_seeds=(0,)),
+    "quick": Preset(("cold_start", "grpo", "tapo", "sft"), seeds=(0, 1, 2), rl_seeds=(0,)),
     "full": Preset(tuple(ARMS), seeds=(0, 1, 2), rl_seeds=(0, 1)),
 }
-STEPS = 60
+STEPS = 25
 
 
 @dataclass(frozen=True)
