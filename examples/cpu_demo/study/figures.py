@@ -135,4 +135,4 @@ def _draw_differences(axis, rows: Sequence[Row]) -> None:
         align = "right" if side > 0 else "left"
         axis.text(side * 0.78 * limit, position, f"{value:+.1f}", ha=align, va="center", **style)
     axis.set_yticks(range(len(shown)), [row.arm.title for row in shown])
-    axis.invert_yaxis()
+    axis.set_ylim(len(shown) - 0.5, -0.5)

@@ -55,6 +55,8 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
         "Entropy and length are those of sampled held-out responses. Shares of constructions are totals over all "
         "steps; no gradient: reflection groups whose members are all right or all wrong. Seconds: without the first "
         "step, and of runs that had the machine to themselves.",
+        "Advantage of the errors: Eq. 5's, summed over the rows that keep the first wrong line, per constructed row; "
+        "above 0, G_ref makes the mistakes themselves more likely. Given where prefixes are trained with Eq. 5.",
         f"{len(records)} runs on {', '.join(sorted({record['machine'] for record in records}))}, "
         f"commit {', '.join(commits) or 'unknown'}, {datetime.now(timezone.utc):%Y-%m-%d}.",
     ]

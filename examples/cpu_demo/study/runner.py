@@ -12,6 +12,7 @@ from pathlib import Path
 from examples.cpu_demo import report as demo_report
 from examples.cpu_demo.regime import REGIMES
 from examples.cpu_demo.study import engine, sft
+from examples.cpu_demo.study.constructions import construction_record
 from examples.cpu_demo.study.plan import TRAINED, StudyRun, sft_source
 from examples.cpu_demo.study.records import training_record, write_record
 from examples.cpu_demo.study.settings import Settings, commit, machine
@@ -88,6 +89,7 @@ class Runner:
             "steps": self.settings.steps if run.rl_seed is not None else 0,
             **dataclasses.asdict(evaluate(model, questions, REGIMES[self.settings.regime].max_response_length)),
             **training_record(folder / engine.METRICS, self.settings.batch * self.settings.rollouts),
+            **construction_record(folder),
             "jobs": self.jobs,
             "commit": commit(ROOT),
             "machine": machine(),

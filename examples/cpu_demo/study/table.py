@@ -59,10 +59,18 @@ TRAINING = (
     Column("prefix kept, %", _key("prefix_fraction"), 100),
     Column("w_t", _key("ots_weight"), digits=2),
 )
+PREFIXES = (
+    Column("up to the first error, %", _key("prefix_up_to_error"), 100),
+    Column("less: a right step doubted, %", _key("prefix_before_error"), 100),
+    Column("more, %", _key("prefix_beyond_error"), 100),
+    Column("not verbatim, %", _key("prefix_not_verbatim"), 100),
+    Column("advantage of the errors", _key("error_advantage"), digits=3),
+)
 PARTS = (
     ("Held-out accuracy", HELD_OUT),
     ("Held-out responses; cost of training", RESPONSES_AND_COST),
     ("Training rollouts and constructions", TRAINING),
+    ("What constructions keep of the wrong rollout", PREFIXES),
 )
 
 
