@@ -1,7 +1,8 @@
 """What TAPO costs beside verl's GRPO, as ratios.
 
 In process, alternating: estimator, token weights and loss on rows × tokens against verl's GRPO estimator and vanilla
-loss. With --steps also whole training steps on the CPU engine, in alternating processes (eight starts of the engine).
+loss. With --steps also whole training steps on the CPU engine, in alternating processes (four starts of the
+engine for each way in which groups finish).
 """
 
 import argparse
@@ -46,6 +47,13 @@ def build_parser() -> argparse.ArgumentParser:
     engine.add_argument(
         "--steps", type=int, default=0, help="training steps per run, 20 say (default: none, no engine)"
     )
+    engine.add_argument(
+        "--finish",
+        nargs="+",
+        choices=list(steps.SLOTS),
+        default=list(steps.SLOTS),
+        help="whether groups of rollouts finish together, apart, or both in turn (default: both)",
+    )
     engine.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task (default: demo)")
     engine.add_argument(
         "--work_dir", type=Path, default=ROOT / "outputs" / "benchmark", help="for the runs (default: %(default)s)"
@@ -60,7 +68,12 @@ def verdicts(results: dict[str, Any]) -> list[Line]:
     """What was measured, its value, the goal, and whether it is met ("" and None where there is no goal)."""
     lines = [line for name in kernels.NAMES for line in _in_process(name, results["in_process"][name])]
     if "on_the_engine" in results:
-        lines += [line for name in steps.SLOTS for line in _on_the_engine(name, results["on_the_engine"][name])]
+        lines += [
+            line
+            for name in steps.SLOTS
+            if name in results["on_the_engine"]
+            for line in _on_the_engine(name, results["on_the_engine"][name])
+        ]
     return lines
 
 
@@ -114,7 +127,9 @@ def benchmark(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.steps:
         start = Start(arguments.regime, arguments.work_dir.resolve() / "start")
         try:
-            results["on_the_engine"] = steps.measure(arguments.steps, start, arguments.work_dir.resolve())
+            results["on_the_engine"] = steps.measure(
+                arguments.steps, arguments.finish, start, arguments.work_dir.resolve()
+            )
         except TrainingFailed as error:
             raise InputError(str(error)) from error
     table = Table(title=f"{results['machine']}, {results['date']}")

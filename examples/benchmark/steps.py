@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -95,14 +96,14 @@ def compare(timings: dict[str, list[Timing]]) -> dict[str, Any]:
     }
 
 
-def measure(steps: int, start: Start, folder: Path) -> dict[str, Any]:
-    """Runs both arms in turn for each way in which groups finish."""
+def measure(steps: int, finish: Iterable[str], start: Start, folder: Path) -> dict[str, Any]:
+    """Runs both arms in turn for each way in which groups finish (keys of ``SLOTS``)."""
     results = {}
-    for name, slots in SLOTS.items():
+    for name in finish:
         timings: dict[str, list[Timing]] = {}
         for seed, arm in enumerate(ORDER):
             print(f"groups finish {name}: {arm}, run {seed + 1} of {len(ORDER)}", flush=True)
             run = folder / f"{name}-{seed}-{arm}"
-            timings.setdefault(arm, []).append(time_run(arm, seed // 2, steps, slots, start, run))
+            timings.setdefault(arm, []).append(time_run(arm, seed // 2, steps, SLOTS[name], start, run))
         results[name] = compare(timings)
     return {"steps_per_run": steps - 1, "rollouts_per_step": ROLLOUTS, **results}
