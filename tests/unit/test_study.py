@@ -247,7 +247,7 @@ time.sleep(60)
 def test_the_time_left_is_learned_from_runs_of_the_same_kind():
     estimator = Estimator(steps=40)
     runs = [StudyRun(ARMS["grpo"], 0, 0), StudyRun(ARMS["tapo"], 0, 0), StudyRun(ARMS["cold_start"], 0, None)]
-    assert estimator.left(runs) == pytest.approx(2 * (170 + 40 * 6) + 20)
+    assert estimator.left(runs) == pytest.approx(2 * (130 + 40 * 6) + 20)
     estimator.saw("engine", 300)
     estimator.saw("engine", 400)
     assert estimator.left(runs) == pytest.approx(2 * 350 + 20)

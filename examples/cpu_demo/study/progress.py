@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from examples.cpu_demo.study.arms import Arm, Kind
 from examples.cpu_demo.study.plan import StudyRun
 
-_START_S: dict[Kind, float] = {"start": 20.0, "engine": 170.0, "sft": 40.0}
-_STEP_S: dict[Kind, float] = {"start": 0.0, "engine": 6.0, "sft": 0.3}
+_START_S: dict[Kind, float] = {"start": 20.0, "engine": 130.0, "sft": 20.0}
+_STEP_S: dict[Kind, float] = {"start": 0.0, "engine": 6.0, "sft": 0.1}
 
 
 class Estimator:
