@@ -37,7 +37,7 @@ class Runner:
     start: Start
     jobs: int = 1
     # Measuring seeds torch's one generator.
-    _measuring: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+    _measuring: threading.Lock = dataclasses.field(default_factory=threading.Lock, init=False, repr=False)
 
     def carry_out(self, run: StudyRun, watch: Watch) -> None:
         """Leaves the run's record.
