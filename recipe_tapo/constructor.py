@@ -106,7 +106,7 @@ class Constructor:
         report.eligible = bool(pairs)
         report.attempts = len(pairs)
         if not group.single_turn:
-            report.rejected[RejectReason.NOT_SINGLE_TURN.value] += len(pairs)
+            report.reject(RejectReason.NOT_SINGLE_TURN, len(pairs))
             return
         sampling = self.sampling(rollout_sampling)
         attempts = []

@@ -52,6 +52,10 @@ Report = TypeVar("Report", bound="Tagged")
 class Tagged:
     """A dataclass with counts in ``rejected`` that travels from worker to trainer as a tag of a row."""
 
+    def reject(self, reason: RejectReason, count: int = 1) -> None:
+        """Counts attempts that came to nothing."""
+        self.rejected[reason.value] += count
+
     def as_tag(self) -> dict[str, Any]:
         """Plain types only."""
         return {**vars(self), "rejected": dict(self.rejected)}
@@ -89,7 +93,3 @@ class GroupReport(Tagged):
     synthesis_tokens: int = 0
     rollout_end: float = field(default_factory=time.time)
     construction_end: float = 0.0
-
-    def reject(self, reason: RejectReason) -> None:
-        """Counts one attempt that gave no row."""
-        self.rejected[reason.value] += 1

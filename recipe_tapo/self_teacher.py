@@ -76,7 +76,7 @@ class SelfTeacher:
             await self._score(group, report)
         except Exception:
             logger.exception("TAPO: scoring a group failed")
-            report.rejected[RejectReason.INTERNAL_ERROR.value] += 1
+            report.reject(RejectReason.INTERNAL_ERROR)
         return report
 
     async def _score(self, group: RolloutGroup, report: TeacherReport) -> None:
@@ -88,7 +88,7 @@ class SelfTeacher:
         pairs = [(s, sessions[i]) for s, i in zip(sessions, siblings, strict=True) if i is not None]
         report.rollouts = len(pairs)
         if not group.single_turn:
-            report.rejected[RejectReason.NOT_SINGLE_TURN.value] += len(pairs)
+            report.reject(RejectReason.NOT_SINGLE_TURN, len(pairs))
             return
         await asyncio.gather(*(self._score_one(question, student, sibling, report) for student, sibling in pairs))
 
@@ -100,14 +100,14 @@ class SelfTeacher:
             response_ids = list(student.output.response_ids)
             ids = render_prompt(self.tokenizer, prompt, self.chat_template_kwargs) + response_ids
             if len(ids) >= self.max_model_len:
-                report.rejected[RejectReason.DOES_NOT_FIT.value] += 1
+                report.reject(RejectReason.DOES_NOT_FIT)
                 return
             log_probs = await asyncio.wait_for(self.score_tokens(ids), timeout=self.tapo.synthesis.timeout_s)
             reason = RejectReason.INTERNAL_ERROR
             await self.store(student.fields, log_probs[-len(response_ids) :])
             report.scored += 1
         except asyncio.TimeoutError:
-            report.rejected[RejectReason.TIMED_OUT.value] += 1
+            report.reject(RejectReason.TIMED_OUT)
         except Exception as failure:
             logger.warning("TAPO: no teacher for a rollout of uid=%s: %s", student.fields["uid"], failure)
-            report.rejected[reason.value] += 1
+            report.reject(reason)

@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recipe_tapo.command.json_lines import read_whole_lines
+
 
 class RunError(ValueError):
     """A path that holds no metrics; the message says which and why."""
@@ -50,11 +52,10 @@ def read_run(path: Path) -> Run:
     """
     file = metrics_file(path)
     run = Run(label=path.resolve().stem if path.is_file() else path.resolve().name)
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for entry in read_whole_lines(file):
         try:
-            entry = json.loads(line)
             step, data = int(entry["step"]), entry["data"]
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             continue
         for name, value in data.items():
             if isinstance(value, int | float) and math.isfinite(value):

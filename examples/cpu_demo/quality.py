@@ -56,12 +56,17 @@ def is_formatted(text: str, steps: int = STEPS) -> bool:
 
 def prefix_kind(attempt: Construction, reconstruction: str) -> str:
     """``exact``: verbatim through the first wrong line, then a reflection; ``verbatim``: elsewhere; ``none``."""
-    lines, wrong = reconstruction.split("\n"), attempt.wrong.split("\n")
-    kept = {k - 1 for k in range(1, len(lines)) if lines[k] == REFLECTION and lines[:k] == wrong[:k]}
+    kept = lines_kept(attempt.wrong, reconstruction)
     found = first_wrong_line(attempt.problem, attempt.wrong)
-    if found is not None and found[0] in kept:
+    if found is not None and found[0] + 1 in kept:
         return "exact"
     return "verbatim" if kept else "none"
+
+
+def lines_kept(wrong: str, reconstruction: str) -> list[int]:
+    """How many lines of the wrong solution stand before each reflection that follows nothing but such lines."""
+    lines, wrong_lines = reconstruction.split("\n"), wrong.split("\n")
+    return [k for k in range(1, len(lines)) if lines[k] == REFLECTION and lines[:k] == wrong_lines[:k]]
 
 
 def construct(

@@ -8,7 +8,6 @@ Stop it whenever you like (Ctrl-C): the same command goes on. Finished runs are 
 
 import argparse
 import dataclasses
-import fcntl
 import signal
 import sys
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from examples.cpu_demo.study.settings import Settings, keep_settings
 from examples.cpu_demo.study.start import ROOT, Start
 from recipe_tapo.command.errors import InputError, run_command
 from recipe_tapo.command.flag_types import positive
+from recipe_tapo.command.lock import lock
 
 WIDTH_OF_LOGS = 140
 
@@ -78,8 +78,8 @@ def alone(output_dir: Path) -> Iterator[None]:
     output_dir.mkdir(parents=True, exist_ok=True)
     with open(output_dir / ".lock", "w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock(file, output_dir)
+        except InputError:
             raise InputError(f"{output_dir}: another study is running there; wait for it or use --output_dir") from None
         yield
 

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 import yaml
 
+from examples.cpu_demo.quality import lines_kept
 from examples.cpu_demo.study.records import Record
-from examples.cpu_demo.task import REFLECTION, Problem, first_wrong_line
+from examples.cpu_demo.task import Problem, first_wrong_line
 from recipe_tapo.advantages import group_advantages
 from recipe_tapo.dump import read_dump
 
@@ -26,14 +27,13 @@ def prefix_kind(question: str, wrong: str, reconstruction: str) -> str:
         ``before_error`` so that a right step is doubted; ``beyond_error`` later; ``not_verbatim`` behind other
         lines than the wrong rollout's, or nowhere.
     """
-    lines, wrong_lines = reconstruction.split("\n"), wrong.split("\n")
-    kept = lines.index(REFLECTION) if REFLECTION in lines else 0
-    if not kept or lines[:kept] != wrong_lines[:kept]:
+    kept = lines_kept(wrong, reconstruction)
+    if not kept:
         return NOT_VERBATIM
     found = first_wrong_line(Problem.parse(question), wrong)
-    if found is None or kept <= found[0]:
+    if found is None or kept[0] <= found[0]:
         return BEFORE
-    return UP_TO_ERROR if kept == found[0] + 1 else BEYOND
+    return UP_TO_ERROR if kept[0] == found[0] + 1 else BEYOND
 
 
 def construction_record(folder: Path) -> Record:
