@@ -92,6 +92,18 @@ def _use_gloo_alone(module: ModuleType) -> None:
     wrap_process_group(module)
 
 
+def _name_weight_sender(module: ModuleType) -> None:
+    from recipe_tapo.weight_socket import wrap_sender
+
+    wrap_sender(module)
+
+
+def _name_weight_receiver(module: ModuleType) -> None:
+    from recipe_tapo.weight_socket import wrap_receiver
+
+    wrap_receiver(module)
+
+
 def _keep_linear_weights(module: ModuleType) -> None:
     from recipe_tapo.cpu_platform import keep_linear_weights
 
@@ -104,4 +116,6 @@ _when_imported("verl.trainer.ppo.v1", "the trainer", _register_trainer)
 _when_imported("verl.utils.config", "the configuration check", _check_config_early)
 _when_imported("verl.plugin.platform.platform_manager", "the CPU platform", _offer_cpu_platform)
 _when_imported("verl.utils.distributed", "the CPU's process group", _use_gloo_alone)
+_when_imported("verl.workers.rollout.vllm_rollout.vllm_rollout", "its weight-sync socket", _name_weight_sender)
+_when_imported("verl.workers.rollout.vllm_rollout.vllm_async_server", "its weight-sync socket", _name_weight_receiver)
 _when_imported("vllm.model_executor.layers.utils", "weight sync into vLLM on the CPU", _keep_linear_weights)
