@@ -5,9 +5,11 @@ Runs that sync at the same moment then hang, or load each other's weights.
 """
 
 import hashlib
+import inspect
 import os
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import wrapt
 
@@ -28,7 +30,7 @@ def _in_this_cluster(name: str) -> str:
 def wrap_sender(module: ModuleType) -> None:
     """The training worker, which binds the socket."""
 
-    def init(wrapped: Callable, adapter, args: tuple, kwargs: dict) -> None:
+    def init(wrapped: Callable, adapter: Any, args: tuple, kwargs: dict) -> None:
         wrapped(*args, **kwargs)
         adapter.zmq_handle = _in_this_cluster(adapter.zmq_handle)
 
@@ -37,9 +39,12 @@ def wrap_sender(module: ModuleType) -> None:
 
 def wrap_receiver(module: ModuleType) -> None:
     """The vLLM server, whose engine process builds the name from the environment that it inherits."""
+    original = module.vLLMHttpServer.__init__
 
-    def init(wrapped: Callable, _, args: tuple, kwargs: dict) -> None:
-        wrapped(*args, **kwargs)
+    # A plain function: Ray runs what inspect.unwrap finds behind an actor's methods, so wrapt would be lost.
+    def init(server: Any, *args: Any, **kwargs: Any) -> None:
+        original(server, *args, **kwargs)
         os.environ["VERL_RAY_JOB_ID"] = _in_this_cluster(os.environ["VERL_RAY_JOB_ID"])
 
-    wrapt.wrap_function_wrapper(module, "vLLMHttpServer.__init__", init)
+    init.__signature__ = inspect.signature(original)
+    module.vLLMHttpServer.__init__ = init

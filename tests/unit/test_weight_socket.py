@@ -29,10 +29,12 @@ def sender_and_receiver(monkeypatch):
     wrap_sender(module)
     wrap_receiver(module)
 
+    server_class = ray.remote(module.vLLMHttpServer).__ray_metadata__.modified_class
+
     def names(gcs_address):
         context = SimpleNamespace(get_job_id=lambda: JOB, gcs_address=gcs_address)
         monkeypatch.setattr(ray, "get_runtime_context", lambda: context)
-        module.vLLMHttpServer()
+        server_class()
         receiver = f"ipc:///tmp/rl-colocate-zmq-{os.environ['VERL_RAY_JOB_ID']}-replica-3-rank-0.sock"
         return module.ServerAdapter(replica_rank=3).zmq_handle, receiver
 
