@@ -1,7 +1,7 @@
 """One weight-sync socket per Ray cluster: two runs on one machine must not meet (touches verl).
 
-verl names the socket in ``/tmp`` by Ray's job id, which is 01000000 in every cluster that a run starts for itself.
-Runs that sync at the same moment then hang, or load each other's weights.
+verl names the socket in ``/tmp`` by Ray's job id (verl's #6233, #6246), which is 01000000 in every cluster that a run
+starts for itself. Runs that sync at the same moment then hang, or load each other's weights.
 """
 
 import hashlib

@@ -61,6 +61,7 @@ LOG = [
     (
         2,
         STEP
+        | {"training/rollout_probs_diff_max": 3e-6}
         | {"timing_s/step": 5.0, "tapo/groups": 16, "tapo/eligible_groups": 4, "tapo/attempts": 16, "tapo/parsed": 12}
         | {"tapo/right": 9, "tapo/rows": 12, "tapo/zero_advantage_groups_fraction": 0.25, "actor/entropy": 0.3},
     ),
@@ -69,7 +70,7 @@ LOG = [
         STEP
         | {"timing_s/step": 9.0, "timing_s/save_checkpoint": 2.0, ACCURACY: 0.45, "tapo/groups": 16}
         | {"tapo/eligible_groups": 0, "tapo/attempts": 0, "tapo/rows": 0, "actor/entropy": float("nan")}
-        | {"critic/score/mean": 0.8},
+        | {"critic/score/mean": 0.8, "training/rollout_probs_diff_max": 2e-6},
     ),
 ]
 
@@ -92,6 +93,7 @@ def test_a_runs_log_in_numbers(tmp_path):
     assert record["training_entropy"] == pytest.approx(0.4)  # (0.5 + 0.3) / 2, what is not a number is left out
     assert record["training_accuracy"] == pytest.approx(0.6)  # (0.5 + 0.5 + 0.8) / 3
     assert record["curve"]["held_out"] == {"0": 0.30, "3": 0.45}
+    assert record["sampler_gap"] == 3e-6
     assert record["ots_weight"] is None
 
 

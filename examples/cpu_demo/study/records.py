@@ -22,6 +22,7 @@ def training_record(metrics: Path, rollouts_per_step: int) -> Record:
 
     ``seconds_per_step`` leaves out the first step, which waits for what is loaded on first use, and the time spent
     saving; verl times validation apart. Shares are totals over totals: an attempt counts alike in every step.
+    ``sampler_gap`` is the largest difference between vLLM's and the trainer's probability of a sampled token.
 
     Args:
         metrics: What verl's file logger wrote.
@@ -45,6 +46,7 @@ def training_record(metrics: Path, rollouts_per_step: int) -> Record:
         "zero_advantage_groups": _mean(_values(steps, "tapo/zero_advantage_groups_fraction")),
         "ots_weight": _mean(_values(steps, "tapo/ots_weight/mean")),
         "prefix_fraction": _mean(_values(steps, "tapo/prefix_fraction/mean")),
+        "sampler_gap": max(_values(steps, "training/rollout_probs_diff_max"), default=None),
         "curve": {
             "held_out": {str(r["step"]): r[ACCURACY] for r in records if ACCURACY in r},
             "training": {str(s["step"]): s["critic/score/mean"] for s in steps},
