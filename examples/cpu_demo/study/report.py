@@ -44,7 +44,6 @@ def write_report(output_dir: Path, settings: Settings, console: Console) -> None
 def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
     """What a reader has to know to judge the table."""
     first = records[0]
-    gaps = [record["sampler_gap"] for record in records if record.get("sampler_gap") is not None]
     commits = sorted({record["commit"] for record in records if record.get("commit")})
     return [
         f"Regime {settings.regime}: {settings.steps} steps of {settings.batch} questions × {settings.rollouts} "
@@ -58,16 +57,19 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
         "step, and of runs that had the machine to themselves.",
         "Advantage of the errors: Eq. 5's, summed over the rows that keep the first wrong line, per constructed row; "
         "above 0, G_ref makes the mistakes themselves more likely. Given where prefixes are trained with Eq. 5.",
-        *(
-            [
-                f"vLLM's and the trainer's probability of a sampled token differ by at most {max(gaps):.1e} in all "
-                "steps of all runs; had one sampled from other weights than its own, it would show here."
-            ]
-            if gaps
-            else []
-        ),
+        *_gap_note(records),
         f"{len(records)} runs on {', '.join(sorted({record['machine'] for record in records}))}, "
         f"commit {', '.join(commits) or 'unknown'}, {datetime.now(timezone.utc):%Y-%m-%d}.",
+    ]
+
+
+def _gap_note(records: Sequence[Record]) -> list[str]:
+    gaps = [record["sampler_gap"] for record in records if record.get("sampler_gap") is not None]
+    if not gaps:
+        return []
+    return [
+        f"vLLM's and the trainer's probability of a sampled token differ by at most {max(gaps):.1e} in all steps of all "
+        "runs; had one sampled from other weights than its own, it would show here."
     ]
 
 
