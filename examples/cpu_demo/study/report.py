@@ -68,8 +68,8 @@ def _gap_note(records: Sequence[Record]) -> list[str]:
     if not gaps:
         return []
     return [
-        f"vLLM's and the trainer's probability of a sampled token differ by at most {max(gaps):.1e} in all steps of all "
-        "runs; had one sampled from other weights than its own, it would show here."
+        f"vLLM's and the trainer's probability of a sampled token differ by at most {max(gaps):.1e} in all steps of "
+        "all runs; had one sampled from other weights than its own, it would show here."
     ]
 
 
