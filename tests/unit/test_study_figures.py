@@ -4,6 +4,7 @@ import pytest
 
 from examples.cpu_demo.study.arms import ARMS
 from examples.cpu_demo.study.figures import MAX_CURVES, colour, curve_over_seeds, draw_study
+from examples.cpu_demo.study.report import DYNAMICS
 from examples.cpu_demo.study.table import make_rows
 
 
@@ -56,3 +57,8 @@ def test_arms_drawn_together_have_colours_of_their_own():
     drawn = ["grpo", "tapo", "opsd", "grpo_wo_cold_start", "tapo_wo_cold_start"]
     drawn += ["anchored", "masked_prefix", "anchored_masked_prefix"]
     assert len({colour(name) for name in drawn}) == len(drawn) == MAX_CURVES
+
+
+def test_every_trained_arm_is_in_one_figure_of_training_dynamics():
+    shown = [name for names in DYNAMICS.values() for name in names]
+    assert sorted(shown) == sorted(name for name, arm in ARMS.items() if arm.kind == "engine")

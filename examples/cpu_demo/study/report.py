@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from examples.cpu_demo.study.arms import BASELINE
 from examples.cpu_demo.study.engine import METRICS
 from examples.cpu_demo.study.figures import draw_study
 from examples.cpu_demo.study.records import Record, read_records, write_results
@@ -17,7 +18,13 @@ from recipe_tapo.plots import draw
 from recipe_tapo.training_log import Run, read_run
 
 TABLE = "table.md"
-MAIN_ARMS = ("grpo", "tapo", "opsd", "tapo_wo_cold_start")
+DYNAMICS = {
+    "": (BASELINE, "tapo", "tapo_wo_cold_start", "grpo_wo_cold_start"),
+    "_ablations": ("wo_ots", "wo_negatives", "wo_ots_negatives", "wo_dae_ots_negatives", "full_reconstruction"),
+    "_thresholds": ("thresholds_2_2_2", "thresholds_2_2_4", "thresholds_1_5_3"),
+    "_ours": ("anchored", "masked_prefix", "anchored_masked_prefix"),
+    "_opsd": ("opsd",),
+}
 
 
 def write_report(output_dir: Path, settings: Settings, console: Console) -> None:
@@ -83,15 +90,12 @@ def _terminal_table(title: str, rows: Sequence[Row], columns: Sequence[Column]) 
 
 
 def _draw_dynamics(output_dir: Path, rows: Sequence[Row]) -> None:
-    """One panel figure of the main arms, one of the ablations and variants beside GRPO."""
+    """Panels of a few arms at a time beside GRPO; a figure without any of its arms is left out."""
     drawn = {row.arm.name: runs for row in rows if (runs := _plot_runs(output_dir, row))}
-    main = {name: runs for name, runs in drawn.items() if name in MAIN_ARMS}
-    others = {name: runs for name, runs in drawn.items() if name not in MAIN_ARMS}
-    if main:
-        draw([run for runs in main.values() for run in runs], output_dir / "training_dynamics")
-    if others:
-        baseline = {name: runs for name, runs in main.items() if name == "grpo"}
-        draw([r for runs in (baseline | others).values() for r in runs], output_dir / "training_dynamics_ablations")
+    for ending, arms in DYNAMICS.items():
+        if any(arm in drawn for arm in arms):
+            runs = [run for arm in dict.fromkeys((BASELINE, *arms)) for run in drawn.get(arm, [])]
+            draw(runs, output_dir / f"training_dynamics{ending}")
 
 
 def _plot_runs(output_dir: Path, row: Row) -> list[Run]:
