@@ -1,3 +1,5 @@
+"""The weight-sync socket's name on both sides, with verl's way of building it and Ray's of running an actor."""
+
 import os
 from types import ModuleType, SimpleNamespace
 
@@ -9,26 +11,23 @@ from recipe_tapo.weight_socket import name_by_cluster, wrap_receiver, wrap_sende
 JOB = "01000000"
 
 
-class ServerAdapter:
-    def __init__(self, replica_rank):
-        self.zmq_handle = f"ipc:///tmp/rl-colocate-zmq-{JOB}-replica-{replica_rank}-rank-0.sock"
-
-
-class HttpServer:
-    def __init__(self):
-        os.environ["VERL_RAY_JOB_ID"] = JOB
-
-
 @pytest.fixture
 def sender_and_receiver(monkeypatch):
     """The socket's name on both sides, as verl builds it, in a cluster at an address."""
     monkeypatch.setenv("VERL_RAY_JOB_ID", "")
+
+    class ServerAdapter:
+        def __init__(self, replica_rank):
+            self.zmq_handle = f"ipc:///tmp/rl-colocate-zmq-{JOB}-replica-{replica_rank}-rank-0.sock"
+
+    class HttpServer:
+        def __init__(self):
+            os.environ["VERL_RAY_JOB_ID"] = JOB
+
     module = ModuleType("verl_stub")
-    module.ServerAdapter = type("ServerAdapter", (ServerAdapter,), {"__init__": ServerAdapter.__init__})
-    module.vLLMHttpServer = type("vLLMHttpServer", (HttpServer,), {"__init__": HttpServer.__init__})
+    module.ServerAdapter, module.vLLMHttpServer = ServerAdapter, HttpServer
     wrap_sender(module)
     wrap_receiver(module)
-
     server_class = ray.remote(module.vLLMHttpServer).__ray_metadata__.modified_class
 
     def names(gcs_address):
