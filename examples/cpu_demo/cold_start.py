@@ -19,10 +19,10 @@ from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from recipe_tapo.command.write import atomic_paths
 
-from .criteria import CRITERIA, judge, measure
+from .criteria import CRITERIA, OPSD_CRITERIA, Criterion, judge, measure, right_when_shown
 from .model import build_model
 from .quality import hf_sampler, report
-from .regime import REGIMES
+from .regime import REGIMES, STARTS
 from .tokenizer import build_tokenizer
 from .training import train
 
@@ -44,12 +44,12 @@ def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, output_dir
         shutil.rmtree(old, ignore_errors=True)
 
 
-def print_judgement(numbers: dict[str, float], verdict: dict[str, bool]) -> None:
+def print_judgement(numbers: dict[str, float], criteria: dict[str, Criterion]) -> None:
     """Prints every number, and beside a criterion's its range and whether it holds."""
     for name, value in numbers.items():
         note = ""
-        if name in verdict:
-            note = f"  [{CRITERIA[name].low:g}, {CRITERIA[name].high:g}]  {'ok' if verdict[name] else 'MISSED'}"
+        if criterion := criteria.get(name):
+            note = f"  [{criterion.low:g}, {criterion.high:g}]  {'ok' if criterion.holds(value) else 'MISSED'}"
         print(f"{name:38s} {value:8.3f}{note}")
 
 
@@ -60,7 +60,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task's setting (default: demo)")
     parser.add_argument("--seed", type=int, default=0, help="initial weights and order of the examples")
     parser.add_argument(
-        "--base", action="store_true", help="no synthesis examples: the study's arms without cold start"
+        "--start",
+        choices=STARTS,
+        default="cold_start",
+        help="base: no synthesis examples; opsd_start: also examples of OPSD's prompt (default: cold_start)",
     )
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
     parser.add_argument("--report_questions", type=int, help="questions to measure on (demo: 128, study: 256)")
@@ -71,8 +74,8 @@ def main(argv: list[str] | None = None) -> None:
     started, cpu_started = time.monotonic(), time.process_time()
     tokenizer = build_tokenizer()
     model = build_model(tokenizer)
-    schedule = regime.base_schedule if args.base else regime.schedule
-    train(model, tokenizer, regime.teacher, random.Random(f"cold start:{args.seed}"), schedule)
+    rng = random.Random(f"cold start:{args.seed}")
+    train(model, tokenizer, regime.teacher, rng, regime.schedule_of(args.start))
     save(model, tokenizer, args.output_dir)
     size = sum(path.stat().st_size for path in args.output_dir.iterdir())
     minutes, cpu_minutes = (time.monotonic() - started) / 60, (time.process_time() - cpu_started) / 60
@@ -84,14 +87,16 @@ def main(argv: list[str] | None = None) -> None:
         print_judgement(numbers, {})
         return
     numbers = measure(sample, tokenizer, regime, args.report_questions or 256)
-    verdict = {} if args.base else judge(numbers)
-    print_judgement(numbers, verdict)
+    if args.start == "opsd_start":
+        numbers["right_when_shown"] = right_when_shown(sample, regime)
+    criteria = {"cold_start": CRITERIA, "base": {}, "opsd_start": OPSD_CRITERIA}[args.start]
+    print_judgement(numbers, criteria)
     record = {
         "regime": args.regime,
         "seed": args.seed,
-        "base": args.base,
+        "start": args.start,
         "cpu_minutes": cpu_minutes,
-        "criteria": verdict,
+        "criteria": judge(numbers, criteria),
         **numbers,
     }
     with atomic_paths(args.output_dir / "quality.json") as [path]:

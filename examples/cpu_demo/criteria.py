@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from recipe_tapo.prompt import SELF_TEACHER, fill_template, load_template
+
 from .quality import GROUP, Sampler, construct, construction_numbers, is_eligible, is_formatted, share
 from .regime import Regime
-from .task import REFLECTION, Problem, is_right, make_problems
+from .task import REFLECTION, Problem, is_right, make_problems, write_solution
 from .zpd import zpd_problems
 
 
@@ -32,6 +34,8 @@ CRITERIA = {
     # Room to grow: 99 of 100 solutions leave a quarter of the limit, which is three reflections.
     "response_length_p99_share": Criterion(0.0, 0.75),
 }
+# OPSD's teacher has to know what to do with a right solution.
+OPSD_CRITERIA = {**CRITERIA, "right_when_shown": Criterion(0.95, 1.0)}
 
 
 def measure(
@@ -78,9 +82,21 @@ def measure(
     }
 
 
-def judge(numbers: dict[str, float]) -> dict[str, bool]:
+def right_when_shown(sample: Sampler, regime: Regime, questions: int = 256, seed: int = 1) -> float:
+    """Greedy accuracy on held-out questions when OPSD's prompt shows the right solution."""
+    problems = make_problems(questions, "val", seed, regime.teacher.steps)
+    template = load_template(mode=SELF_TEACHER)
+    prompts = [
+        fill_template(template, question=p.question, correct_rollout=write_solution(p.right_lines(), p.answer))
+        for p in problems
+    ]
+    texts = sample(prompts, regime.max_response_length, True)
+    return share(is_right(problem, text) for problem, text in zip(problems, texts, strict=True))
+
+
+def judge(numbers: dict[str, float], criteria: dict[str, Criterion] = CRITERIA) -> dict[str, bool]:
     """Which criteria hold."""
-    return {name: criterion.holds(numbers[name]) for name, criterion in CRITERIA.items()}
+    return {name: criterion.holds(numbers[name]) for name, criterion in criteria.items()}
 
 
 def _sample_groups(sample: Sampler, problems: list[Problem], limit: int) -> tuple[list[int], list[str]]:

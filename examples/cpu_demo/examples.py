@@ -1,9 +1,9 @@
-r"""Cold-start examples: SFT (question -> solution) and IFT (synthesis prompt -> tagged reconstruction)."""
+r"""Cold-start examples: SFT (question -> solution), IFT (synthesis prompt -> tagged reconstruction), OPSD's prompt."""
 
 import random
 from dataclasses import dataclass
 
-from recipe_tapo.prompt import FULL_RECONSTRUCTION, MICRO_REFLECTIVE, fill_template, load_template
+from recipe_tapo.prompt import FULL_RECONSTRUCTION, MICRO_REFLECTIVE, SELF_TEACHER, fill_template, load_template
 
 from .task import (
     FACTS,
@@ -73,6 +73,13 @@ def ift_example(rng: random.Random, teacher: Teacher, mode: str = MICRO_REFLECTI
     )
     finish = own_finish(rng, teacher, problem, wrong)
     return Example(prompt, tagged_output(problem, wrong, mode, finish, teacher.names_step))
+
+
+def self_teacher_example(rng: random.Random, teacher: Teacher) -> Example:
+    """OPSD's prompt, filled with a right solution of the teacher, and the solution without detours."""
+    problem, _, right = wrong_and_right(rng, teacher)
+    prompt = fill_template(load_template(mode=SELF_TEACHER), question=problem.question, correct_rollout=right)
+    return Example(prompt, write_solution(problem.right_lines(), problem.answer))
 
 
 def own_finish(rng: random.Random, teacher: Teacher, problem: Problem, wrong: str) -> tuple[list[str], int] | None:

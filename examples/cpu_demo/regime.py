@@ -1,8 +1,15 @@
 """The settings of the task: how hard it is, how the model is cold-started, how long its texts are."""
 
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from .task import Teacher
+
+# A run starts from the cold start, from a model that never saw a synthesis prompt, or from a cold start that also
+# knows OPSD's prompt.
+StartName = Literal["cold_start", "base", "opsd_start"]
+STARTS: tuple[StartName, ...] = get_args(StartName)
+SELF_TEACHER_ROWS = 12
 
 
 @dataclass(frozen=True)
@@ -18,6 +25,7 @@ class Phase:
     ift: int
     fact_rows: int = 0
     facts_per_row: int = 12
+    self_teacher: int = 0
     problem_steps: int | None = None
 
 
@@ -43,10 +51,14 @@ class Regime:
     train_size: int
     zpd_questions: bool
 
-    @property
-    def base_schedule(self) -> tuple[Phase, ...]:
-        """The schedule of a model that answers as well, but never saw a synthesis prompt: no cold start."""
-        return tuple(replace(phase, ift=0) for phase in self.schedule)
+    def schedule_of(self, start: StartName) -> tuple[Phase, ...]:
+        """The schedule that makes a starting model.
+
+        ``base`` answers as well, but never saw a synthesis prompt: no cold start. ``opsd_start`` also practises
+        answering when shown a right solution, by OPSD's prompt; nothing is taken from the cold start for it.
+        """
+        changes = {"cold_start": {}, "base": {"ift": 0}, "opsd_start": {"self_teacher": SELF_TEACHER_ROWS}}
+        return tuple(replace(phase, **changes[start]) for phase in self.schedule)
 
 
 # Copying must be learned before the facts: the other order gives few verbatim prefixes. The second phase's

@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
-from .examples import Example, fact_lines, ift_example, mode_of, sft_example
+from .examples import Example, fact_lines, ift_example, mode_of, self_teacher_example, sft_example
 from .regime import Phase
 from .task import Teacher
 
@@ -98,7 +98,9 @@ def train_step(
     """Accumulates the gradient of one step; returns each kind's mean loss."""
     sft = [sft_example(rng, teacher) for _ in range(phase.sft)]
     ift = [ift_example(rng, teacher, mode_of(rng, FULL_RECONSTRUCTION_SHARE)) for _ in range(phase.ift)]
-    batches = {name: example_rows(tokenizer, examples) for name, examples in (("sft", sft), ("ift", ift)) if examples}
+    taught = [self_teacher_example(rng, teacher) for _ in range(phase.self_teacher)]
+    kinds = (("sft", sft), ("ift", ift), ("self_teacher", taught))
+    batches = {name: example_rows(tokenizer, examples) for name, examples in kinds if examples}
     if phase.fact_rows:
         texts = [fact_lines(rng, teacher, phase.facts_per_row) for _ in range(phase.fact_rows)]
         batches["fact"] = fact_rows(tokenizer, texts)

@@ -123,7 +123,7 @@ def stand_ins(monkeypatch, tmp_path):
     monkeypatch.setattr(engine, "train", train)
     monkeypatch.setattr(evaluation, "evaluate", evaluate)
     monkeypatch.setattr(runner.Start, "questions", lambda self, seed: tmp_path)
-    monkeypatch.setattr(runner.Start, "model", lambda self, seed, base=False: tmp_path / f"model{seed}")
+    monkeypatch.setattr(runner.Start, "model", lambda self, seed, start="cold_start": tmp_path / f"model{seed}")
     monkeypatch.setattr("examples.cpu_demo.study.report.draw_study", lambda *_: [])
     monkeypatch.setattr("examples.cpu_demo.study.report.draw", lambda *_: [])
     return calls
@@ -198,6 +198,26 @@ def test_a_stopped_study_reports_what_it_has(stand_ins, tmp_path, monkeypatch, c
     assert outcome.value.code == 130
     assert "the same command goes on" in capsys.readouterr().out
     assert "| GRPO |" in (tmp_path / "study" / "table.md").read_text()
+
+
+def test_known_results_are_compared_with_and_not_trained_again(stand_ins, tmp_path, capsys):
+    run_study(tmp_path / "published", *TWO_ARMS)
+    stand_ins.clear()
+    known = tmp_path / "published" / "results.jsonl"
+    arms = ("--arms", "grpo", "tapo", "wo_ots", "--seeds", "0", "--rl_seeds", "0", "--known_results", str(known))
+    run_study(tmp_path / "study", *arms, "--steps", "2")
+    assert trained(stand_ins) == [("wo_ots", 0)]
+    assert "2 finished runs taken over" in capsys.readouterr().out
+    assert len((tmp_path / "study" / "results.jsonl").read_text().splitlines()) == 3
+    outcome = run_study(tmp_path / "longer", *arms, "--steps", "3", "--fails")
+    assert outcome.value.code == 2
+    assert "runs of regime demo with 2 steps, not demo with 3" in capsys.readouterr().err
+    for nonsense in ("no json", '{"arm": "nobody", "seed": 0, "rl_seed": 0}', "[]", ""):
+        known.write_text(nonsense + "\n")
+        outcome = run_study(tmp_path / "bad", *arms, "--steps", "2", "--fails")
+        assert outcome.value.code == 2
+        assert "no results of a study" in capsys.readouterr().err
+    assert not list((tmp_path / "bad").glob("runs/*"))
 
 
 def test_a_second_study_is_kept_out_of_the_folder(stand_ins, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from examples.cpu_demo.examples import (
     micro_reflective,
     own_finish,
     reconstruct,
+    self_teacher_example,
     sft_example,
     tagged_output,
     wrong_and_right,
@@ -50,7 +52,7 @@ class ScriptedSampler:
         self.calls += 1
         texts = []
         for prompt in prompts:
-            if not prompt.startswith("Compute "):
+            if not prompt.startswith("Compute ") or "\n" in prompt:
                 texts.append("no tags")
                 continue
             problem = Problem.parse(prompt)
@@ -231,16 +233,49 @@ def test_cold_start_writes_its_quality(tmp_path, monkeypatch, capsys):
     assert "MISSED" in capsys.readouterr().out
 
 
-def test_the_base_model_sees_no_synthesis_prompt(tmp_path, monkeypatch):
+def start_from(start, folder, monkeypatch):
+    """Makes a starting model without training it; returns its schedule and its record."""
     seen = []
     monkeypatch.setattr(cold_start, "train", lambda *arguments: seen.append(arguments[-1]))
     monkeypatch.setattr(cold_start, "hf_sampler", lambda *_: ScriptedSampler(lambda problem: 3))
     threads = torch.get_num_threads()
-    cold_start.main(["--regime", "study", "--base", "--report_questions", "8", "--output_dir", str(tmp_path / "base")])
+    arguments = ["--regime", "study", "--start", start, "--report_questions", "8"]
+    cold_start.main([*arguments, "--output_dir", str(folder / start)])
     torch.set_num_threads(threads)
-    assert [phase.ift for phase in seen[0]] == [0] * len(STUDY.schedule)
-    assert [phase.sft for phase in seen[0]] == [phase.sft for phase in STUDY.schedule]
-    assert json.loads((tmp_path / "base" / "quality.json").read_text())["criteria"] == {}
+    return seen[0], json.loads((folder / start / "quality.json").read_text())
+
+
+def test_the_base_model_sees_no_synthesis_prompt(tmp_path, monkeypatch):
+    schedule, record = start_from("base", tmp_path, monkeypatch)
+    assert [phase.ift for phase in schedule] == [0] * len(STUDY.schedule)
+    assert [phase.sft for phase in schedule] == [phase.sft for phase in STUDY.schedule]
+    assert (record["start"], record["criteria"]) == ("base", {})
+
+
+def test_opsds_start_adds_its_prompt_to_the_cold_start_and_has_to_know_it(tmp_path, monkeypatch):
+    schedule, record = start_from("opsd_start", tmp_path, monkeypatch)
+    assert [replace(phase, self_teacher=0) for phase in schedule] == list(STUDY.schedule)
+    assert all(phase.self_teacher == 12 for phase in schedule)
+    # The scripted sampler knows questions only, not the prompt.
+    assert record["right_when_shown"] == 0.0
+    assert record["criteria"].keys() == criteria.CRITERIA.keys() | {"right_when_shown"}
+    assert record["criteria"]["right_when_shown"] is False
+
+
+def test_a_shown_solution_counts_when_it_is_used():
+    def copies(prompts, max_tokens, greedy):
+        return [prompt.split("that is right:\n")[1].split("\n\nNow")[0] for prompt in prompts]
+
+    assert criteria.right_when_shown(copies, STUDY, questions=8) == 1.0
+
+
+def test_an_example_of_opsds_prompt_shows_a_right_solution_and_answers_without_detours():
+    for seed in range(20):
+        example = self_teacher_example(random.Random(seed), STUDY.teacher)
+        question, _, *shown, _, _ = example.prompt.split("\n")
+        problem = Problem.parse(question)
+        assert is_right(problem, "\n".join(shown))
+        assert example.response == write_solution(problem.right_lines(), problem.answer)
 
 
 def test_a_step_without_synthesis_examples_trains():
@@ -249,6 +284,8 @@ def test_a_step_without_synthesis_examples_trains():
     model = build_model(tokenizer)
     losses = train_step(model, tokenizer, STUDY.teacher, random.Random(0), Phase(1, 1e-3, sft=2, ift=0, fact_rows=2))
     assert sorted(losses) == ["fact", "sft"]
+    losses = train_step(model, tokenizer, STUDY.teacher, random.Random(0), Phase(1, 1e-3, sft=2, ift=1, self_teacher=2))
+    assert sorted(losses) == ["ift", "self_teacher", "sft"]
     assert model.lm_head.weight.grad.abs().sum() > 0
 
 

@@ -21,7 +21,7 @@ from examples.cpu_demo.regime import REGIMES
 from examples.cpu_demo.study.arms import ARMS, find_arms
 from examples.cpu_demo.study.plan import PRESETS, STEPS, StudyRun, make_plan
 from examples.cpu_demo.study.progress import Board, Estimator, minutes
-from examples.cpu_demo.study.records import read_records
+from examples.cpu_demo.study.records import read_records, take_over
 from examples.cpu_demo.study.report import write_report
 from examples.cpu_demo.study.runner import Runner
 from examples.cpu_demo.study.schedule import Check, run_all
@@ -49,6 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--arms", nargs="+", metavar="ARM", help="see --list for their names")
     what.add_argument("--seeds", nargs="+", type=int, metavar="N", help="seeds of cold-started models")
     what.add_argument("--rl_seeds", nargs="+", type=int, metavar="N", help="seeds of training, each on every model")
+    what.add_argument(
+        "--known_results",
+        type=Path,
+        metavar="FILE",
+        help="a results.jsonl whose runs count as done: they are compared with, not trained again. "
+        "examples/cpu_demo/study_results/results.jsonl has the published ones",
+    )
     sizes = parser.add_argument_group("settings that all runs in a folder share")
     sizes.add_argument("--regime", choices=sorted(REGIMES), default="study", help="the task (default: study)")
     sizes.add_argument("--steps", type=int, default=STEPS, help=f"training steps (default: {STEPS})")
@@ -93,7 +100,7 @@ def carry_out(plan: list[StudyRun], runner: Runner, console: Console) -> bool:
     done = [run for run in plan if run.is_done(runner.output_dir)]
     for run in plan:
         if run not in done:
-            runner.start.model(run.seed, run.arm.base)
+            runner.start.model(run.seed, run.arm.start)
             runner.start.questions(run.seed)
     failures = []
     with Board(plan, done, estimator, console) as board:
@@ -129,6 +136,11 @@ def study(arguments: argparse.Namespace, console: Console) -> bool:
     output_dir = arguments.output_dir.resolve()
     arms = find_arms(arguments.arms or list(preset.arms))
     seeds, rl_seeds = arguments.seeds or list(preset.seeds), arguments.rl_seeds or list(preset.rl_seeds)
+    if arguments.known_results:
+        with alone(output_dir):
+            keep_settings(output_dir, settings)
+            taken = take_over(output_dir, arguments.known_results, settings)
+            console.print(f"{taken} finished runs taken over from {arguments.known_results}", highlight=False)
     plan = make_plan(arms, seeds, rl_seeds, output_dir)
     if arguments.plan:
         for run in plan:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from examples.cpu_demo.regime import StartName
 from recipe_tapo.command.errors import InputError
 
 BASELINE = "grpo"
+OPSD_BASELINE = "grpo_opsd_start"
 SFT_SOURCE = "tapo"
 
 Kind = Literal["start", "engine", "sft"]
@@ -21,14 +23,19 @@ class Arm:
         kind: ``start`` is a model before reinforcement learning, only measured; ``engine`` is trained by verl;
             ``sft`` learns the right constructions of the TAPO run with the same seeds.
         config: ``+arm=`` of an ``engine`` arm.
-        base: Whether it starts from the model that saw solutions only, without the cold start's second half.
+        start: The model it starts from.
     """
 
     name: str
     title: str
     kind: Kind = "engine"
     config: str | None = None
-    base: bool = False
+    start: StartName = "cold_start"
+
+    @property
+    def baseline(self) -> str:
+        """The arm that its difference is taken to: GRPO, for OPSD's own start GRPO from there."""
+        return OPSD_BASELINE if self.start == "opsd_start" else BASELINE
 
 
 def _engine(name: str, title: str) -> Arm:
@@ -43,9 +50,12 @@ ARMS = {
         _engine("tapo", "TAPO"),
         _engine("opsd", "OPSD"),
         Arm("sft", "SFT on TAPO's constructions", kind="sft"),
-        Arm("base", "no cold start, alone", kind="start", base=True),
-        Arm("grpo_wo_cold_start", "no cold start, GRPO", config="grpo", base=True),
-        Arm("tapo_wo_cold_start", "no cold start, TAPO", config="tapo", base=True),
+        Arm("base", "no cold start, alone", kind="start", start="base"),
+        Arm("grpo_wo_cold_start", "no cold start, GRPO", config="grpo", start="base"),
+        Arm("tapo_wo_cold_start", "no cold start, TAPO", config="tapo", start="base"),
+        Arm("opsd_start", "OPSD's cold start, alone", kind="start", start="opsd_start"),
+        Arm(OPSD_BASELINE, "OPSD's cold start, GRPO", config="grpo", start="opsd_start"),
+        Arm("opsd_opsd_start", "OPSD's cold start, OPSD", config="opsd", start="opsd_start"),
         _engine("wo_ots", "w/o OTS"),
         _engine("wo_negatives", "w/o negatives"),
         _engine("wo_ots_negatives", "w/o OTS, negatives"),

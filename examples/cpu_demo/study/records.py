@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from examples.cpu_demo.report import ACCURACY, read_metrics
-from examples.cpu_demo.study.plan import RECORD
+from examples.cpu_demo.study.arms import find_arms
+from examples.cpu_demo.study.plan import RECORD, StudyRun
+from examples.cpu_demo.study.settings import Settings
+from recipe_tapo.command.errors import InputError
 from recipe_tapo.command.write import atomic_paths, write_jsonl
 
 RESULTS = "results.jsonl"
@@ -63,6 +66,34 @@ def write_record(folder: Path, record: Record) -> None:
 def read_records(output_dir: Path) -> list[Record]:
     """All finished runs of a study."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(output_dir.glob(f"runs/*/{RECORD}"))]
+
+
+def take_over(output_dir: Path, results: Path, settings: Settings) -> int:
+    """Counts the runs of another study's ``results.jsonl`` in, where this one has none; returns how many.
+
+    They come without logs, constructions and model: they are in the table and the learning curves, not in the
+    training dynamics.
+
+    Raises:
+        InputError: The file cannot be read, or holds runs of another regime or other steps.
+    """
+    try:
+        records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+        runs = [StudyRun(find_arms([r["arm"]])[0], r["seed"], r["rl_seed"]) for r in records]
+    except (OSError, ValueError, LookupError, TypeError, InputError) as error:
+        raise InputError(f"--known_results {results}: no results of a study ({error!r})") from error
+    for record in records:
+        wanted = (settings.regime, settings.steps if record["rl_seed"] is not None else 0)
+        if (record.get("regime"), record.get("steps")) != wanted:
+            raise InputError(
+                f"--known_results {results}: holds runs of regime {record.get('regime')} with {record.get('steps')} "
+                f"steps, not {settings.regime} with {wanted[1]}; they cannot be compared"
+            )
+    new = [(run, record) for run, record in zip(runs, records, strict=True) if not run.is_done(output_dir)]
+    for run, record in new:
+        run.folder(output_dir).mkdir(parents=True, exist_ok=True)
+        write_record(run.folder(output_dir), record)
+    return len(new)
 
 
 def write_results(output_dir: Path, records: Iterable[Record]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from examples.cpu_demo.study.arms import BASELINE
+from examples.cpu_demo.study.arms import BASELINE, OPSD_BASELINE
 from examples.cpu_demo.study.engine import METRICS
 from examples.cpu_demo.study.figures import draw_study
 from examples.cpu_demo.study.records import Record, read_records, write_results
@@ -23,7 +23,7 @@ DYNAMICS = {
     "_ablations": ("wo_ots", "wo_negatives", "wo_ots_negatives", "wo_dae_ots_negatives", "full_reconstruction"),
     "_thresholds": ("thresholds_2_2_2", "thresholds_2_2_4", "thresholds_1_5_3"),
     "_ours": ("anchored", "masked_prefix", "anchored_masked_prefix"),
-    "_opsd": ("opsd",),
+    "_opsd": ("opsd", OPSD_BASELINE, "opsd_opsd_start"),
 }
 
 
@@ -57,8 +57,9 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
         f"rollouts, lr {settings.learning_rate:g}; {first['questions']} held-out questions, one greedy and "
         f"{first['samples']} sampled responses each (temperature 1, top-p 1). Pass@k is the unbiased estimator.",
         "±: one standard error over cold starts (each the mean of its RL seeds), or over RL seeds where there is one "
-        "cold start. A difference to GRPO is paired by seed. With three cold starts a difference is clear of noise "
-        "(95 %) from 4.3 standard errors on, with two from 12.7, with six runs of one cold start from 2.6.",
+        "cold start. A difference to GRPO is paired by seed; that of arms from OPSD's cold start is to GRPO from "
+        "there. With three cold starts a difference is clear of noise (95 %) from 4.3 standard errors on, with two "
+        "from 12.7, with six runs of one cold start from 2.6.",
         "Entropy and length are those of sampled held-out responses. Shares of constructions are totals over all "
         "steps; no gradient: reflection groups whose members are all right or all wrong. Seconds: without the first "
         "step, and of runs that had the machine to themselves.",

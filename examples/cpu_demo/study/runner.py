@@ -63,7 +63,7 @@ class Runner:
             self._measure(run, folder)
 
     def _train(self, run: StudyRun, folder: Path, watch: Watch) -> None:
-        model = self.start.model(run.seed, run.arm.base)
+        model = self.start.model(run.seed, run.arm.start)
         if run.arm.kind == "sft":
             dump = sft_source(run).folder(self.output_dir) / "dump"
             sft.train(dump, self.settings, model, folder, lambda: watch(0, "training"))
@@ -101,6 +101,6 @@ class Runner:
 
     def _model(self, run: StudyRun, folder: Path) -> Path:
         if run.arm.kind == "start":
-            return self.start.model(run.seed, run.arm.base)
+            return self.start.model(run.seed, run.arm.start)
         trained = {"sft": sft.trained_model, "engine": engine.trained_model}[run.arm.kind]
         return trained(self.settings, folder)

@@ -1,4 +1,4 @@
-"""What every arm of a seed starts from: the cold-started model, the base model, the questions."""
+"""What every arm of a seed starts from: one of its models, and its questions."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from examples.cpu_demo.regime import StartName
 from recipe_tapo.command.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,17 +21,16 @@ class Start:
     regime: str
     made: Path
 
-    def model(self, seed: int, base: bool = False) -> Path:
+    def model(self, seed: int, start: StartName = "cold_start") -> Path:
         """The folder of a starting model, made now if there is none (minutes).
 
         Raises:
             InputError: It cannot be made.
         """
-        if self.regime == "demo" and seed == 0 and not base:
+        if self.regime == "demo" and seed == 0 and start == "cold_start":
             return DEMO / "checkpoint"
-        name = f"{'base' if base else 'cold_start'}_{seed}"
-        flags = ["--regime", self.regime, "--seed", str(seed), *(["--base"] if base else [])]
-        return self._find_or_make(name, "config.json", "cold_start", flags)
+        flags = ["--regime", self.regime, "--seed", str(seed), "--start", start]
+        return self._find_or_make(f"{start}_{seed}", "config.json", "cold_start", flags)
 
     def questions(self, seed: int) -> Path:
         """The folder with train.parquet and val.parquet for a cold start's seed, made now if there is none."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from examples.cpu_demo.study.arms import ARMS, BASELINE, Arm
+from examples.cpu_demo.study.arms import ARMS, Arm
 from examples.cpu_demo.study.records import Record
 from examples.cpu_demo.study.statistics import Mean, Seeds, mean_over_seeds, paired_difference
 
@@ -76,7 +76,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Row:
-    """An arm's means by column title, and their differences to GRPO where both have runs of the same seeds."""
+    """An arm's means by column title, and their differences to its GRPO where both have runs of the same seeds."""
 
     arm: Arm
     seeds: tuple[int, int]
@@ -102,8 +102,8 @@ def make_rows(records: Sequence[Record]) -> list[Row]:
             values = values_by_seeds(records, arm.name, column)
             if values:
                 means[column.title] = mean_over_seeds(values)
-            if column.compared and arm.name != BASELINE:
-                difference = paired_difference(values, values_by_seeds(records, BASELINE, column))
+            if column.compared and arm.name != arm.baseline:
+                difference = paired_difference(values, values_by_seeds(records, arm.baseline, column))
                 if difference is not None:
                     differences[column.title] = difference
         rows.append(Row(arm, (len({run["seed"] for run in runs}), len(runs)), means, differences))
