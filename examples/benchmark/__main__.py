@@ -2,7 +2,7 @@
 
 In process, alternating: estimator, token weights and loss on rows × tokens against verl's GRPO estimator and vanilla
 loss. With --steps also whole training steps on the CPU engine, in alternating processes (four starts of the
-engine for each way in which groups finish).
+engine for each number of waves in which rollouts are served).
 """
 
 import argparse
@@ -28,6 +28,7 @@ MAX_EXTRA_TENSORS = 2.0
 MAX_STEP_OVER_ROWS = 1.05
 MIN_HIDDEN = 0.8
 MAX_FIRST_STEP_S = 180.0
+WAVES = (1, 2, 4, 8, 16)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,11 +49,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--steps", type=int, default=0, help="training steps per run, 20 say (default: none, no engine)"
     )
     engine.add_argument(
-        "--finish",
+        "--waves",
         nargs="+",
-        choices=list(steps.SLOTS),
-        default=list(steps.SLOTS),
-        help="whether groups of rollouts finish together, apart, or both in turn (default: both)",
+        type=int,
+        choices=WAVES,
+        default=[1, 4, 16],
+        metavar="N",
+        help=f"waves in which vLLM serves a step's {steps.ROLLOUTS} rollouts: in one, groups finish together, in "
+        f"more apart; any of {', '.join(map(str, WAVES))} (default: 1 4 16)",
     )
     engine.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task (default: demo)")
     engine.add_argument(
@@ -66,13 +70,13 @@ Line = tuple[str, str, str, bool | None]
 
 def verdicts(results: dict[str, Any]) -> list[Line]:
     """What was measured, its value, the goal, and whether it is met ("" and None where there is no goal)."""
-    lines = [line for name in kernels.NAMES for line in _in_process(name, results["in_process"][name])]
+    in_process = results["in_process"]
+    lines = [line for name in kernels.NAMES if name in in_process for line in _in_process(name, in_process[name])]
     if "on_the_engine" in results:
         lines += [
             line
-            for name in steps.SLOTS
-            if name in results["on_the_engine"]
-            for line in _on_the_engine(name, results["on_the_engine"][name])
+            for waves, part in results["on_the_engine"]["waves"].items()
+            for line in _on_the_engine(int(waves), part)
         ]
     return lines
 
@@ -95,18 +99,19 @@ def _in_process(name: str, part: dict[str, Any]) -> list[Line]:
     return lines
 
 
-def _on_the_engine(name: str, part: dict[str, Any]) -> list[Line]:
+def _on_the_engine(waves: int, part: dict[str, Any]) -> list[Line]:
+    name = "one wave" if waves == 1 else f"{waves} waves"
     seconds, rows, hidden = part["seconds_per_step"], part["row_ratio"], part["hidden"]
     value = f"{seconds['tapo']:.2f} / {seconds['grpo']:.2f} = {part['step_ratio']:.3f}"
     goal = (f"at most {MAX_STEP_OVER_ROWS:g} × {rows:.3f}, rows'", part["step_ratio"] <= MAX_STEP_OVER_ROWS * rows)
-    lines: list[Line] = [(f"groups finish {name}: seconds a step, TAPO over GRPO", value, *goal)]
+    lines: list[Line] = [(f"{name}: seconds a step, TAPO over GRPO", value, *goal)]
     if hidden is not None:
-        goal = ("at least 80%", hidden >= MIN_HIDDEN) if name == "apart" else ("", None)
-        lines.append((f"groups finish {name}: construction hidden", f"{hidden:.0%}", *goal))
+        goal = ("at least 80%", hidden >= MIN_HIDDEN) if waves > 1 else ("", None)
+        lines.append((f"{name}: construction hidden", f"{hidden:.0%}", *goal))
     starts = [second for runs in part["seconds_to_first_step"].values() for second in runs]
     goal = (f"under {MAX_FIRST_STEP_S:g}", max(starts) < MAX_FIRST_STEP_S)
     value = ", ".join(f"{second:.0f}" for second in starts)
-    return [*lines, (f"groups finish {name}: seconds to the first step", value, *goal)]
+    return [*lines, (f"{name}: seconds to the first step", value, *goal)]
 
 
 def benchmark(arguments: argparse.Namespace, console: Console) -> None:
@@ -128,7 +133,7 @@ def benchmark(arguments: argparse.Namespace, console: Console) -> None:
         start = Start(arguments.regime, arguments.work_dir.resolve() / "start")
         try:
             results["on_the_engine"] = steps.measure(
-                arguments.steps, arguments.finish, start, arguments.work_dir.resolve()
+                arguments.steps, arguments.waves, start, arguments.work_dir.resolve()
             )
         except TrainingFailed as error:
             raise InputError(str(error)) from error

@@ -16,9 +16,7 @@ from examples.cpu_demo.study.plan import StudyRun
 from examples.cpu_demo.study.settings import Settings
 from examples.cpu_demo.study.start import Start
 
-# All rollouts at once, so that groups finish together; or in four waves, so that they finish apart.
 ROLLOUTS = 128
-SLOTS = {"together": 256, "apart": 32}
 ORDER = ("grpo", "tapo", "tapo", "grpo")
 
 
@@ -37,6 +35,14 @@ class Timing:
     step_s: list[float]
     rows: list[float]
     hidden: list[float]
+
+
+def slots_of(waves: int) -> int:
+    """How many sequences vLLM serves at a time: all and more, or so many that the rollouts come in ``waves``.
+
+    In one wave groups finish together, in several one after the other.
+    """
+    return 2 * ROLLOUTS if waves == 1 else ROLLOUTS // waves
 
 
 def time_run(arm: str, seed: int, steps: int, slots: int, start: Start, folder: Path) -> Timing:
@@ -96,14 +102,14 @@ def compare(timings: dict[str, list[Timing]]) -> dict[str, Any]:
     }
 
 
-def measure(steps: int, finish: Iterable[str], start: Start, folder: Path) -> dict[str, Any]:
-    """Runs both arms in turn for each way in which groups finish (keys of ``SLOTS``)."""
+def measure(steps: int, waves: Iterable[int], start: Start, folder: Path) -> dict[str, Any]:
+    """Runs both arms in turn for each number of waves."""
     results = {}
-    for name in finish:
+    for number in waves:
         timings: dict[str, list[Timing]] = {}
         for seed, arm in enumerate(ORDER):
-            print(f"groups finish {name}: {arm}, run {seed + 1} of {len(ORDER)}", flush=True)
-            run = folder / f"{name}-{seed}-{arm}"
-            timings.setdefault(arm, []).append(time_run(arm, seed // 2, steps, SLOTS[name], start, run))
-        results[name] = compare(timings)
-    return {"steps_per_run": steps - 1, "rollouts_per_step": ROLLOUTS, **results}
+            print(f"{number} waves: {arm}, run {seed + 1} of {len(ORDER)}", flush=True)
+            run = folder / f"waves{number}-{seed}-{arm}"
+            timings.setdefault(arm, []).append(time_run(arm, seed // 2, steps, slots_of(number), start, run))
+        results[str(number)] = compare(timings)
+    return {"steps_per_run": steps - 1, "rollouts_per_step": ROLLOUTS, "waves": results}

@@ -8,7 +8,7 @@ import torch
 from examples.benchmark import __main__ as command
 from examples.benchmark.kernels import NAMES, calls, make_batch
 from examples.benchmark.memory import peak_extra_bytes
-from examples.benchmark.steps import Timing, compare
+from examples.benchmark.steps import Timing, compare, slots_of
 
 
 def test_ratios_of_alternating_runs_by_hand():
@@ -75,3 +75,29 @@ def test_a_missed_goal_is_said_to_be_missed():
     assert by_name["estimator: verl's seconds over ours"] is False
     assert by_name["estimator: peak extra memory, row-by-token tensors"] is True
     assert by_name["token weights: verl's seconds over ours"] is None
+
+
+def test_steps_are_judged_by_waves():
+    # Rows 1.2: at most 1.05 × 1.2 = 1.26. One wave has nothing to hide behind, so no goal for it.
+    part = {
+        "seconds_per_step": {"tapo": 6.25, "grpo": 5.0},
+        "rows_per_step": {"tapo": 153.6, "grpo": 128.0},
+        "step_ratio": 1.25,
+        "row_ratio": 1.2,
+        "hidden": 0.79,
+        "seconds_to_first_step": {"tapo": [80.0], "grpo": [181.0]},
+    }
+    waves = {"1": part, "16": part | {"step_ratio": 1.27, "hidden": 0.8}}
+    lines = command.verdicts({"in_process": {}, "on_the_engine": {"waves": waves}})
+    assert {what: met for what, _, _, met in lines} == {
+        "one wave: seconds a step, TAPO over GRPO": True,
+        "one wave: construction hidden": None,
+        "one wave: seconds to the first step": False,
+        "16 waves: seconds a step, TAPO over GRPO": False,
+        "16 waves: construction hidden": True,
+        "16 waves: seconds to the first step": False,
+    }
+
+
+def test_in_one_wave_all_rollouts_and_constructions_are_served_at_once():
+    assert [slots_of(waves) for waves in (1, 4, 16)] == [256, 32, 8]
