@@ -55,6 +55,7 @@ ARMS = {
         Arm("tapo_wo_cold_start", "no cold start, TAPO", config="tapo", start="base"),
         Arm("opsd_start", "OPSD's cold start, alone", kind="start", start="opsd_start"),
         Arm(OPSD_BASELINE, "OPSD's cold start, GRPO", config="grpo", start="opsd_start"),
+        Arm("tapo_opsd_start", "OPSD's cold start, TAPO", config="tapo", start="opsd_start"),
         Arm("opsd_opsd_start", "OPSD's cold start, OPSD", config="opsd", start="opsd_start"),
         _engine("wo_ots", "w/o OTS"),
         _engine("wo_negatives", "w/o negatives"),

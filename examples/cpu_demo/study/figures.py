@@ -60,8 +60,9 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
     curved = [row for row in rows if row.arm.kind == "engine"]
     if len(curved) > MAX_CURVES:
         curved = [row for row in curved if row.arm.name in (*_STRONG, *_SIDE)]
+    height = max(6.0, 2.0 + 0.28 * sum(row.arm.kind != "start" for row in rows))
     figure, (held_out, training, differences) = plt.subplots(
-        1, 3, figsize=(17, 6), layout="constrained", width_ratios=(1.1, 1.1, 1)
+        1, 3, figsize=(17, height), layout="constrained", width_ratios=(1.1, 1.1, 1)
     )
     for axis, name, smoothing in ((held_out, "held_out", 1), (training, "training", TRAINING_SMOOTHING)):
         for row in curved:

@@ -23,7 +23,7 @@ DYNAMICS = {
     "_ablations": ("wo_ots", "wo_negatives", "wo_ots_negatives", "wo_dae_ots_negatives", "full_reconstruction"),
     "_thresholds": ("thresholds_2_2_2", "thresholds_2_2_4", "thresholds_1_5_3"),
     "_ours": ("anchored", "masked_prefix", "anchored_masked_prefix"),
-    "_opsd": ("opsd", OPSD_BASELINE, "opsd_opsd_start"),
+    "_opsd": ("opsd", OPSD_BASELINE, "tapo_opsd_start", "opsd_opsd_start"),
 }
 
 
