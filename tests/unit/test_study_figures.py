@@ -3,7 +3,7 @@
 import pytest
 
 from examples.cpu_demo.study.arms import ARMS
-from examples.cpu_demo.study.figures import MAX_CURVES, colour, curve_over_seeds, draw_study
+from examples.cpu_demo.study.figures import MAX_CURVES, colour, curve_over_seeds, draw_study, is_method
 from examples.cpu_demo.study.report import DYNAMICS
 from examples.cpu_demo.study.table import make_rows
 
@@ -53,10 +53,10 @@ def test_the_figure_is_drawn_whatever_has_finished(records, tmp_path):
     assert all(path.stat().st_size > 10_000 for path in paths)
 
 
-def test_arms_drawn_together_have_colours_of_their_own():
-    drawn = ["grpo", "tapo", "opsd", "grpo_wo_cold_start", "tapo_wo_cold_start"]
-    drawn += ["anchored", "masked_prefix", "anchored_masked_prefix"]
-    assert len({colour(name) for name in drawn}) == len(drawn) == MAX_CURVES
+def test_curves_drawn_together_can_be_told_apart():
+    methods = [arm for arm in ARMS.values() if is_method(arm)]
+    assert len({(colour(arm), arm.start) for arm in methods}) == len(methods) == MAX_CURVES
+    assert colour(ARMS["opsd_opsd_start"]) == colour(ARMS["opsd"]) != colour(ARMS["sft"])
 
 
 def test_every_trained_arm_is_in_one_figure_of_training_dynamics():

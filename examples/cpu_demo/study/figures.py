@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from examples.cpu_demo.study.arms import ARMS, BASELINE
+from examples.cpu_demo.study.arms import ARMS, BASELINE, Arm
 from examples.cpu_demo.study.records import Record
 from examples.cpu_demo.study.statistics import Seeds, mean_over_seeds
 from examples.cpu_demo.study.table import HELD_OUT, Row
@@ -14,15 +14,20 @@ PRIMARY = HELD_OUT[1]
 # Curves of more arms than that cannot be told apart: then the ablations are in the differences alone.
 MAX_CURVES = 8
 TRAINING_SMOOTHING = 5
-_STRONG = {"grpo": "black", "tapo": "crimson", "opsd": "royalblue"}
+_METHODS = {"grpo": "black", "tapo": "crimson", "opsd": "royalblue"}
 _OTHERS = ("#2a9d8f", "#e9a03b", "#7b5ea7", "#8d6e63", "#d96ba8", "#7f8c3a", "#5fa8d3", "#9e9e9e")
-_SIDE = ("grpo_wo_cold_start", "tapo_wo_cold_start", "anchored", "masked_prefix", "anchored_masked_prefix")
+_LINES = {"cold_start": "-", "opsd_start": "--", "base": ":"}
 
 
-def colour(arm: str) -> str:
-    """An arm's colour, the same in every panel."""
-    others = [*_SIDE, *(name for name in ARMS if name not in _STRONG and name not in _SIDE)]
-    return _STRONG.get(arm) or _OTHERS[others.index(arm) % len(_OTHERS)]
+def is_method(arm: Arm) -> bool:
+    """Whether it is GRPO, TAPO or OPSD, from any start; the others are ablations and variants."""
+    return arm.config in _METHODS
+
+
+def colour(arm: Arm) -> str:
+    """The method's colour, whatever the start; ablations and variants have one of their own each."""
+    others = [other for other in ARMS.values() if not is_method(other)]
+    return _METHODS[arm.config] if is_method(arm) else _OTHERS[others.index(arm) % len(_OTHERS)]
 
 
 def curve_over_seeds(
@@ -59,7 +64,7 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
 
     curved = [row for row in rows if row.arm.kind == "engine"]
     if len(curved) > MAX_CURVES:
-        curved = [row for row in curved if row.arm.name in (*_STRONG, *_SIDE)]
+        curved = [row for row in curved if is_method(row.arm)]
     height = max(6.0, 2.0 + 0.28 * sum(row.arm.kind != "start" for row in rows))
     figure, (held_out, training, differences) = plt.subplots(
         1, 3, figsize=(17, height), layout="constrained", width_ratios=(1.1, 1.1, 1)
@@ -84,7 +89,7 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
             ncols=min(8, len(handles)),
             frameon=False,
             fontsize=11,
-            title="bands and bars: ± 1 standard error over seeds",
+            title="bands and bars: ± 1 standard error over seeds (no cold start: without bands)",
         )
     paths = [output.with_name(output.name + suffix) for suffix in (".png", ".svg")]
     for path in paths:
@@ -101,13 +106,15 @@ def _smooth(curve: dict[str, float], width: int) -> dict[int, float]:
 def _draw_curve(axis, row: Row, points: dict[int, tuple[float, float]]) -> None:
     if not points:
         return
-    strong = row.arm.name in _STRONG
+    strong = is_method(row.arm) and row.arm.start == "cold_start"
     values, errors = zip(*points.values(), strict=True)
-    style = {"color": colour(row.arm.name), "linewidth": 2.4 if strong else 1.3, "zorder": 3 if strong else 2}
-    axis.plot(list(points), values, label=row.arm.title, **style)
+    style = {"color": colour(row.arm), "linestyle": _LINES[row.arm.start], "linewidth": 2.4 if strong else 1.5}
+    axis.plot(list(points), values, label=row.arm.title, zorder=3 if strong else 2, **style)
+    if row.arm.start == "base":
+        return  # Models before the cold start differ so much that their bands would cover everything else.
     low = [value - error for value, error in points.values()]
     high = [value + error for value, error in zip(values, errors, strict=True)]
-    axis.fill_between(list(points), low, high, color=colour(row.arm.name), alpha=0.13, linewidth=0)
+    axis.fill_between(list(points), low, high, color=colour(row.arm), alpha=0.13, linewidth=0)
 
 
 def _draw_differences(axis, rows: Sequence[Row]) -> None:
@@ -122,10 +129,10 @@ def _draw_differences(axis, rows: Sequence[Row]) -> None:
     means = [row.differences[PRIMARY.title] for row in shown]
     sizes = sorted(100 * (abs(mean.value) + (mean.stderr or 0.0)) for mean in means)
     limit = max(1.0, 1.25 * min(sizes[-1], 4 * sizes[(len(sizes) - 1) // 2]))
-    axis.axvline(0, color=colour(BASELINE), linewidth=1)
+    axis.axvline(0, color=colour(ARMS[BASELINE]), linewidth=1)
     axis.set_xlim(-limit, limit)
     for position, (row, mean) in enumerate(zip(shown, means, strict=True)):
-        value, style = 100 * mean.value, {"color": colour(row.arm.name)}
+        value, style = 100 * mean.value, {"color": colour(row.arm)}
         if abs(value) <= limit:
             error = None if mean.stderr is None else 100 * mean.stderr
             axis.errorbar(value, position, xerr=error, fmt="o", capsize=4, **style)
