@@ -7,7 +7,7 @@ import pytest
 
 from examples.cpu_demo.report import ACCURACY
 from examples.cpu_demo.study.records import read_records, training_record, write_record, write_results
-from examples.cpu_demo.study.statistics import mean_over_seeds, paired_difference
+from examples.cpu_demo.study.statistics import deviation_between_rl_seeds, mean_over_seeds, paired_difference
 from examples.cpu_demo.study.table import HELD_OUT, RESPONSES_AND_COST, TRAINING, cells, headings, make_rows, markdown
 
 
@@ -52,6 +52,14 @@ def test_what_has_no_rl_seed_is_compared_with_every_run_of_its_cold_start():
     difference = paired_difference({(0, None): 0.4}, {(0, 0): 0.5, (0, 1): 0.7})
     assert difference.value == pytest.approx(-0.2)  # (-0.1 - 0.3) / 2
     assert difference.stderr == pytest.approx(0.1)  # sd = 0.1414, / sqrt(2)
+
+
+def test_the_scatter_between_rl_seeds_is_pooled_over_arms_and_cold_starts():
+    arms = [{(0, 0): 0.4, (0, 1): 0.6, (1, 0): 0.9}, {(0, 0): 0.5, (0, 1): 0.5}, {(0, None): 0.3}]
+    # Squares (0.1² + 0.1²) + 0 + 0, degrees of freedom 1 + 0 + 1 + 0: sqrt(0.02 / 2).
+    assert deviation_between_rl_seeds(arms) == (pytest.approx(0.1), 2)
+    assert deviation_between_rl_seeds([{(0, 0): 0.4, (1, 0): 0.6}]) is None
+    assert deviation_between_rl_seeds([]) is None
 
 
 STEP = {"training/global_step": 1, "actor/entropy": 0.5, "critic/score/mean": 0.5}

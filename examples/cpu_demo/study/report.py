@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from math import sqrt
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +13,18 @@ from examples.cpu_demo.study.engine import METRICS
 from examples.cpu_demo.study.figures import draw_study
 from examples.cpu_demo.study.records import Record, read_records, write_results
 from examples.cpu_demo.study.settings import Settings
-from examples.cpu_demo.study.table import PARTS, Column, Row, headings, lines_of, make_rows, markdown
+from examples.cpu_demo.study.statistics import deviation_between_rl_seeds
+from examples.cpu_demo.study.table import (
+    HELD_OUT,
+    PARTS,
+    Column,
+    Row,
+    headings,
+    lines_of,
+    make_rows,
+    markdown,
+    values_by_seeds,
+)
 from recipe_tapo.command.write import atomic_paths
 from recipe_tapo.plots import draw
 from recipe_tapo.training_log import Run, read_run
@@ -65,9 +77,27 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
         "step, and of runs that had the machine to themselves.",
         "Advantage of the errors: Eq. 5's, summed over the rows that keep the first wrong line, per constructed row; "
         "above 0, G_ref makes the mistakes themselves more likely. Given where prefixes are trained with Eq. 5.",
+        *_scatter_note(records),
         *_gap_note(records),
         f"{len(records)} runs on {', '.join(sorted({record['machine'] for record in records}))}, "
         f"commit {', '.join(commits) or 'unknown'}, {datetime.now(timezone.utc):%Y-%m-%d}.",
+    ]
+
+
+def _scatter_note(records: Sequence[Record]) -> list[str]:
+    arms = {record["arm"] for record in records}
+    scatters = [
+        deviation_between_rl_seeds(values_by_seeds(records, arm, column) for arm in arms) for column in HELD_OUT
+    ]
+    if None in scatters:
+        return []
+    names = [column.title.removesuffix(", %") for column in HELD_OUT]
+    runs = ", ".join(f"{name} {100 * scatter:.1f}" for name, (scatter, _) in zip(names, scatters, strict=True))
+    differences = ", ".join(f"{100 * scatter * sqrt(2 / 3):.1f}" for scatter, _ in scatters)
+    return [
+        f"Runs that differ in nothing but their RL seed scatter by so many points (standard deviation pooled over all "
+        f"arms, {scatters[0][1]} degrees of freedom): {runs}. That alone gives the difference of two means of three "
+        f"runs an error of {differences}; a smaller one in the table is luck."
     ]
 
 

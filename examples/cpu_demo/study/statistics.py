@@ -7,8 +7,9 @@ before reinforcement learning has no RL seed (None).
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import sqrt
 
 from recipe_tapo.evaluation.passk import standard_error
 
@@ -40,10 +41,7 @@ def mean_over_seeds(values: Mapping[Seeds, float]) -> Mean:
     """
     if not values:
         raise ValueError("no run to average")
-    by_cold_start: dict[int, list[float]] = defaultdict(list)
-    for (cold_start, _), value in sorted(values.items()):
-        by_cold_start[cold_start].append(value)
-    means = [sum(group) / len(group) for group in by_cold_start.values()]
+    means = [sum(group) / len(group) for group in _by_cold_start(values)]
     sample = means if len(means) > 1 else list(values.values())
     return Mean(sum(means) / len(means), standard_error(sample), len(means), len(values))
 
@@ -59,3 +57,28 @@ def paired_difference(values: Mapping[Seeds, float], baseline: Mapping[Seeds, fl
         if value is not None:
             differences[cold_start, rl_seed] = value - reference
     return mean_over_seeds(differences) if differences else None
+
+
+def deviation_between_rl_seeds(arms: Iterable[Mapping[Seeds, float]]) -> tuple[float, int] | None:
+    """How far runs scatter that differ in nothing but their RL seed.
+
+    Args:
+        arms: One number of every run, arm by arm.
+
+    Returns:
+        The standard deviation of a run, pooled over all arms and cold starts, with its degrees of freedom; None where
+        no arm has two RL seeds on one cold start.
+    """
+    squares, freedom = 0.0, 0
+    for group in (group for values in arms for group in _by_cold_start(values)):
+        mean = sum(group) / len(group)
+        squares += sum((value - mean) ** 2 for value in group)
+        freedom += len(group) - 1
+    return (sqrt(squares / freedom), freedom) if freedom else None
+
+
+def _by_cold_start(values: Mapping[Seeds, float]) -> list[list[float]]:
+    groups: dict[int, list[float]] = defaultdict(list)
+    for (cold_start, _), value in sorted(values.items()):
+        groups[cold_start].append(value)
+    return list(groups.values())
