@@ -32,6 +32,7 @@ DIFFERENCES = {
     "anchored": ANCHORED,
     "masked_prefix": MASKED,
     "anchored_masked_prefix": ANCHORED | MASKED,
+    "joint_normalization": {"loss_normalization": "joint"},
 }
 
 

@@ -68,6 +68,7 @@ ARMS = {
         _engine("anchored", "ours: anchored"),
         _engine("masked_prefix", "ours: masked prefix"),
         _engine("anchored_masked_prefix", "ours: both"),
+        _engine("joint_normalization", "ours: one denominator"),
     )
 }
 

@@ -34,7 +34,7 @@ DYNAMICS = {
     "": (BASELINE, "tapo", "tapo_wo_cold_start", "grpo_wo_cold_start"),
     "_ablations": ("wo_ots", "wo_negatives", "wo_ots_negatives", "wo_dae_ots_negatives", "full_reconstruction"),
     "_thresholds": ("thresholds_2_2_2", "thresholds_2_2_4", "thresholds_1_5_3"),
-    "_ours": ("anchored", "masked_prefix", "anchored_masked_prefix"),
+    "_ours": ("anchored", "masked_prefix", "anchored_masked_prefix", "joint_normalization"),
     "_opsd": ("opsd", OPSD_BASELINE, "tapo_opsd_start", "opsd_opsd_start"),
 }
 
