@@ -22,19 +22,15 @@ SEQUENCE_MEAN_MODES = ("seq-mean-token-sum", "seq-mean-token-sum-norm", "seq-mea
 
 
 def clipped_surrogate(
-    log_prob: torch.Tensor,
-    old_log_prob: torch.Tensor,
-    advantages: torch.Tensor,
-    *,
-    clip_low: float,
-    clip_high: float,
-    clip_dual: float,
+    ratio: torch.Tensor, advantages: torch.Tensor, *, clip_low: float, clip_high: float, clip_dual: float
 ) -> torch.Tensor:
     """-min(ρ A, clip(ρ, 1 - ε_low, 1 + ε_high) A) per token, as verl's ``vanilla`` loss computes it.
 
+    For A ≥ 0 the minimum stops ρ at 1 + ε_high alone, for A < 0 at 1 - ε_low alone, and there verl's dual clip
+    stops it at the other end: so it is -A times a ρ kept within bounds, in a third of the passes over memory.
+
     Args:
-        log_prob: log π_θ, any shape; carries the gradient.
-        old_log_prob: log π_old, same shape.
+        ratio: ρ = π_θ / π_old, any shape; carries the gradient.
         advantages: A, same shape.
         clip_low: ε_low.
         clip_high: ε_high.
@@ -43,9 +39,10 @@ def clipped_surrogate(
     Returns:
         The loss of each token, same shape, unmasked.
     """
-    ratio = torch.exp(torch.clamp(log_prob - old_log_prob, min=-20.0, max=20.0))
-    clipped = torch.maximum(-advantages * ratio, -advantages * torch.clamp(ratio, 1 - clip_low, 1 + clip_high))
-    return torch.where(advantages < 0, torch.min(-advantages * clip_dual, clipped), clipped)
+    negative = advantages < 0
+    low = torch.where(negative, ratio.new_tensor(1 - clip_low), 0.0)
+    high = torch.where(negative, ratio.new_tensor(clip_dual), 1 + clip_high)
+    return -advantages * torch.clamp(ratio, low, high)
 
 
 @dataclass(frozen=True)

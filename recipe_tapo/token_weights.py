@@ -22,4 +22,4 @@ def ots_weights(
         Weights of the same shape, without gradient. A NaN input gives w_min.
     """
     with torch.no_grad():
-        return torch.exp(log_probs + entropies).nan_to_num(nan=w_min).clamp(w_min, w_max)
+        return (log_probs + entropies).exp_().nan_to_num_(nan=w_min).clamp_(w_min, w_max)

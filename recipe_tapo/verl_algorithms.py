@@ -49,9 +49,9 @@ def compute_policy_loss_tapo(
     clip_low = config.clip_ratio if config.clip_ratio_low is None else config.clip_ratio_low
     clip_high = config.clip_ratio if config.clip_ratio_high is None else config.clip_ratio_high
     clip_dual = config.get("clip_ratio_c", 3.0)
-    losses = clipped_surrogate(
-        log_prob, old_log_prob, advantages, clip_low=clip_low, clip_high=clip_high, clip_dual=clip_dual
-    )
+    log_ratio = torch.clamp(log_prob - old_log_prob, min=-20.0, max=20.0)
+    ratio = log_ratio.exp()
+    losses = clipped_surrogate(ratio, advantages, clip_low=clip_low, clip_high=clip_high, clip_dual=clip_dual)
     if rollout_is_weights is not None:
         losses = losses * rollout_is_weights
     loss = core_algos.agg_loss(
@@ -59,17 +59,12 @@ def compute_policy_loss_tapo(
     )
 
     with torch.no_grad():
-        log_ratio = torch.clamp(log_prob - old_log_prob, min=-20.0, max=20.0)
-        ratio = log_ratio.exp()
-        unclipped = -advantages * ratio
-        clipped = -advantages * torch.clamp(ratio, 1 - clip_low, 1 + clip_high)
-        dual = -advantages * clip_dual
+        positive, negative = advantages > 0, advantages < 0
+        clipped = (positive & (ratio > 1 + clip_high)) | (negative & (ratio < 1 - clip_low))
         metrics = {
-            "actor/pg_clipfrac": masked_mean((clipped > unclipped).float(), response_mask).item(),
+            "actor/pg_clipfrac": masked_mean(clipped, response_mask).item(),
             "actor/ppo_kl": masked_mean(-log_ratio, response_mask).item(),
-            "actor/pg_clipfrac_lower": masked_mean(
-                (torch.maximum(unclipped, clipped) > dual) * (advantages < 0).float(), response_mask
-            ).item(),
+            "actor/pg_clipfrac_lower": masked_mean(negative & (ratio > clip_dual), response_mask).item(),
         }
     return loss, metrics
 

@@ -44,7 +44,7 @@ def objective(batch, uids):
     original, reflection = group_coefficients(sizes, tokens, loss_agg_mode="token-mean")
     reflected = batch["is_reflection"][:, None]
     factors = torch.where(reflected, weights * reflection, original)
-    losses = clipped_surrogate(batch["log_prob"], batch["old_log_prob"], advantages, **CLIP)
+    losses = clipped_surrogate(torch.exp(batch["log_prob"] - batch["old_log_prob"]), advantages, **CLIP)
     return (losses * factors * batch["mask"]).sum() / tokens
 
 
