@@ -88,6 +88,7 @@ SYMBOLS = (
     Symbol("verl.workers.rollout.vllm_rollout.utils:vLLMColocateWorkerExtension._get_zmq_handle"),
     Symbol("verl.workers.rollout.vllm_rollout.vllm_rollout:ServerAdapter.__init__"),
     Symbol("verl.workers.rollout.vllm_rollout.vllm_async_server:vLLMHttpServer.__init__"),
+    Symbol("verl.workers.rollout.vllm_rollout.vllm_async_server:vLLMHttpServer.generate", ("priority",)),
     Symbol("ray.runtime_context:RuntimeContext.gcs_address"),
     Symbol(f"{_SFT_DATASET}._process_single_message", ("index", "message", "full_message", "tools", "enable_thinking")),
     Symbol(f"{_SFT_DATASET}.sanity_check", ("input_ids", "messages", "tools", "enable_thinking")),

@@ -23,7 +23,13 @@ from recipe_tapo.opsd_rows import put_report, put_teacher_log_probs
 from recipe_tapo.rows import row_key
 from recipe_tapo.selection import is_correct
 from recipe_tapo.self_teacher import SelfTeacher
-from recipe_tapo.verl_config import stop_token_ids, synthesis_budget, synthesis_sampling_params, tapo_config
+from recipe_tapo.verl_config import (
+    request_priority,
+    stop_token_ids,
+    synthesis_budget,
+    synthesis_sampling_params,
+    tapo_config,
+)
 
 _PARTITION = "train"
 _KEPT_EXTRA_FIELDS = ("global_steps", "min_global_steps", "max_global_steps", "turn_scores", "tool_rewards")
@@ -58,6 +64,7 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
     def _init_tapo(self) -> None:
         self.tapo = tapo_config(self.config)
         self.groups: dict[str, RolloutGroup] = {}
+        self.priority = request_priority(self.config)
         rollout = self.config.actor_rollout_ref.rollout
         budget = synthesis_budget(self.tapo, self.config)
         max_model_len = rollout.max_model_len or rollout.prompt_length + rollout.response_length
@@ -128,7 +135,10 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
 
     async def _request(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
         output = await self.llm_client.generate(
-            request_id=uuid.uuid4().hex, prompt_ids=prompt_ids, sampling_params=dict(sampling_params)
+            request_id=uuid.uuid4().hex,
+            prompt_ids=prompt_ids,
+            sampling_params=dict(sampling_params),
+            priority=self.priority,
         )
         if output.stop_reason == "aborted":
             raise RuntimeError("the server aborted the request")

@@ -121,6 +121,11 @@ def synthesis_sampling_params(tapo: TapoConfig, rollout_params: dict[str, Any], 
     }
 
 
+def request_priority(config: DictConfig) -> int:
+    """vLLM's priority of constructions: -1, served before waiting rollouts (0 or more), or 0 without that scheduler."""
+    return -1 if config.actor_rollout_ref.rollout.scheduling_policy == "priority" else 0
+
+
 def stop_token_ids(tokenizer: Any, model_config: Any) -> set[int]:
     """Ids that end a rollout: the tokenizer's EOS and those of the model's generation config."""
     ids = getattr(getattr(model_config, "generation_config", None), "eos_token_id", None)
@@ -183,6 +188,7 @@ __all__ = [
     "TRAINER_MODE",
     "TapoConfigError",
     "check_config",
+    "request_priority",
     "set_max_model_len",
     "stop_token_ids",
     "synthesis_budget",

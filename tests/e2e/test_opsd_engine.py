@@ -27,14 +27,14 @@ def test_the_teachers_log_probs_are_those_of_the_model():
     engine = OfflineSampler(str(CHECKPOINT), {}, 256)._llm
 
     class Client:
-        async def generate(self, request_id, *, prompt_ids, sampling_params):
+        async def generate(self, request_id, *, prompt_ids, sampling_params, priority):
             output = engine.generate([{"prompt_token_ids": prompt_ids}], SamplingParams(**sampling_params))[0]
             fields = {}
             extract_prompt_logprobs(output, sampling_params["prompt_logprobs"], fields)
             return SimpleNamespace(stop_reason="completed", token_ids=[], extra_fields=fields)
 
     worker = object.__new__(TapoAgentLoopWorker)
-    worker.llm_client = Client()
+    worker.llm_client, worker.priority = Client(), 0
     ours = torch.tensor(asyncio.run(worker._score_tokens(ids)))
 
     model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)

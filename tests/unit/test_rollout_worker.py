@@ -47,10 +47,11 @@ class Server:
 
     def __init__(self, behaviour):
         self.behaviour = behaviour
-        self.requests = []
+        self.requests, self.priorities = [], []
 
-    async def generate(self, request_id, *, prompt_ids, sampling_params):
+    async def generate(self, request_id, *, prompt_ids, sampling_params, priority):
         self.requests.append((prompt_ids, sampling_params))
+        self.priorities.append(priority)
         return await self.behaviour(len(self.requests))
 
 
@@ -62,7 +63,7 @@ def grade(text):
     return 1.0 if text.rstrip().endswith("\\boxed{4}") else 0.0
 
 
-def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000, **tapo):
+def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000, scheduling_policy="priority", **tapo):
     store = Store()
     for module in (rollout_worker, agent_loop_tq):
         monkeypatch.setattr(module, "tq", store)
@@ -73,7 +74,13 @@ def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000,
     worker.config = OmegaConf.create(
         {
             "actor_rollout_ref": {
-                "rollout": {"n": 8, "max_model_len": max_model_len, "prompt_length": 50, "response_length": 200}
+                "rollout": {
+                    "n": 8,
+                    "max_model_len": max_model_len,
+                    "prompt_length": 50,
+                    "response_length": 200,
+                    "scheduling_policy": scheduling_policy,
+                }
             },
             "data": {"apply_chat_template_kwargs": {}},
             "tapo": {"synthesis": {"max_tokens": 300}, **tapo},
@@ -168,6 +175,14 @@ def test_the_request_carries_the_prompt_the_budget_and_the_rollouts_sampling(mon
     prompt = TOKENIZER.decode(prompt_ids)
     assert RIGHT in prompt and WRONG in prompt and "## Problem\n2x=8?" in prompt
     assert sampling_params == {"temperature": 1.0, "logprobs": False, "max_tokens": 300}
+
+
+@pytest.mark.parametrize(("policy", "priority"), [("priority", -1), ("fcfs", 0)])
+def test_constructions_go_ahead_of_waiting_rollouts_where_the_scheduler_knows_priorities(monkeypatch, policy, priority):
+    worker, _ = make_worker(monkeypatch, scheduling_policy=policy)
+    run_group(monkeypatch, worker)
+    # A rollout's priority is 0, vLLM serves the smaller first, and its FCFS scheduler refuses any other than 0.
+    assert worker.llm_client.priorities == [priority] * 4
 
 
 def test_constructions_of_a_group_run_at_once_and_the_group_is_finished_only_after_them(monkeypatch):
