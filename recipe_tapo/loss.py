@@ -40,8 +40,8 @@ def clipped_surrogate(
         The loss of each token, same shape, unmasked.
     """
     negative = advantages < 0
-    low = torch.where(negative, ratio.new_tensor(1 - clip_low), 0.0)
-    high = torch.where(negative, ratio.new_tensor(clip_dual), 1 + clip_high)
+    low = torch.where(negative, ratio.new_full((), 1 - clip_low), 0.0)
+    high = torch.where(negative, ratio.new_full((), clip_dual), 1 + clip_high)
     return -advantages * torch.clamp(ratio, low, high)
 
 
