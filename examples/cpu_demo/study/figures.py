@@ -120,7 +120,7 @@ def _draw_curve(axis, row: Row, points: dict[int, tuple[float, float]]) -> None:
 def _draw_differences(axis, rows: Sequence[Row]) -> None:
     """One bar per trained arm; what lies far outside is an arrow with its number, so that the others stay legible."""
     shown = [row for row in rows if PRIMARY.title in row.differences and row.arm.kind != "start"]
-    axis.set_title(f"difference to GRPO, {PRIMARY.title.split(',')[0]}", loc="left")
+    axis.set_title(f"difference to GRPO, {PRIMARY.name}", loc="left")
     axis.set_xlabel("points of held-out accuracy, paired by seed")
     axis.grid(alpha=0.25, axis="x")
     if not shown:

@@ -86,17 +86,15 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
 
 def _scatter_note(records: Sequence[Record]) -> list[str]:
     arms = {record["arm"] for record in records}
-    scatters = [
-        deviation_between_rl_seeds(values_by_seeds(records, arm, column) for arm in arms) for column in HELD_OUT
-    ]
-    if None in scatters:
+    pooled = [deviation_between_rl_seeds(values_by_seeds(records, arm, column) for arm in arms) for column in HELD_OUT]
+    if None in pooled:
         return []
-    names = [column.title.removesuffix(", %") for column in HELD_OUT]
-    runs = ", ".join(f"{name} {100 * scatter:.1f}" for name, (scatter, _) in zip(names, scatters, strict=True))
-    differences = ", ".join(f"{100 * scatter * sqrt(2 / 3):.1f}" for scatter, _ in scatters)
+    points = [column.scale * deviation for column, (deviation, _) in zip(HELD_OUT, pooled, strict=True)]
+    runs = ", ".join(f"{column.name} {value:.1f}" for column, value in zip(HELD_OUT, points, strict=True))
+    differences = ", ".join(f"{value * sqrt(2 / 3):.1f}" for value in points)
     return [
         f"Runs that differ in nothing but their RL seed scatter by so many points (standard deviation pooled over all "
-        f"arms, {scatters[0][1]} degrees of freedom): {runs}. That alone gives the difference of two means of three "
+        f"arms, {pooled[0][1]} degrees of freedom): {runs}. That alone gives the difference of two means of three "
         f"runs an error of {differences}; a smaller one in the table is luck."
     ]
 

@@ -28,6 +28,11 @@ class Column:
     digits: int = 1
     compared: bool = False
 
+    @property
+    def name(self) -> str:
+        """The heading without its unit."""
+        return self.title.split(",")[0]
+
 
 def _key(name: str) -> Callable[[Record], float | None]:
     return lambda record: record.get(name)
