@@ -51,7 +51,7 @@ SYMBOLS = (
         ("loss_mat", "loss_mask", "loss_agg_mode", "dp_size", "batch_num_tokens", "global_batch_size"),
     ),
     Symbol("verl.trainer.ppo.core_algos:kl_penalty", ("logprob", "ref_logprob", "kl_penalty")),
-    Symbol("verl.utils.torch_functional:masked_mean"),
+    Symbol("verl.utils.torch_functional:masked_sum"),
     Symbol("verl.utils.device:get_device_name"),
     Symbol("verl.trainer.ppo.v1.trainer_base:register_trainer", ("name",)),
     Symbol("verl.trainer.ppo.v1.trainer_base:TRAINER_REGISTRY"),

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 from verl.trainer.ppo import core_algos
-from verl.utils.torch_functional import masked_mean
+from verl.utils.torch_functional import masked_sum
 
 from recipe_tapo.advantages import AdvantageMode, token_advantages
 from recipe_tapo.loss import clipped_surrogate
+from recipe_tapo.row_chunks import sum_over_rows
 
 ESTIMATOR_OF_MODE: dict[AdvantageMode, str] = {
     "decoupled": "tapo",
@@ -49,24 +50,34 @@ def compute_policy_loss_tapo(
     clip_low = config.clip_ratio if config.clip_ratio_low is None else config.clip_ratio_low
     clip_high = config.clip_ratio if config.clip_ratio_high is None else config.clip_ratio_high
     clip_dual = config.get("clip_ratio_c", 3.0)
-    log_ratio = torch.clamp(log_prob - old_log_prob, min=-20.0, max=20.0)
-    ratio = log_ratio.exp()
-    losses = clipped_surrogate(ratio, advantages, clip_low=clip_low, clip_high=clip_high, clip_dual=clip_dual)
-    if rollout_is_weights is not None:
-        losses = losses * rollout_is_weights
-    loss = core_algos.agg_loss(
-        loss_mat=losses, loss_mask=response_mask, loss_agg_mode=loss_agg_mode, **config.global_batch_info
-    )
+    batch_info = _global_batch_info(config.global_batch_info, response_mask)
 
-    with torch.no_grad():
-        positive, negative = advantages > 0, advantages < 0
-        clipped = (positive & (ratio > 1 + clip_high)) | (negative & (ratio < 1 - clip_low))
-        metrics = {
-            "actor/pg_clipfrac": masked_mean(clipped, response_mask).item(),
-            "actor/ppo_kl": masked_mean(-log_ratio, response_mask).item(),
-            "actor/pg_clipfrac_lower": masked_mean(negative & (ratio > clip_dual), response_mask).item(),
-        }
-    return loss, metrics
+    def loss_and_metrics(rows: slice, log_prob: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        advantage, mask = advantages[rows], response_mask[rows]
+        log_ratio = torch.clamp(log_prob - old_log_prob[rows], min=-20.0, max=20.0)
+        ratio = log_ratio.exp()
+        losses = clipped_surrogate(ratio, advantage, clip_low=clip_low, clip_high=clip_high, clip_dual=clip_dual)
+        if rollout_is_weights is not None:
+            losses = losses * rollout_is_weights[rows]
+        loss = core_algos.agg_loss(loss_mat=losses, loss_mask=mask, loss_agg_mode=loss_agg_mode, **batch_info)
+        with torch.no_grad():
+            positive, negative = advantage > 0, advantage < 0
+            clipped = (positive & (ratio > 1 + clip_high)) | (negative & (ratio < 1 - clip_low))
+            clipped_by_dual = negative & (ratio > clip_dual)
+            return loss, torch.stack([masked_sum(x, mask) for x in (clipped, -log_ratio, clipped_by_dual)])
+
+    loss, sums = sum_over_rows(loss_and_metrics, log_prob)
+    names = ("actor/pg_clipfrac", "actor/ppo_kl", "actor/pg_clipfrac_lower")
+    return loss, dict(zip(names, (sums / (response_mask.sum() + 1e-8)).tolist(), strict=True))
+
+
+def _global_batch_info(given: dict[str, Any], response_mask: torch.Tensor) -> dict[str, Any]:
+    """verl's denominators; where it gives none, those of this micro-batch, which ``agg_loss`` would count."""
+    known = {key: value for key, value in given.items() if value is not None}
+    if known.get("dp_size", 1) > 1:
+        return known
+    tokens_B = response_mask.sum(dim=-1)
+    return {"batch_num_tokens": tokens_B.sum(), "global_batch_size": (tokens_B > 0).sum(), **known}
 
 
 def register() -> None:
