@@ -1,5 +1,6 @@
 """What a study leaves: results.jsonl, table.md, learning_curves and training_dynamics."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from math import sqrt
@@ -85,16 +86,17 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
 
 
 def _scatter_note(records: Sequence[Record]) -> list[str]:
-    arms = {record["arm"] for record in records}
+    arms = Counter(record["arm"] for record in records)
+    most = max(arms.values())
     pooled = [deviation_between_rl_seeds(values_by_seeds(records, arm, column) for arm in arms) for column in HELD_OUT]
     if None in pooled:
         return []
     points = [column.scale * deviation for column, (deviation, _) in zip(HELD_OUT, pooled, strict=True)]
     runs = ", ".join(f"{column.name} {value:.1f}" for column, value in zip(HELD_OUT, points, strict=True))
-    differences = ", ".join(f"{value * sqrt(2 / 3):.1f}" for value in points)
+    differences = ", ".join(f"{value * sqrt(2 / most):.1f}" for value in points)
     return [
         f"Runs that differ in nothing but their RL seed scatter by so many points (standard deviation pooled over all "
-        f"arms, {pooled[0][1]} degrees of freedom): {runs}. That alone gives the difference of two means of three "
+        f"arms, {pooled[0][1]} degrees of freedom): {runs}. That alone gives the difference of two arms of {most} "
         f"runs an error of {differences}; a smaller one in the table is luck."
     ]
 
