@@ -50,7 +50,8 @@ def compute_policy_loss_tapo(
     clip_low = config.clip_ratio if config.clip_ratio_low is None else config.clip_ratio_low
     clip_high = config.clip_ratio if config.clip_ratio_high is None else config.clip_ratio_high
     clip_dual = config.get("clip_ratio_c", 3.0)
-    batch_info = _global_batch_info(config.global_batch_info, response_mask)
+    tokens_B = response_mask.sum(dim=-1)
+    batch_info = _global_batch_info(config.global_batch_info, tokens_B)
 
     def loss_and_metrics(rows: slice, log_prob: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         advantage, mask = advantages[rows], response_mask[rows]
@@ -68,15 +69,14 @@ def compute_policy_loss_tapo(
 
     loss, sums = sum_over_rows(loss_and_metrics, log_prob)
     names = ("actor/pg_clipfrac", "actor/ppo_kl", "actor/pg_clipfrac_lower")
-    return loss, dict(zip(names, (sums / (response_mask.sum() + 1e-8)).tolist(), strict=True))
+    return loss, dict(zip(names, (sums / (tokens_B.sum() + 1e-8)).tolist(), strict=True))
 
 
-def _global_batch_info(given: dict[str, Any], response_mask: torch.Tensor) -> dict[str, Any]:
+def _global_batch_info(given: dict[str, Any], tokens_B: torch.Tensor) -> dict[str, Any]:
     """verl's denominators; where it gives none, those of this micro-batch, which ``agg_loss`` would count."""
     known = {key: value for key, value in given.items() if value is not None}
     if known.get("dp_size", 1) > 1:
         return known
-    tokens_B = response_mask.sum(dim=-1)
     return {"batch_num_tokens": tokens_B.sum(), "global_batch_size": (tokens_B > 0).sum(), **known}
 
 

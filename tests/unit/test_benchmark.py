@@ -101,3 +101,23 @@ def test_steps_are_judged_by_waves():
 
 def test_in_one_wave_all_rollouts_and_constructions_are_served_at_once():
     assert [slots_of(waves) for waves in (1, 4, 16)] == [256, 32, 8]
+
+
+@pytest.fixture
+def one_thread():
+    """Threads that wait for each other take minutes on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_loss_needs_less_than_two_tensors_of_rows_by_tokens():
+    rows, tokens = 4096, 2048
+    _, ours = calls(make_batch(rows, tokens))["loss, forward and backward"]
+    ours()
+    peak = peak_extra_bytes(ours)
+    if peak is None:
+        pytest.skip("Linux only")
+    assert peak < 2 * 4 * rows * tokens  # one of them is the gradient

@@ -1,6 +1,7 @@
 """Eqs. 6 and 8: the objective as written against the way it reaches verl (coefficients, ranks, micro-batches)."""
 
 import itertools
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,9 @@ import torch
 from verl.trainer.ppo.core_algos import agg_loss, get_policy_loss_fn
 from verl.workers.config import ActorConfig, PolicyLossConfig
 
+from recipe_tapo import verl_algorithms
 from recipe_tapo.loss import GroupSizes, clipped_surrogate, group_coefficients, group_sizes
+from recipe_tapo.row_chunks import sum_over_rows
 from recipe_tapo.verl_algorithms import compute_policy_loss_tapo
 
 close = torch.testing.assert_close
@@ -170,6 +173,35 @@ def test_without_constructed_rows_loss_gradient_and_metrics_are_verls_vanilla(mo
     assert torch.equal(ours, verls)
     assert torch.equal(our_gradient, verls_gradient)
     assert our_metrics == pytest.approx(verls_metrics)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "global_sizes", [{}, {"dp_size": 2, "batch_num_tokens": 999, "global_batch_size": 77}], ids=str
+)
+def test_chunks_change_neither_gradient_nor_metrics(monkeypatch, mode, global_sizes):
+    batch = make_batch()
+    results = []
+    for chunk_tokens in (1, 3 * 7, 12 * 7):
+        monkeypatch.setattr(verl_algorithms, "sum_over_rows", partial(sum_over_rows, chunk_tokens=chunk_tokens))
+        log_prob = batch.log_prob.clone().requires_grad_()
+        loss, metrics = compute_policy_loss_tapo(
+            old_log_prob=batch.old_log_prob,
+            log_prob=log_prob,
+            advantages=batch.advantages,
+            response_mask=batch.mask,
+            loss_agg_mode=mode,
+            config=actor_config(mode, **global_sizes),
+            rollout_is_weights=batch.weights,
+        )
+        (3 * loss).backward()
+        results.append((loss.detach(), log_prob.grad, metrics))
+    whole_loss, whole_gradient, whole_metrics = results.pop()
+    assert whole_metrics["actor/pg_clipfrac"] > 0 and whole_gradient.abs().sum() > 0
+    for loss, gradient, metrics in results:
+        close(loss, whole_loss)
+        assert torch.equal(gradient, whole_gradient)
+        assert metrics == pytest.approx(whole_metrics)
 
 
 @pytest.mark.parametrize("mode", MODES)
