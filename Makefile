@@ -21,7 +21,7 @@ demo-coldstart: $(READY) ## Remake the demo's cold-started checkpoint (about ten
 	@$(PYTHON) -m examples.cpu_demo.cold_start --output_dir examples/cpu_demo/checkpoint
 
 study: $(READY) ## Compare the arms on the real engine (STUDY=quick: a coarse answer)
-	@$(PYTHON) -m examples.cpu_demo.study --study $(STUDY) $(STUDY_ARGS)
+	@$(PYTHON) -m examples.study --study $(STUDY) $(STUDY_ARGS)
 
 benchmark: $(READY) ## Measure what TAPO costs against verl's own GRPO
 	@$(PYTHON) -m examples.benchmark $(BENCHMARK_ARGS)
@@ -39,7 +39,7 @@ format: $(READY) ## Mend style and format
 	@$(PYTHON) -m ruff check --fix . && $(PYTHON) -m ruff format .
 
 check: $(READY) ## Say what is found of everything TAPO needs
-	@$(PYTHON) -W ignore -m recipe_tapo.check
+	@$(PYTHON) -W ignore -m recipe_tapo.engine.doctor
 
 lock: $(READY) ## Write the installed versions to .ci/constraints.txt
 	@{ echo "# Every version the CPU stack was tested with; 'make lock' writes it anew."; \

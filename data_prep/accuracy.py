@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recipe_tapo.command.tables import print_table
+from recipe_tapo.cli.tables import print_table
 
 
 def measure_accuracies(groups: Iterable[tuple[str, list[dict]]]) -> list[float | None]:

@@ -15,9 +15,10 @@ from data_prep.records import Problem, Record
 from data_prep.reject import MEANINGS, Reason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_SIZE, BENCHMARKS, FILE_SUFFIXES, Benchmark, find_benchmark_file
-from recipe_tapo.command.errors import InputError, run_command
-from recipe_tapo.command.tables import print_table
-from recipe_tapo.command.write import atomic_paths, write_parquet
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.tables import print_table
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.write import atomic_paths, write_parquet
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -15,16 +15,17 @@ from data_prep.joint_report import examples_text, make_report, print_report
 from data_prep.joint_set import SFT_SCHEMA, Recipe, build_joint_set
 from data_prep.queries import digest, read_queries
 from data_prep.responses import sample_responses
-from recipe_tapo.command.errors import InputError, run_command
-from recipe_tapo.command.flag_types import fraction, natural, positive
-from recipe_tapo.command.write import atomic_paths, write_parquet
-from recipe_tapo.prompt import PromptTemplateError, load_template
-from recipe_tapo.sampling.flags import (
+from recipe_tapo.algorithm.prompts import PromptTemplateError, load_template
+from recipe_tapo.cli.flag_types import fraction, natural, positive
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.sampling_flags import (
     add_sampling,
     make_sampler,
     model_settings,
     sampling_of,
 )
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.write import atomic_paths, write_parquet
 from recipe_tapo.sampling.journal import read_settings
 
 OUTPUT_NAMES = ("cold_start.parquet", "report.json", "examples.md")

@@ -10,12 +10,12 @@ from typing import Any
 
 from data_prep.queries import Query, digest, response_seed
 from data_prep.responses import grade, read_groups
-from recipe_tapo.construction import question_text
-from recipe_tapo.parsing import RejectReason, parse_reconstruction
-from recipe_tapo.prompt import fill_template
+from recipe_tapo.algorithm.parsing import parse_reconstruction
+from recipe_tapo.algorithm.prompts import fill_template, question_text
+from recipe_tapo.algorithm.selection import group_rng, select_pairs
+from recipe_tapo.reasons import RejectReason
 from recipe_tapo.sampling.journal import fill_journal, read_journal, read_settings
 from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling, sample_all
-from recipe_tapo.selection import group_rng, select_pairs
 
 # Why a query has no trajectory, besides what ``RejectReason`` names.
 NO_RESPONSE = "no_complete_response"

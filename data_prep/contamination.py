@@ -12,8 +12,8 @@ from data_prep.overlap import Match, OverlapIndex
 from data_prep.read import read_rows
 from data_prep.schema import QUESTION_COLUMNS, question_of
 from data_prep.sources import BENCHMARK_NAMES, find_benchmark_files
-from recipe_tapo.command.errors import InputError
-from recipe_tapo.command.tables import print_table, shorten
+from recipe_tapo.cli.tables import print_table, shorten
+from recipe_tapo.errors import InputError
 
 
 @dataclass(frozen=True)

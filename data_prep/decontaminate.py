@@ -14,8 +14,9 @@ from data_prep.contamination import (
     print_findings,
     read_training_table,
 )
-from recipe_tapo.command.errors import InputError, run_command
-from recipe_tapo.command.write import atomic_paths, write_jsonl, write_parquet
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.write import atomic_paths, write_jsonl, write_parquet
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

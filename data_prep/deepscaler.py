@@ -16,8 +16,9 @@ from data_prep.records import Problem, Record
 from data_prep.reject import Reason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_NAMES, DEEPSCALER_DATA_SOURCE, DEEPSCALER_HUB, find_benchmark_files
-from recipe_tapo.command.errors import InputError, run_command
-from recipe_tapo.command.write import atomic_paths, write_jsonl, write_parquet
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.write import atomic_paths, write_jsonl, write_parquet
 
 OUTPUT_NAMES = ("train.parquet", "rejected.jsonl", "findings.jsonl")
 

@@ -2,7 +2,7 @@
 
 from data_prep.duplicates import Conflict
 from data_prep.records import Problem
-from recipe_tapo.command.tables import print_table, shorten
+from recipe_tapo.cli.tables import print_table, shorten
 
 
 def print_unverified(problems: list[Problem]) -> None:

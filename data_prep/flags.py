@@ -6,9 +6,9 @@ from pathlib import Path
 from data_prep.overlap import DEFAULT_OVERLAP_THRESHOLD, METHOD
 from data_prep.schema import DEFAULT_PROMPT_SUFFIX
 from data_prep.sources import DEFAULT_SAVE_DIR
-from recipe_tapo.command.errors import InputError
-from recipe_tapo.command.flag_types import share
-from recipe_tapo.sampling.flags import add_model
+from recipe_tapo.cli.flag_types import share
+from recipe_tapo.cli.sampling_flags import add_model
+from recipe_tapo.errors import InputError
 
 
 def new_parser(module: str, description: str) -> argparse.ArgumentParser:

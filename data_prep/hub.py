@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 
 
 def read_hub_rows(name: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from data_prep.constructions import INELIGIBLE, WRONG_ANSWER, prefix_length
 from data_prep.joint_set import IFT, SFT, JointSet, Recipe
-from recipe_tapo.command.tables import print_table
+from recipe_tapo.cli.tables import print_table
 
 EXAMPLES = 10
 _FENCE = "~" * 8

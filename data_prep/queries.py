@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.read import read_rows
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.sampling.requests import derive_seed
 from recipe_tapo.sampling.rl_rows import prompt_and_gold
 

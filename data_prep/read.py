@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from data_prep.records import Record
 from data_prep.sources import FILE_SUFFIXES
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 
 PROBLEM_COLUMNS = ("problem", "question")
 ANSWER_COLUMNS = ("answer",)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from data_prep.records import Problem, Record
-from recipe_tapo.command.tables import print_table
+from recipe_tapo.cli.tables import print_table
 
 
 class Reason(str, Enum):

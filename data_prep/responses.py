@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.queries import Query, digest, response_seed
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.grading.batch import score_all
 from recipe_tapo.sampling.journal import fill_journal, read_journal, read_settings
 from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling, sample_all

@@ -12,10 +12,11 @@ from data_prep.accuracy import draw_histogram, measure_accuracies, print_accurac
 from data_prep.queries import read_queries
 from data_prep.read import read_parquet_table
 from data_prep.responses import read_groups, sample_responses
-from recipe_tapo.command.errors import InputError, run_command
-from recipe_tapo.command.flag_types import fraction
-from recipe_tapo.command.write import atomic_paths, write_parquet
-from recipe_tapo.sampling.flags import add_sampling, make_sampler, model_settings, sampling_of
+from recipe_tapo.cli.flag_types import fraction
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.sampling_flags import add_sampling, make_sampler, model_settings, sampling_of
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.write import atomic_paths, write_parquet
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

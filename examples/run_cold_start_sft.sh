@@ -32,7 +32,7 @@ DATA=(
   data.truncation=right
   data.use_dynamic_bsz=true
   data.max_token_len_per_gpu="$MAX_LENGTH"
-  data.custom_cls.path=pkg://recipe_tapo.sft_dataset # rows tokenized as rollouts are
+  data.custom_cls.path=pkg://recipe_tapo.engine.sft_dataset # rows tokenized as rollouts are
   data.custom_cls.name=RolloutFormatSFTDataset
   "+data.apply_chat_template_kwargs=${CHAT_TEMPLATE_KWARGS//\"/}" # Hydra takes no quotes around keys
 )

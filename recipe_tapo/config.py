@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from recipe_tapo.prompt import FULL_RECONSTRUCTION, SELF_TEACHER, PromptTemplateError, load_template
+from recipe_tapo.algorithm.prompts import FULL_RECONSTRUCTION, SELF_TEACHER, PromptTemplateError, load_template
 
 
 class TapoConfigError(ValueError):

@@ -26,7 +26,7 @@ def _when_imported(module_name: str, purpose: str, action: Callable[[ModuleType]
             except PackageNotFoundError:
                 verl_version = "unknown"
             logger.exception(
-                "TAPO could not set up %s with verl %s: %s: %s. Run `python -m recipe_tapo.check`.",
+                "TAPO could not set up %s with verl %s: %s: %s. Run `python -m recipe_tapo.engine.doctor`.",
                 purpose,
                 verl_version,
                 type(error).__name__,
@@ -37,13 +37,13 @@ def _when_imported(module_name: str, purpose: str, action: Callable[[ModuleType]
 
 
 def _add_search_path(module: ModuleType) -> None:
-    from recipe_tapo.search_path import register
+    from recipe_tapo.engine.search_path import register
 
     register(module)
 
 
 def _register_algorithms(_: ModuleType) -> None:
-    from recipe_tapo.verl_algorithms import register
+    from recipe_tapo.engine.registry import register
 
     register()
 
@@ -51,8 +51,8 @@ def _register_algorithms(_: ModuleType) -> None:
 def _register_trainer(module: ModuleType) -> None:
     from verl.trainer.ppo.v1.trainer_base import register_trainer
 
-    from recipe_tapo.trainer import TapoTrainer
-    from recipe_tapo.verl_config import TRAINER_MODE
+    from recipe_tapo.engine.trainer import TapoTrainer
+    from recipe_tapo.engine.verl_config import TRAINER_MODE
 
     register_trainer(TRAINER_MODE)(TapoTrainer)
 
@@ -63,9 +63,9 @@ def _check_config_early(module: ModuleType) -> None:
     def checked(wrapped: Callable, _, args: tuple, kwargs: dict) -> None:
         from hydra.core.hydra_config import HydraConfig
 
-        from recipe_tapo.arms import check_arm_order
         from recipe_tapo.config import TapoConfigError
-        from recipe_tapo.verl_config import check_config
+        from recipe_tapo.engine.arms import check_arm_order
+        from recipe_tapo.engine.verl_config import check_config
 
         config = kwargs["config"] if "config" in kwargs else args[0]
         if "tapo" in config:
@@ -81,31 +81,31 @@ def _check_config_early(module: ModuleType) -> None:
 
 
 def _offer_cpu_platform(_: ModuleType) -> None:
-    from recipe_tapo.cpu_platform import register
+    from recipe_tapo.cpu.platform import register
 
     register()
 
 
 def _use_gloo_alone(module: ModuleType) -> None:
-    from recipe_tapo.cpu_platform import wrap_process_group
+    from recipe_tapo.cpu.platform import wrap_process_group
 
     wrap_process_group(module)
 
 
 def _name_weight_sender(module: ModuleType) -> None:
-    from recipe_tapo.weight_socket import wrap_sender
+    from recipe_tapo.cpu.weight_socket import wrap_sender
 
     wrap_sender(module)
 
 
 def _name_weight_receiver(module: ModuleType) -> None:
-    from recipe_tapo.weight_socket import wrap_receiver
+    from recipe_tapo.cpu.weight_socket import wrap_receiver
 
     wrap_receiver(module)
 
 
 def _keep_linear_weights(module: ModuleType) -> None:
-    from recipe_tapo.cpu_platform import keep_linear_weights
+    from recipe_tapo.cpu.platform import keep_linear_weights
 
     keep_linear_weights(module)
 

@@ -18,10 +18,11 @@ from rich.table import Table
 from examples.benchmark import kernels, steps
 from examples.cpu_demo.processes import TrainingFailed
 from examples.cpu_demo.regime import REGIMES
-from examples.cpu_demo.study.settings import commit, machine
-from examples.cpu_demo.study.start import ROOT, Start
-from recipe_tapo.command.errors import InputError, run_command
-from recipe_tapo.command.write import atomic_paths
+from examples.study.settings import commit, machine
+from examples.study.start import ROOT, Start
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.write import atomic_paths
 
 MIN_ESTIMATOR_RATIO = 10.0
 MAX_EXTRA_TENSORS = 2.0

@@ -56,8 +56,8 @@ def calls(batch: Batch) -> dict[str, tuple[Call | None, Call]]:
     from verl.trainer.ppo import core_algos
     from verl.workers.config import ActorConfig, PolicyLossConfig
 
-    from recipe_tapo.token_weights import ots_weights
-    from recipe_tapo.verl_algorithms import compute_policy_loss_tapo
+    from recipe_tapo.algorithm.token_weights import ots_weights
+    from recipe_tapo.engine.registry import compute_policy_loss_tapo
 
     config = ActorConfig(
         strategy="fsdp2", rollout_n=1, ppo_micro_batch_size_per_gpu=1, policy_loss=PolicyLossConfig(loss_mode="tapo")

@@ -10,11 +10,11 @@ from typing import Any
 
 from examples.cpu_demo.processes import run_training
 from examples.cpu_demo.report import read_metrics
-from examples.cpu_demo.study.arms import ARMS
-from examples.cpu_demo.study.engine import METRICS, training_command
-from examples.cpu_demo.study.plan import StudyRun
-from examples.cpu_demo.study.settings import Settings
-from examples.cpu_demo.study.start import Start
+from examples.study.arms import ARMS
+from examples.study.engine import METRICS, training_command
+from examples.study.plan import StudyRun
+from examples.study.settings import Settings
+from examples.study.start import Start
 
 ROLLOUTS = 128
 ORDER = ("grpo", "tapo", "tapo", "grpo")

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
-from recipe_tapo.command.write import atomic_paths
+from recipe_tapo.records.write import atomic_paths
 
 from .criteria import CRITERIA, OPSD_CRITERIA, Criterion, judge, measure, right_when_shown
 from .model import build_model

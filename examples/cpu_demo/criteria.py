@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from recipe_tapo.prompt import SELF_TEACHER, fill_template, load_template
+from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template
 
 from .quality import GROUP, Sampler, construct, construction_numbers, is_eligible, is_formatted, share
 from .regime import Regime

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recipe_tapo.command.write import atomic_paths, write_parquet
+from recipe_tapo.records.write import atomic_paths, write_parquet
 
 from .regime import REGIMES, Regime
 from .task import DATA_SOURCE, Problem, make_problems

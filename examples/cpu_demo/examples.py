@@ -3,7 +3,13 @@ r"""Cold-start examples: SFT (question -> solution), IFT (synthesis prompt -> ta
 import random
 from dataclasses import dataclass
 
-from recipe_tapo.prompt import FULL_RECONSTRUCTION, MICRO_REFLECTIVE, SELF_TEACHER, fill_template, load_template
+from recipe_tapo.algorithm.prompts import (
+    FULL_RECONSTRUCTION,
+    MICRO_REFLECTIVE,
+    SELF_TEACHER,
+    fill_template,
+    load_template,
+)
 
 from .task import (
     FACTS,

@@ -69,7 +69,7 @@ def find_reflections(problem: Problem, solution: str) -> list[Reflection]:
 
 
 def judge(question: str, gold: str, response: str) -> dict[str, str]:
-    """Answers the questions of ``recipe_tapo/judging/judge_prompt.txt``.
+    """Answers the questions of ``recipe_tapo/reflection/judge_prompt.txt``.
 
     Raises:
         ValueError: The question is none of this task.

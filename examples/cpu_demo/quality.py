@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
-from recipe_tapo.parsing import parse_reconstruction
-from recipe_tapo.prompt import fill_template, load_template
+from recipe_tapo.algorithm.parsing import parse_reconstruction
+from recipe_tapo.algorithm.prompts import fill_template, load_template
 
 from .task import REFLECTION, STEPS, Problem, final_answer, first_wrong_line, is_right, make_problems
 from .training import render

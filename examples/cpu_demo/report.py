@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from examples.cpu_demo.task import DATA_SOURCE, REFLECTION, Problem, first_wrong_line
-from recipe_tapo.command.json_lines import read_whole_lines
-from recipe_tapo.dump import read_dump
+from recipe_tapo.records.attempts import read_dump
+from recipe_tapo.records.json_lines import read_whole_lines
 
 ACCURACY = f"val-core/{DATA_SOURCE}/acc/mean@1"
 Record = dict[str, float]

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from examples.cpu_demo import data, report
 from examples.cpu_demo.processes import TrainingFailed, run_training
-from recipe_tapo.command.overrides import quoted
+from recipe_tapo.cli.overrides import quoted
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "examples" / "cpu_demo" / "checkpoint"

@@ -9,7 +9,7 @@ import re
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from recipe_tapo.prompt import MODES, PLACEHOLDERS, load_template
+from recipe_tapo.algorithm.prompts import MODES, PLACEHOLDERS, load_template
 
 from .examples import ANALYSIS
 from .task import FINAL, MODULUS, OPERATORS, REFLECTION

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.sampling.rl_rows import prompt_and_gold
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 
 MERGED = "merged"
 _SOURCE = "merged_from.json"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import (
     METRICS,
     PROBLEMS,

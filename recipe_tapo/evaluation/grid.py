@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.records import Problem, ResponseRecord
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import Evaluation
 
 

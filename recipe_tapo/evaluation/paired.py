@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import Evaluation
 from recipe_tapo.evaluation.grid import Grid, make_grids
 from recipe_tapo.evaluation.metrics import unbiased_scores

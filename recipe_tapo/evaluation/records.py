@@ -7,7 +7,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 
 
 @dataclass(frozen=True)

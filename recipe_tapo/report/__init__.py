@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipe_tapo.command.errors import InputError
-from recipe_tapo.command.write import atomic_paths
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import Evaluation
+from recipe_tapo.records.write import atomic_paths
 from recipe_tapo.report.budget import DEFAULT_MEGABYTES, share_out
 from recipe_tapo.report.constructions import constructions_data
 from recipe_tapo.report.evaluations import evaluations_data
@@ -27,7 +27,7 @@ def write_report(
         path: The HTML file.
         evaluations: The models to show beside each other; may be empty where there are constructions.
         construction_dump: ``tapo.dump_dir`` of a training run.
-        reflection: ``--output`` of ``python -m recipe_tapo.reflection``.
+        reflection: ``--output`` of ``python -m recipe_tapo.cli.reflect``.
         max_megabytes: Room for texts of responses and constructions; see ``recipe_tapo.report.budget``.
 
     Raises:

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.command.errors import InputError
-from recipe_tapo.dump import read_dump
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.attempts import read_dump
+from recipe_tapo.records.token_weights import join_weights
 from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
 from recipe_tapo.report.segments import split_reconstruction
-from recipe_tapo.weight_dump import join_weights
 
 
 def constructions_data(dump: Path, room: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from recipe_tapo.evaluation.folder import Evaluation
 from recipe_tapo.evaluation.names import distinct_names
 from recipe_tapo.evaluation.paired import compare
 from recipe_tapo.evaluation.records import Problem
-from recipe_tapo.judging.boundary import ProblemKey, pass_rates
+from recipe_tapo.reflection.boundary import ProblemKey, pass_rates
 from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
 from recipe_tapo.report.reflection import Verdicts
 

@@ -1,13 +1,13 @@
-"""What ``python -m recipe_tapo.reflection`` left, for the page."""
+"""What ``python -m recipe_tapo.cli.reflect`` left, for the page."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import read_object
-from recipe_tapo.judging.results import REFLECTION, VERDICTS
+from recipe_tapo.reflection.results import REFLECTION, VERDICTS
 
 # By model name and response key; the verdict, or why there is none.
 Verdicts = dict[tuple[str, str, int, int, int], dict[str, Any]]
@@ -22,13 +22,13 @@ class ReflectionData:
 
 
 def reflection_data(folder: Path) -> ReflectionData:
-    """Reads an ``--output`` folder of ``python -m recipe_tapo.reflection``.
+    """Reads an ``--output`` folder of ``python -m recipe_tapo.cli.reflect``.
 
     Raises:
         InputError: It is none, or the command has not finished.
     """
     if not (folder / REFLECTION).is_file():
-        raise InputError(f"{folder}: holds no {REFLECTION}; run python -m recipe_tapo.reflection --output {folder}")
+        raise InputError(f"{folder}: holds no {REFLECTION}; run python -m recipe_tapo.cli.reflect --output {folder}")
     verdicts: Verdicts = {}
     try:
         for line in (folder / VERDICTS).read_text(encoding="utf-8").split("\n"):

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.sampling.offline import OfflineSampler, sampling_params, to_response
 from recipe_tapo.sampling.requests import Response, Sampling, one_line
 

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO, TypeVar
 
 from tqdm import tqdm
 
-from recipe_tapo.command.errors import InputError
-from recipe_tapo.command.lock import lock
-from recipe_tapo.command.write import atomic_paths
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.lock import lock
+from recipe_tapo.records.write import atomic_paths
 
 Item = TypeVar("Item")
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.command.write import atomic_paths, write_jsonl
+from recipe_tapo.records.write import atomic_paths, write_jsonl
 from recipe_tapo.sampling.requests import Response
 
 

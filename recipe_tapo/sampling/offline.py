@@ -11,10 +11,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from recipe_tapo.command.errors import InputError
-from recipe_tapo.parsing import RejectReason
+from recipe_tapo.engine.search_path import accelerator_present
+from recipe_tapo.errors import InputError
+from recipe_tapo.reasons import RejectReason
 from recipe_tapo.sampling.requests import Request, Response, Sampling, one_line
-from recipe_tapo.search_path import accelerator_present
 
 _ENVIRONMENT = {
     # In a process of its own the engine starts on whatever requests have arrived, so batches depend on timing.

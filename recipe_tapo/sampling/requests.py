@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 
 # So many requests that fail without exception are no accident of single requests.
 _HOPELESS = 32

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 
 
 def prompt_and_gold(row: dict[str, Any], where: str) -> tuple[list[dict[str, str]], str]:

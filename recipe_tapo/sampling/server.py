@@ -9,7 +9,7 @@ from typing import Any
 import openai
 from tqdm import tqdm
 
-from recipe_tapo.command.errors import InputError
+from recipe_tapo.errors import InputError
 from recipe_tapo.sampling.kept import KeptAnswers, key_of
 from recipe_tapo.sampling.requests import Request, Response, Sampling, one_line
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from judging_cases import write_evaluation
 
-from recipe_tapo.command.write import write_jsonl
-from recipe_tapo.dump import AttemptDump, AttemptRecord
 from recipe_tapo.evaluation.folder import load_evaluation, write_object
 from recipe_tapo.evaluation.grid import make_grids
 from recipe_tapo.evaluation.metrics import measure
+from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
+from recipe_tapo.records.token_weights import token_texts
+from recipe_tapo.records.write import write_jsonl
 from recipe_tapo.report import write_report
-from recipe_tapo.weight_dump import token_texts
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,8 +8,8 @@ import torch
 from engine import ROOT, Run
 
 from examples.cpu_demo import data as demo_data
-from recipe_tapo.dump import read_dump
-from recipe_tapo.weight_dump import join_weights
+from recipe_tapo.records.attempts import read_dump
+from recipe_tapo.records.token_weights import join_weights
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 

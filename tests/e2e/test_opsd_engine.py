@@ -9,7 +9,7 @@ import torch
 from engine import CHECKPOINT, Run
 
 from examples.cpu_demo import data as demo_data
-from recipe_tapo.rollout_worker import TapoAgentLoopWorker
+from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
 from recipe_tapo.sampling.offline import OfflineSampler
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]

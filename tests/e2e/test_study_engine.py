@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from examples.cpu_demo.report import ACCURACY
-from examples.cpu_demo.study import __main__ as command
+from examples.study import __main__ as command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 

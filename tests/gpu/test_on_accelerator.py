@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from recipe_tapo.advantages import token_advantages
-from recipe_tapo.loss import GroupSizes, clipped_surrogate, group_coefficients, group_sizes
-from recipe_tapo.token_weights import ots_weights
+from recipe_tapo.algorithm.advantages import token_advantages
+from recipe_tapo.algorithm.loss import GroupSizes, clipped_surrogate, group_coefficients, group_sizes
+from recipe_tapo.algorithm.token_weights import ots_weights
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

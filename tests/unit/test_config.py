@@ -1,9 +1,9 @@
 import pytest
 from omegaconf import OmegaConf
 
+from recipe_tapo.algorithm.prompts import PromptTemplateError, fill_template, load_template
 from recipe_tapo.config import TapoConfig, TapoConfigError
-from recipe_tapo.prompt import PromptTemplateError, fill_template, load_template
-from recipe_tapo.verl_config import check_config, set_max_model_len, synthesis_sampling_params
+from recipe_tapo.engine.verl_config import check_config, set_max_model_len, synthesis_sampling_params
 
 
 def test_defaults_are_the_papers():
@@ -67,7 +67,7 @@ def verl_config(**overrides):
                     "response_length": 200,
                     "max_model_len": None,
                     "enable_rollout_routing_replay": False,
-                    "agent": {"agent_loop_manager_class": "recipe_tapo.rollout_worker.TapoAgentLoopManager"},
+                    "agent": {"agent_loop_manager_class": "recipe_tapo.engine.agent_loop.TapoAgentLoopManager"},
                 },
             },
             "data": {"train_batch_size": 32},

@@ -1,0 +1,85 @@
+"""The arms: what is trained, from which model, and by which yaml of ``configs/arm``."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from examples.cpu_demo.regime import StartName
+from recipe_tapo.errors import InputError
+
+BASELINE = "grpo"
+OPSD_BASELINE = "grpo_opsd_start"
+SFT_SOURCE = "tapo"
+
+Kind = Literal["start", "engine", "sft"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the study's table.
+
+    Attributes:
+        name: As on the command line, in folders and in results.
+        title: As in tables and figures.
+        kind: ``start`` is a model before reinforcement learning, only measured; ``engine`` is trained by verl;
+            ``sft`` learns the right constructions of the TAPO run with the same seeds.
+        config: ``+arm=`` of an ``engine`` arm.
+        start: The model it starts from.
+    """
+
+    name: str
+    title: str
+    kind: Kind = "engine"
+    config: str | None = None
+    start: StartName = "cold_start"
+
+    @property
+    def baseline(self) -> str:
+        """The arm that its difference is taken to: GRPO, for OPSD's own start GRPO from there."""
+        return OPSD_BASELINE if self.start == "opsd_start" else BASELINE
+
+
+def _engine(name: str, title: str) -> Arm:
+    return Arm(name, title, config=name)
+
+
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm("cold_start", "cold start alone", kind="start"),
+        _engine("grpo", "GRPO"),
+        _engine("tapo", "TAPO"),
+        _engine("opsd", "OPSD"),
+        Arm("sft", "SFT on TAPO's constructions", kind="sft"),
+        Arm("base", "no cold start, alone", kind="start", start="base"),
+        Arm("grpo_wo_cold_start", "no cold start, GRPO", config="grpo", start="base"),
+        Arm("tapo_wo_cold_start", "no cold start, TAPO", config="tapo", start="base"),
+        Arm("opsd_start", "OPSD's cold start, alone", kind="start", start="opsd_start"),
+        Arm(OPSD_BASELINE, "OPSD's cold start, GRPO", config="grpo", start="opsd_start"),
+        Arm("tapo_opsd_start", "OPSD's cold start, TAPO", config="tapo", start="opsd_start"),
+        Arm("opsd_opsd_start", "OPSD's cold start, OPSD", config="opsd", start="opsd_start"),
+        _engine("wo_ots", "w/o OTS"),
+        _engine("wo_negatives", "w/o negatives"),
+        _engine("wo_ots_negatives", "w/o OTS, negatives"),
+        _engine("wo_dae_ots_negatives", "w/o DAE, OTS, negatives"),
+        _engine("full_reconstruction", "full reconstruction"),
+        _engine("thresholds_2_2_2", "thresholds (2, 2, 2)"),
+        _engine("thresholds_2_2_4", "thresholds (2, 2, 4)"),
+        _engine("thresholds_1_5_3", "thresholds (1, 5, 3)"),
+        _engine("anchored", "ours: anchored"),
+        _engine("masked_prefix", "ours: masked prefix"),
+        _engine("anchored_masked_prefix", "ours: both"),
+        _engine("joint_normalization", "ours: one denominator"),
+    )
+}
+
+
+def find_arms(names: list[str]) -> list[Arm]:
+    """The named arms in the table's order.
+
+    Raises:
+        InputError: There is no such arm.
+    """
+    unknown = [name for name in names if name not in ARMS]
+    if unknown:
+        raise InputError(f"--arms {unknown[0]}: no such arm; known are {', '.join(ARMS)}")
+    return [arm for name, arm in ARMS.items() if name in names]

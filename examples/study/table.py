@@ -1,0 +1,152 @@
+"""The study's table: one row per arm, from the records of its runs."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from examples.study.arms import ARMS, Arm
+from examples.study.records import Record
+from examples.study.statistics import Mean, Seeds, mean_over_seeds, paired_difference
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of every run.
+
+    Attributes:
+        title: Its heading.
+        read: Takes it from a record; None where the run has none.
+        scale: What it is multiplied with for display.
+        digits: After the decimal point.
+        compared: Whether its difference to GRPO is shown beside it.
+    """
+
+    title: str
+    read: Callable[[Record], float | None]
+    scale: float = 1.0
+    digits: int = 1
+    compared: bool = False
+
+    @property
+    def name(self) -> str:
+        """The heading without its unit."""
+        return self.title.split(",")[0]
+
+
+def _key(name: str) -> Callable[[Record], float | None]:
+    return lambda record: record.get(name)
+
+
+def _seconds_alone(record: Record) -> float | None:
+    """Runs that shared the machine with others say nothing about cost."""
+    return record.get("seconds_per_step") if record.get("jobs", 1) == 1 else None
+
+
+HELD_OUT = (
+    Column("greedy, %", _key("greedy_accuracy"), 100, compared=True),
+    Column("mean of samples, %", _key("sampled_accuracy"), 100, compared=True),
+    Column("Pass@8, %", lambda record: record["pass_at"].get("8"), 100, compared=True),
+)
+RESPONSES_AND_COST = (
+    Column("length, tokens", _key("response_length")),
+    Column("entropy, nats", _key("entropy"), digits=3),
+    Column("rows a step", _key("rows_per_step")),
+    Column("seconds a step", _seconds_alone, digits=2),
+)
+TRAINING = (
+    Column("accuracy, %", _key("training_accuracy"), 100),
+    Column("eligible, %", _key("eligible"), 100),
+    Column("attempts a step", _key("attempts_per_step")),
+    Column("parsed, %", _key("parsed"), 100),
+    Column("right, %", _key("right"), 100),
+    Column("no gradient, %", _key("zero_advantage_groups"), 100),
+    Column("prefix kept, %", _key("prefix_fraction"), 100),
+    Column("w_t", _key("ots_weight"), digits=2),
+)
+PREFIXES = (
+    Column("up to the first error, %", _key("prefix_up_to_error"), 100),
+    Column("less: a right step doubted, %", _key("prefix_before_error"), 100),
+    Column("more, %", _key("prefix_beyond_error"), 100),
+    Column("not verbatim, %", _key("prefix_not_verbatim"), 100),
+    Column("advantage of the errors", _key("error_advantage"), digits=3),
+)
+PARTS = (
+    ("Held-out accuracy", HELD_OUT),
+    ("Held-out responses; cost of training", RESPONSES_AND_COST),
+    ("Training rollouts and constructions", TRAINING),
+    ("What constructions keep of the wrong rollout", PREFIXES),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An arm's means by column title, and their differences to its GRPO where both have runs of the same seeds."""
+
+    arm: Arm
+    seeds: tuple[int, int]
+    means: dict[str, Mean]
+    differences: dict[str, Mean]
+
+
+def values_by_seeds(records: Iterable[Record], arm: str, column: Column) -> dict[Seeds, float]:
+    """One number of all runs of an arm."""
+    values = {(r["seed"], r["rl_seed"]): column.read(r) for r in records if r["arm"] == arm}
+    return {seeds: value for seeds, value in values.items() if value is not None}
+
+
+def make_rows(records: Sequence[Record]) -> list[Row]:
+    """The table's rows, in the order of the arms; arms without a finished run are left out."""
+    rows = []
+    for arm in ARMS.values():
+        runs = [record for record in records if record["arm"] == arm.name]
+        if not runs:
+            continue
+        means, differences = {}, {}
+        for column in (column for _, columns in PARTS for column in columns):
+            values = values_by_seeds(records, arm.name, column)
+            if values:
+                means[column.title] = mean_over_seeds(values)
+            if column.compared and arm.name != arm.baseline:
+                difference = paired_difference(values, values_by_seeds(records, arm.baseline, column))
+                if difference is not None:
+                    differences[column.title] = difference
+        rows.append(Row(arm, (len({run["seed"] for run in runs}), len(runs)), means, differences))
+    return rows
+
+
+def headings(columns: Sequence[Column]) -> list[str]:
+    """Column headings, those of differences included."""
+    names = ["arm", "cold starts / runs"]
+    for column in columns:
+        names += [column.title, "to GRPO"] if column.compared else [column.title]
+    return names
+
+
+def cells(row: Row, columns: Sequence[Column]) -> list[str]:
+    """A row's cells under ``headings``."""
+    texts = [row.arm.title, "{} / {}".format(*row.seeds)]
+    for column in columns:
+        texts.append(_show(row.means.get(column.title), column))
+        if column.compared:
+            texts.append(_show(row.differences.get(column.title), column, sign="+"))
+    return texts
+
+
+def lines_of(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
+    """Cells of the rows that have a value in any of the columns."""
+    return [cells(row, columns) for row in rows if any(column.title in row.means for column in columns)]
+
+
+def markdown(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+    """The rows as a Markdown table."""
+    names = headings(columns)
+    lines = [names, ["---", *["---:"] * (len(names) - 1)], *lines_of(rows, columns)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _show(mean: Mean | None, column: Column, sign: str = "") -> str:
+    if mean is None:
+        return MISSING
+    value = f"{mean.value * column.scale:{sign}.{column.digits}f}"
+    return value if mean.stderr is None else f"{value} ± {mean.stderr * column.scale:.{column.digits}f}"

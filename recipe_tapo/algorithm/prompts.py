@@ -1,0 +1,79 @@
+"""The synthesis prompt (paper, Fig. 2): question + wrong rollout + right rollout -> instruction text."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+MICRO_REFLECTIVE = "micro_reflective"
+FULL_RECONSTRUCTION = "full_reconstruction"
+MODES = (MICRO_REFLECTIVE, FULL_RECONSTRUCTION)
+SELF_TEACHER = "self_teacher"  # OPSD's: what the policy sees as its own teacher
+
+PLACEHOLDERS = ("question", "error_rollout", "correct_rollout")
+_TEACHER_PLACEHOLDERS = ("question", "correct_rollout")
+_PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+
+
+class PromptTemplateError(ValueError):
+    """A synthesis prompt that cannot be used: unreadable file or missing placeholder."""
+
+
+def default_path(mode: str = MICRO_REFLECTIVE) -> Path:
+    """Returns the template that ships with the package for a synthesis mode."""
+    return Path(__file__).parent / "templates" / f"{mode}.txt"
+
+
+def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) -> str:
+    """Reads a synthesis prompt template.
+
+    Args:
+        path: A user's own template; None for the package's template of ``mode``.
+        mode: ``micro_reflective`` (paper, §3.3), ``full_reconstruction`` (its ablation) or ``self_teacher`` (OPSD).
+
+    Raises:
+        PromptTemplateError: The file cannot be read or lacks one of the mode's placeholders.
+    """
+    path = Path(path) if path else default_path(mode)
+    try:
+        template = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptTemplateError(f"cannot read the synthesis prompt {path}: {error}") from error
+    needed = _TEACHER_PLACEHOLDERS if mode == SELF_TEACHER else PLACEHOLDERS
+    missing = [name for name in needed if "{" + name + "}" not in template]
+    if missing:
+        names = ", ".join("{" + name + "}" for name in missing)
+        raise PromptTemplateError(f"the synthesis prompt {path} lacks {names}; add each placeholder at least once")
+    return template
+
+
+def fill_template(template: str, *, question: str, correct_rollout: str, error_rollout: str = "") -> str:
+    """Fills the placeholders in one pass, so that braces inside the inserted texts stay as they are."""
+    values = {"question": question, "error_rollout": error_rollout, "correct_rollout": correct_rollout}
+    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
+
+
+def render_prompt(tokenizer: Any, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:
+    """Token ids of a prompt as the only user message of a chat, ready for the assistant's turn."""
+    messages = [{"role": "user", "content": prompt}]
+    chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs)
+    return tokenizer.encode(chat, add_special_tokens=False)
+
+
+def question_text(raw_prompt: Sequence[Mapping[str, Any]], extra_info: Mapping[str, Any] | None = None) -> str:
+    """The question for the synthesis prompt: ``extra_info.question`` if given, else the last user message."""
+    question = (extra_info or {}).get("question")
+    if isinstance(question, str) and question.strip():
+        return question.strip()
+    for message in reversed(list(raw_prompt)):
+        if message.get("role") == "user":
+            return message_text(message.get("content"))
+    return ""
+
+
+def message_text(content: Any) -> str:
+    """The text of a chat message whose content is a string or a list of typed parts."""
+    if isinstance(content, str):
+        return content.strip()
+    parts = [part.get("text", "") if isinstance(part, Mapping) else str(part) for part in content or []]
+    return "\n".join(parts).strip()

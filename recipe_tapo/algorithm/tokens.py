@@ -1,0 +1,22 @@
+"""Token ids and text: what the algorithm asks of a tokenizer."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Tokenizer(Protocol):
+    """The two methods used of a Hugging Face tokenizer."""
+
+    def decode(self, token_ids: Sequence[int], **kwargs) -> str: ...
+
+    def encode(self, text: str, **kwargs) -> list[int]: ...
+
+
+def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+    """Decodes without special tokens and without any clean-up of spaces."""
+    return tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def choose_eos(candidates: Sequence[Sequence[int]], stop_ids: set[int], default: int) -> int:
+    """The EOS the policy itself emits: the last id of the first rollout that ends with a stop id."""
+    return next((ids[-1] for ids in candidates if ids and ids[-1] in stop_ids), default)

@@ -1,0 +1,92 @@
+"""``python -m recipe_tapo.cli.compare DIR DIR …``: evaluated models side by side, with paired differences."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from recipe_tapo.cli.evaluation_tables import describe_settings, grid_size, percent, print_evaluation
+from recipe_tapo.cli.report_flags import add_report, write_report_if_asked
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.tables import print_table
+from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
+from recipe_tapo.evaluation.names import distinct_names
+from recipe_tapo.evaluation.paired import Difference, compare, shared_benchmarks
+
+DEFAULT_REPORT = Path("comparison.html")
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipe_tapo.cli.compare",
+        description="Shows evaluated models side by side. Differences are to the first one, problem by problem, with "
+        "the standard error of the paired difference. A single folder has its tables printed again.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "folders", type=Path, nargs="+", metavar="DIR", help="what recipe_tapo.cli.evaluate wrote; first the baseline"
+    )
+    add_report(parser.add_argument_group("output"), str(DEFAULT_REPORT))
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command."""
+    args = parse_args(argv)
+    evaluations = [load_evaluation(folder.expanduser()) for folder in args.folders]
+    if len(evaluations) == 1:
+        print_evaluation(evaluations[0])
+    else:
+        _print_comparison(evaluations)
+    write_report_if_asked(args, evaluations, DEFAULT_REPORT)
+
+
+def _print_comparison(evaluations: list[Evaluation]) -> None:
+    names = distinct_names(evaluations)
+    benchmarks = shared_benchmarks(evaluations)
+    # Computed first: what cannot be compared is refused before anything is printed.
+    differences = [compare(evaluation, evaluations[0]) for evaluation in evaluations[1:]]
+    for name, evaluation in zip(names, evaluations, strict=True):
+        print(f"{name}: {describe_settings(evaluation.settings, evaluation.metrics, benchmarks)}")
+    largest = max(grid_size(evaluation.metrics, name)[0] for evaluation in evaluations for name in benchmarks)
+    print_table(
+        "Pass@k, % (the paper's estimator; ± standard error over problems)",
+        ("benchmark", "model", *(f"k={k}" for k in range(1, largest + 1))),
+        [
+            ("" if number else benchmark, name, *(_with_error(evaluation, benchmark, k) for k in range(1, largest + 1)))
+            for benchmark in benchmarks
+            for number, (name, evaluation) in enumerate(zip(names, evaluations, strict=True))
+        ],
+    )
+    print_table(
+        f"Difference to {names[0]}, percentage points (± standard error of the paired difference per problem)",
+        ("benchmark", "model", "estimator", *(f"k={k}" for k in range(1, largest + 1))),
+        [
+            row
+            for benchmark in benchmarks
+            for name, difference in zip(names[1:], differences, strict=True)
+            for row in _difference_rows(benchmark, name, difference[benchmark], largest)
+        ],
+    )
+
+
+def _with_error(evaluation: Evaluation, benchmark: str, k: int) -> str | None:
+    value = evaluation.metrics.get(f"{benchmark}/pass@{k}")
+    return _show(value, evaluation.metrics.get(f"{benchmark}/pass@{k}/stderr_problems"), sign="")
+
+
+def _difference_rows(benchmark: str, name: str, differences: list[Difference], largest: int) -> list[tuple]:
+    rest = [None] * (largest - len(differences))
+    paper = [_show(each.paper, each.paper_stderr, sign="+") for each in differences]
+    unbiased = [_show(each.unbiased, each.unbiased_stderr, sign="+") for each in differences]
+    return [(benchmark, name, "paper", *paper, *rest), ("", "", "unbiased", *unbiased, *rest)]
+
+
+def _show(value: float | None, error: float | None, sign: str) -> str | None:
+    if value is None:
+        return None
+    return f"{percent(value):{sign}.2f}" + ("" if error is None else f" ± {percent(error):.2f}")
+
+
+if __name__ == "__main__":
+    run_command(main)

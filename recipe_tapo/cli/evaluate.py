@@ -1,0 +1,151 @@
+"""``python -m recipe_tapo.cli.evaluate``: Pass@k of a model on benchmarks, as in the paper and unbiased."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from recipe_tapo.cli import evaluation_settings as settings
+from recipe_tapo.cli.evaluation_tables import print_evaluation
+from recipe_tapo.cli.flag_types import positive
+from recipe_tapo.cli.report_flags import add_report, write_report_if_asked
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_sampler, sampling_of
+from recipe_tapo.errors import InputError
+from recipe_tapo.evaluation.benchmarks import ALIASES, DEFAULT_DATA_DIR, find_benchmarks, load_all
+from recipe_tapo.evaluation.checkpoint import MERGED, resolve_model
+from recipe_tapo.evaluation.finish import finish_evaluation
+from recipe_tapo.evaluation.folder import METRICS, RESPONSES, Evaluation, write_records
+from recipe_tapo.evaluation.grid import make_grids
+from recipe_tapo.evaluation.records import ResponseRecord, read_records
+from recipe_tapo.evaluation.sample import sample_problems
+from recipe_tapo.evaluation.score import score_records
+from recipe_tapo.sampling.journal import read_journal, read_settings, settings_path
+
+# Answers of a server that the journal does not hold yet.
+KEPT = f"{RESPONSES}.partial"
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipe_tapo.cli.evaluate",
+        description="Samples responses of one model to benchmarks, grades them as in training, and reports Pass@k as "
+        "in the paper and unbiased. The defaults are the paper's. Runs that were interrupted go on where they stopped.",
+        allow_abbrev=False,
+    )
+    inputs = parser.add_argument_group("benchmarks")
+    inputs.add_argument(
+        "--benchmark",
+        type=lambda text: [name.strip() for name in text.split(",") if name.strip()],
+        default=[],
+        metavar="NAME,…",
+        help="names of files in --data_dir, paths of .parquet files in verl's RL format, or NAME=PATH; "
+        f"{', '.join(f'{alias} is {name}' for alias, name in ALIASES.items())} (with --responses, default: all in it)",
+    )
+    inputs.add_argument(
+        "--data_dir",
+        type=Path,
+        default=DEFAULT_DATA_DIR,
+        metavar="DIR",
+        help="where data_prep.benchmarks wrote them (default: %(default)s)",
+    )
+    inputs.add_argument(
+        "--responses",
+        type=Path,
+        metavar="FILE",
+        help="score answers produced elsewhere instead of sampling: json lines with benchmark, problem_idx (row in the "
+        "benchmark's file, from 0), run, sample and response, and as far as known truncated, tokens and failure",
+    )
+    outputs = parser.add_argument_group("output")
+    outputs.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder of this evaluation; one model per folder"
+    )
+    add_report(outputs, "DIR/report.html")
+    model = add_model(parser, required=False)
+    model.add_argument(
+        "--merged_dir",
+        type=Path,
+        metavar="DIR",
+        help="where merged weights of verl's checkpoints (global_step_N, or its actor) are kept for reuse "
+        f"(default: {MERGED} inside the checkpoint)",
+    )
+    model.add_argument(
+        "--thinking",
+        choices=("off", "on", "template"),
+        default="off",
+        help=f"sets {settings.THINKING_VARIABLE} where the chat template knows it; template: leave it alone "
+        "(default: %(default)s)",
+    )
+    sampling = add_sampling(parser, n=False)
+    sampling.add_argument(
+        "--samples", type=positive, default=5, metavar="N", help="responses per problem and run (default: %(default)s)"
+    )
+    sampling.add_argument(
+        "--runs", type=positive, default=16, metavar="N", help="independent runs (default: %(default)s)"
+    )
+    parser.set_defaults(temperature=0.6, top_p=0.9)
+    args = parser.parse_args(argv)
+    if args.responses is None and not (args.model and args.benchmark):
+        parser.error("--model and --benchmark are needed, or else --responses")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command."""
+    args = parse_args(argv)
+    folder = args.output.expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is not a folder; choose another --output")
+    try:
+        evaluation = _score(args, folder) if args.responses else _sample(args, folder)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise InputError(f"{folder}: {error.strerror}; results so far are kept, run the command again") from error
+    print_evaluation(evaluation)
+    print(f"numbers: {folder / METRICS}; responses: {folder / RESPONSES}")
+    write_report_if_asked(args, [evaluation], folder / "report.html")
+
+
+def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
+    files = find_benchmarks(args.benchmark, args.data_dir)
+    problems = load_all(files)
+    model = args.model
+    if not args.base_url:
+        args.model = resolve_model(model, args.merged_dir)
+    args.chat_template_kwargs = settings.template_kwargs(args)
+    journal, kept = folder / RESPONSES, folder / KEPT
+    sample_problems(
+        journal,
+        problems,
+        runs=args.runs,
+        samples=args.samples,
+        seed=args.seed,
+        sampling=sampling_of(args),
+        chunk=args.chunk,
+        settings=settings.journal_settings(args, problems),
+        make_sampler=lambda: make_sampler(args, kept),
+    )
+    kept.unlink(missing_ok=True)
+    records = [ResponseRecord(**result) for result in read_journal(journal)]
+    known = {**read_settings(journal), "model": model, "loaded_from": args.model, "base_url": args.base_url}
+    return finish_evaluation(folder, problems, records, {**known, **settings.provenance(files)})
+
+
+def _score(args: argparse.Namespace, folder: Path) -> Evaluation:
+    target = folder / RESPONSES
+    if settings_path(target).exists():
+        raise InputError(f"{target}: holds responses that were sampled; choose another --output")
+    records = list(read_records(args.responses, ResponseRecord))
+    files = find_benchmarks(args.benchmark or dict.fromkeys(record.benchmark for record in records), args.data_dir)
+    problems = load_all(files)
+    # Sorted before grading, so that what is missing is said at once.
+    records = [record for grid in make_grids(problems, records, str(args.responses)) for record in grid.records]
+    scored = score_records(records, problems)
+    write_records(target, scored)
+    known = {"model": args.model, "responses": str(args.responses)}
+    return finish_evaluation(folder, problems, scored, {**known, **settings.provenance(files)})
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,109 @@
+r"""Grades a jsonl file of responses with the reward's own grader.
+
+    python -m recipe_tapo.cli.grade responses.jsonl --output graded.jsonl
+
+Each line of FILE is an object with "response" and "ground_truth". With --output each line is written again with score,
+acc, pred, timed_out and grader_died added, in the same order.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.errors import InputError
+from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
+from recipe_tapo.grading.batch import score_all
+from recipe_tapo.records.write import atomic_paths, write_jsonl
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipe_tapo.cli.grade",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument("file", metavar="FILE", type=Path, help="jsonl file with response and ground_truth")
+    files.add_argument("--output", type=Path, help="graded jsonl to write, replaced as a whole (default: none)")
+    files.add_argument("--response_key", default="response", help="field of the response (default: %(default)s)")
+    files.add_argument("--gold_key", default="ground_truth", help="field of the right answer (default: %(default)s)")
+    grading = parser.add_argument_group("grading")
+    grading.add_argument(
+        "--time_limit",
+        type=float,
+        default=DEFAULT_TIME_LIMIT_S,
+        help="seconds for one comparison, after which the answer counts as wrong (default: %(default)s)",
+    )
+    grading.add_argument("--threads", type=int, default=4, help="comparisons under way at once (default: %(default)s)")
+    args = parser.parse_args(argv)
+    if not args.time_limit > 0:
+        parser.error(f"--time_limit must be positive, not {args.time_limit}")
+    if args.threads < 1:
+        parser.error(f"--threads must be at least 1, not {args.threads}")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command."""
+    args = parse_args(argv)
+    # The first pass finds a bad line before an hour of grading, and counts for the progress bar.
+    total = sum(1 for _ in _read_rows(args))
+    if not total:
+        raise InputError(f"{args.file}: the file has no rows")
+    counts = {"acc": 0.0, "timed_out": 0.0, "grader_died": 0.0}
+
+    def graded() -> Iterator[dict[str, Any]]:
+        pairs = ((row[args.response_key], row[args.gold_key]) for row in _read_rows(args))
+        scores = tqdm(score_all(pairs, args.threads, args.time_limit), total=total, desc="grading", disable=None)
+        for row, score in zip(_read_rows(args), scores, strict=True):
+            for name in counts:
+                counts[name] += score[name]
+            yield {**row, **score}
+
+    if args.output:
+        with atomic_paths(args.output) as (path,):
+            write_jsonl(path, graded())
+    else:
+        for _ in graded():
+            pass
+    right, timed_out, died = (int(counts[name]) for name in ("acc", "timed_out", "grader_died"))
+    print(f"accuracy {right / total:.4f} ({right} of {total} right; {timed_out} timed out, {died} beyond memory)")
+
+
+def _read_rows(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yields the objects of the file, one at a time: files of responses are large.
+
+    Raises:
+        InputError: It cannot be read, or a line is no object with a response and a gold.
+    """
+    try:
+        with args.file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _parse(line, f"{args.file}, line {number}", args.response_key, args.gold_key)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{args.file}: not UTF-8 text ({error})") from error
+
+
+def _parse(line: str, place: str, response_key: str, gold_key: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place}: broken json ({error})") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{place}: an object is needed, not {type(row).__name__}")
+    if not isinstance(row.get(response_key), str):
+        raise InputError(f"{place}: the field {response_key!r} must be a string")
+    if not isinstance(row.get(gold_key), str | int | float):
+        raise InputError(f"{place}: the field {gold_key!r} must be a string or a number")
+    return row
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,6 @@
+"""``tapo``: the one command."""
+
+
+def main() -> None:
+    """Runs the command line."""
+    raise SystemExit("not yet")

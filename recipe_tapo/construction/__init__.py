@@ -1,0 +1,1 @@
+"""From a finished group to constructed trajectories: asynchronous, without Ray and verl."""

@@ -1,0 +1,1 @@
+"""verl's whole engine on a machine without accelerator."""

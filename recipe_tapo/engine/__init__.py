@@ -1,0 +1,1 @@
+"""Every line that touches verl, Ray, TransferQueue or Hydra."""

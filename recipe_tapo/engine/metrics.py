@@ -1,0 +1,115 @@
+"""The ``tapo/`` metrics: yields with reasons, hidden time, weights, and how constructed rows differ."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from recipe_tapo.construction.group import GroupReport
+from recipe_tapo.reasons import RejectReason
+
+
+def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
+    """Counts over the groups of one step; every reject reason is always present, so that curves have no holes."""
+    rejected = sum((report.rejected for report in reports), Counter())
+    attempts = sum(report.attempts for report in reports)
+    parsed = sum(report.parsed for report in reports)
+    right = sum(report.right for report in reports)
+    metrics = {
+        "tapo/groups": len(reports),
+        "tapo/eligible_groups": sum(report.eligible for report in reports),
+        "tapo/attempts": attempts,
+        "tapo/parsed": parsed,
+        "tapo/right": right,
+        "tapo/synthesis_tokens": sum(report.synthesis_tokens for report in reports),
+        **{f"tapo/rejected/{reason.value}": rejected[reason.value] for reason in RejectReason},
+    }
+    if reports:
+        metrics["tapo/eligible_fraction"] = metrics["tapo/eligible_groups"] / len(reports)
+    if attempts:
+        metrics["tapo/parsed_fraction"] = parsed / attempts
+    if parsed:
+        metrics["tapo/right_fraction"] = right / parsed
+        metrics |= _spread("tapo/prefix_length", [n for report in reports for n in report.prefix_lengths])
+        fractions = [share for report in reports for share in report.prefix_fractions]
+        metrics["tapo/prefix_fraction/mean"] = float(np.mean(fractions))
+        metrics["tapo/prefix_fraction/zero"] = float(np.mean(np.array(fractions) == 0))
+    return metrics
+
+
+def timing_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
+    """Seconds spent constructing and how much was hidden behind other groups' generation.
+
+    A group's construction runs from its last rollout's end; the part before the last rollout of the
+    whole batch ended is hidden, the rest is waited for. Group times overlap each other, so their sum
+    exceeds wall-clock time; ``exposed_s`` is wall-clock.
+    """
+    if not reports:
+        return {}
+    generation_end = max(report.rollout_end for report in reports)
+    spans = [(report.rollout_end, report.construction_end) for report in reports if report.attempts]
+    total = sum(end - start for start, end in spans)
+    hidden = sum(max(0.0, min(end, generation_end) - start) for start, end in spans)
+    metrics = {
+        "tapo/construction_s": total,
+        "tapo/construction_exposed_s": max(0.0, max((end for _, end in spans), default=0.0) - generation_end),
+    }
+    if total > 0:
+        metrics["tapo/construction_hidden_fraction"] = hidden / total
+    return metrics
+
+
+def weight_metrics(weights: torch.Tensor, w_min: float, w_max: float) -> dict[str, float]:
+    """Distribution of w_t over the trained tokens of constructed rows.
+
+    A falling mean is the alarm for constructions that the policy would not write itself.
+
+    Args:
+        weights: Shape (N,).
+        w_min: Lower clamp.
+        w_max: Upper clamp.
+    """
+    if not weights.numel():
+        return {}
+    return {
+        **_spread("tapo/ots_weight", weights.tolist()),
+        "tapo/ots_weight/at_min": (weights <= w_min).float().mean().item(),
+        "tapo/ots_weight/at_max": (weights >= w_max).float().mean().item(),
+    }
+
+
+def reflection_metrics(
+    advantages_BT: torch.Tensor, mask_BT: torch.Tensor, uid_B: np.ndarray, lengths_B: torch.Tensor
+) -> dict[str, float]:
+    """What constructed rows bring to the update.
+
+    Args:
+        advantages_BT: Their advantages.
+        mask_BT: Their trained tokens.
+        uid_B: Their group ids.
+        lengths_B: Their response lengths in tokens.
+    """
+    _, group_B = np.unique(np.asarray(uid_B).astype(str), return_inverse=True)
+    size_B = (advantages_BT * mask_BT).abs().amax(dim=-1).numpy()
+    largest_G = np.zeros(group_B.max() + 1)
+    np.maximum.at(largest_G, group_B, size_B)
+    return {
+        "tapo/rows": len(uid_B),
+        "tapo/extra_tokens": float(mask_BT.sum()),
+        "tapo/zero_advantage_groups_fraction": float((largest_G == 0).mean()),
+        **_spread("tapo/response_length", lengths_B.tolist()),
+    }
+
+
+def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> float:
+    """Mean over unmasked tokens; NaN where there is none."""
+    return float((values * mask).sum() / mask.sum()) if mask.sum() else float("nan")
+
+
+def _spread(name: str, values: Sequence[float]) -> dict[str, float]:
+    return {
+        f"{name}/mean": float(np.mean(values)),
+        f"{name}/min": float(np.min(values)),
+        f"{name}/max": float(np.max(values)),
+    }

@@ -1,0 +1,60 @@
+"""verl's SFT dataset, tokenized as rollouts are, so that the cold start and RL see the same sequences.
+
+verl's own class renders every message alone. Qwen3's chat template gives an assistant's turn its empty ``<think>``
+block only after a user's, so that rows lack what the generation prompt of non-thinking mode has, and the loss mask,
+which is as long as that prompt, covers the first tokens of the answer. To be chosen by
+``data.custom_cls.path=pkg://recipe_tapo.engine.sft_dataset data.custom_cls.name=RolloutFormatSFTDataset``.
+"""
+
+from typing import Any
+
+import torch
+from verl.utils.dataset.multiturn_sft_dataset import MultiTurnSFTDataset
+from verl.utils.tokenizer.chat_template import apply_chat_template
+from verl.utils.tokenizer.tokenizer import normalize_token_ids
+
+
+class RolloutFormatSFTDataset(MultiTurnSFTDataset):
+    """Rows of a prompt and one assistant's answer: the rendered generation prompt, the answer, EOS.
+
+    The loss is on the answer and its EOS alone. Text-only; takes the parquet files and the configuration of verl's
+    class.
+    """
+
+    def _process_single_message(
+        self,
+        index: int,
+        message: dict[str, Any],
+        full_message: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None = None,
+        enable_thinking: bool | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+        if message["role"] != "assistant":
+            return super()._process_single_message(index, message, full_message, tools, enable_thinking)
+        answer = self.tokenizer.encode(message["content"], add_special_tokens=False)
+        answer.append(self.tokenizer.eos_token_id)
+        ids = torch.tensor([*self.generation_prompt, *answer])
+        loss_mask = torch.ones_like(ids)
+        loss_mask[: len(self.generation_prompt)] = 0
+        return ids, loss_mask, torch.ones_like(ids), {}
+
+    def sanity_check(
+        self,
+        input_ids: torch.Tensor,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+        enable_thinking: bool | None,
+    ) -> None:
+        """Insists on the prompt that a rollout would start from.
+
+        Raises:
+            ValueError: The row is not a prompt with one answer, or its messages do not join to their chat.
+        """
+        *prompt, answer = messages
+        if answer["role"] != "assistant" or any(message["role"] == "assistant" for message in prompt):
+            raise ValueError(f"expected a prompt and one answer, not the roles {[m['role'] for m in messages]}")
+        expected = normalize_token_ids(
+            apply_chat_template(self.tokenizer, prompt, tools=tools, **self.apply_chat_template_kwargs)
+        )
+        if input_ids[: len(expected)].tolist() != expected:
+            raise ValueError("the chat template renders the messages of a prompt otherwise together than one by one")

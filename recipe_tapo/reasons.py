@@ -1,0 +1,26 @@
+"""Why an attempt came to nothing: the names behind ``tapo/rejected/<reason>``."""
+
+from enum import Enum
+
+
+class RejectReason(str, Enum):
+    """Why a construction attempt gave no training row; each is a metric ``tapo/rejected/<value>``."""
+
+    NOT_SINGLE_TURN = "not_single_turn"
+    DOES_NOT_FIT = "does_not_fit"
+    REQUEST_FAILED = "request_failed"
+    TIMED_OUT = "timed_out"
+    EMPTY_OUTPUT = "empty_output"
+    TRUNCATED = "truncated"
+    MISSING_TAG = "missing_tag"
+    UNCLOSED_TAG = "unclosed_tag"
+    REPEATED_TAG = "repeated_tag"
+    NESTED_TAG = "nested_tag"
+    EMPTY_RECONSTRUCTION = "empty_reconstruction"
+    NO_FINAL_ANSWER = "no_final_answer"
+    NOT_TOKENIZABLE = "not_tokenizable"
+    PREFIX_TOO_SHORT = "prefix_too_short"
+    TOO_LONG = "too_long"
+    REWARD_FAILED = "reward_failed"
+    NEGATIVE_DROPPED = "negative_dropped"
+    INTERNAL_ERROR = "internal_error"

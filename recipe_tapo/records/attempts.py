@@ -1,0 +1,55 @@
+"""``tapo.dump_dir``: one jsonl line per construction attempt, to read what the policy wrote."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from recipe_tapo.records.json_lines import read_whole_lines
+
+
+@dataclass
+class AttemptRecord:
+    """One construction attempt; fields not reached stay None.
+
+    ``reason`` names why it gave no row. ``key`` is the row's key in verl's storage.
+    """
+
+    step: int
+    uid: str
+    question: str
+    error_rollout: str
+    correct_rollout: str
+    raw_output: str | None = None
+    reconstruction: str | None = None
+    prefix_text: str | None = None
+    prefix_length: int | None = None
+    prefix_fraction: float | None = None
+    reward: float | None = None
+    right: bool | None = None
+    reason: str | None = None
+    key: str | None = None
+
+
+class AttemptDump:
+    """Appends records to ``<dir>/<step>-<writer>.jsonl``; a file per writer, so that writers never mix lines."""
+
+    def __init__(self, directory: str | os.PathLike):
+        self.directory = Path(directory)
+        self.writer = uuid.uuid4().hex[:8]
+
+    def write(self, record: AttemptRecord) -> None:
+        """Appends one line. Raises OSError if the directory cannot be written."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        line = json.dumps(asdict(record), ensure_ascii=True)
+        with open(self.directory / f"{record.step}-{self.writer}.jsonl", "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def read_dump(directory: str | os.PathLike) -> Iterator[dict]:
+    """Yields all records of a dump, by step. Last lines cut short by a killed run are passed over."""
+    paths = sorted(Path(directory).glob("[0-9]*.jsonl"), key=lambda path: (int(path.stem.split("-")[0]), path.name))
+    for path in paths:
+        yield from read_whole_lines(path)

@@ -1,0 +1,91 @@
+"""Outcomes of many cases: from the cache where they are in it, else from the judge, and into the cache at once."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+
+from tqdm import tqdm
+
+from recipe_tapo.errors import InputError
+from recipe_tapo.reflection.cache import VerdictCache
+from recipe_tapo.reflection.endpoint import EndpointJudge, RequestFailed
+from recipe_tapo.reflection.function import FunctionJudge
+from recipe_tapo.reflection.verdict import Case, Outcome
+
+# So many answers of which none is a verdict are no accident of single cases.
+_HOPELESS = 32
+
+
+def judge_by_function(judge: FunctionJudge, cases: Iterable[Case]) -> dict[Case, Outcome]:
+    """Outcomes of all cases; not cached, for a function's results change with its code."""
+    return {case: judge.judge(case) for case in tqdm(list(dict.fromkeys(cases)), desc="judging", disable=None)}
+
+
+def judge_by_endpoint(
+    judge: EndpointJudge, cases: Iterable[Case], cache: VerdictCache, *, concurrency: int, retry_malformed: bool = False
+) -> dict[Case, Outcome]:
+    """Outcomes of all cases that the judge answered; equal responses to one question are judged once.
+
+    Args:
+        judge: The judge.
+        cases: What to judge, repetitions allowed.
+        cache: Verdicts of earlier runs; gets the new ones as they come.
+        concurrency: Requests under way at a time.
+        retry_malformed: Ask again where an earlier answer was no verdict.
+
+    Returns:
+        Outcome by case; a case whose request failed is missing, and is asked about again by the next run.
+
+    Raises:
+        InputError: The endpoint does not work, or answers with nothing but garbage. The cache keeps what came before.
+    """
+    distinct = list(dict.fromkeys(cases))
+    known = {case: cache.get(case.digest) for case in distinct}
+    open_cases = [case for case, outcome in known.items() if outcome is None or (retry_malformed and outcome.malformed)]
+    useless = useful = 0
+    last = ""
+    with tqdm(total=len(distinct), initial=len(distinct) - len(open_cases), desc="judging", disable=None) as progress:
+        for case, outcome in _ask(judge, open_cases, concurrency):
+            if isinstance(outcome, Outcome):
+                cache.add(case.digest, outcome)
+                known[case] = outcome
+            if isinstance(outcome, Outcome) and outcome.verdict:
+                useful += 1
+            else:
+                useless += 1
+                last = f"malformed ({outcome.malformed.value})" if isinstance(outcome, Outcome) else str(outcome)
+            if useless >= _HOPELESS and not useful:
+                break
+            progress.update()
+    if useless and not useful:
+        raise InputError(
+            f"the judge gave no verdict in {useless} answers, the last one: {last}; try another --judge_model or "
+            "--judge_response_format, and --retry_malformed to ask again about these responses"
+        )
+    return {case: outcome for case, outcome in known.items() if outcome is not None}
+
+
+def _ask(judge: EndpointJudge, cases: list[Case], concurrency: int) -> Iterator[tuple[Case, Outcome | RequestFailed]]:
+    """Yields outcomes as they come. When the endpoint fails for good, those under way are still waited for."""
+    rest = iter(cases)
+    threads = ThreadPoolExecutor(max_workers=concurrency)
+    asked: dict[Future, Case] = {}
+    fatal: InputError | None = None
+    try:
+        while True:
+            for case in islice(rest, 0 if fatal else concurrency - len(asked)):
+                asked[threads.submit(judge.judge, case)] = case
+            if not asked:
+                break
+            for future in wait(asked, return_when=FIRST_COMPLETED).done:
+                case = asked.pop(future)
+                try:
+                    yield case, future.result()
+                except RequestFailed as failure:
+                    yield case, failure
+                except InputError as error:
+                    fatal = error
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+    if fatal:
+        raise fatal

@@ -1,0 +1,54 @@
+"""A judge that is a Python function, for tasks whose true steps are known."""
+
+import importlib
+from collections.abc import Callable, Mapping
+
+from recipe_tapo.errors import InputError
+from recipe_tapo.reflection.verdict import Case, Outcome, Verdict
+
+JudgeFunction = Callable[[str, str, str], Mapping[str, str]]
+
+
+def load_function(path: str) -> JudgeFunction:
+    """Imports a judge function ``(question, gold, response) -> {"evidence": …, "reflection_attempted": …, …}``.
+
+    Args:
+        path: ``package.module:name``.
+
+    Raises:
+        InputError: There is no such function.
+    """
+    module, colon, name = path.partition(":")
+    if not colon:
+        raise InputError(f"judge function {path!r}: expected package.module:name")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"judge function {path!r}: {error}") from error
+    if not callable(function):
+        raise InputError(f"judge function {path!r}: is no function")
+    return function
+
+
+class FunctionJudge:
+    """Asks a function.
+
+    Raises:
+        InputError: There is no such function.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._function = load_function(path)
+
+    def judge(self, case: Case) -> Outcome:
+        """Returns the function's verdict.
+
+        Raises:
+            InputError: The function fails, which is a mistake in it or a question of another task.
+        """
+        try:
+            return Outcome(verdict=Verdict.model_validate(self._function(case.question, case.gold, case.response)))
+        except Exception as error:
+            text = " ".join(str(error).split())
+            raise InputError(f"judge function {self._path}: {type(error).__name__}: {text}") from error

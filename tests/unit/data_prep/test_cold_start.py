@@ -1,0 +1,260 @@
+r"""The cold-start builder, with an engine that answers by a rule.
+
+Question q's eight responses: ``plan[q]`` of them are right, ``Step one. Step two. \boxed{5}``; the others say
+``Step one. Bad step. \boxed{6}``.
+"""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from fake_sampler import FakeSampler, Killed, write_queries
+
+from data_prep import cold_start, zpd_filter
+from data_prep.constructions import is_tidy, prefix_fraction, prefix_length
+from data_prep.joint_set import SFT_SCHEMA
+from recipe_tapo.algorithm.prompts import fill_template, load_template
+from recipe_tapo.errors import InputError
+from recipe_tapo.sampling.requests import Response
+
+RIGHT = "Step one. Step two. \\boxed{5}"
+WRONG = "Step one. Bad step. \\boxed{6}"
+RECONSTRUCTION = "Step one. Bad step. Wait. Step two.\nFinal Answer: \\boxed{5}"
+TAGGED = f"<analysis>\nthe second step\n</analysis>\n<reconstruction>\n{RECONSTRUCTION}\n</reconstruction>"
+SUFFIX = "Box it."
+
+
+def engine(plan: list[int], construct=lambda _: TAGGED, **options) -> FakeSampler:
+    """An engine that solves by ``plan`` and constructs by a function of the question's number."""
+    asked = [0] * len(plan)
+
+    def answer(prompt: str, _: int) -> str | Response:
+        number = int(re.search(r"Question (\d+)\?", prompt).group(1))
+        if "# Role" in prompt:
+            return construct(number)
+        asked[number] += 1
+        return RIGHT if asked[number] <= plan[number] else WRONG
+
+    return FakeSampler(answer, **options)
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """Runs the builder on ``len(plan)`` queries into a folder; returns the rows and the report."""
+
+    def run(sampler: FakeSampler, plan: list[int], *options: str, name: str = "out") -> tuple[list[dict], dict]:
+        if not (tmp_path / "train.parquet").exists():
+            write_queries(tmp_path / "train.parquet", ["5"] * len(plan), SUFFIX)
+        monkeypatch.setattr(cold_start, "make_sampler", lambda *_: sampler)
+        arguments = ["--input", str(tmp_path / "train.parquet"), "--output_dir", str(tmp_path / name), "--model", "m"]
+        cold_start.main([*arguments, "--chunk", "8", *options])
+        table = pq.read_table(tmp_path / name / "cold_start.parquet")
+        assert table.schema.equals(SFT_SCHEMA)
+        return table.to_pylist(), json.loads((tmp_path / name / "report.json").read_text())
+
+    return run
+
+
+def test_a_trajectory_gives_one_row_of_each_format(build):
+    ((sft, ift), report) = build(engine([3]), [3])
+    if sft["format"] == "ift":
+        sft, ift = ift, sft
+    assert sft["messages"] == [
+        {"role": "user", "content": f"Question 0? {SUFFIX}"},
+        {"role": "assistant", "content": RECONSTRUCTION},
+    ]
+    # The project's own prompt with the raw question, without the suffix.
+    prompt = fill_template(load_template(), question="Question 0?", error_rollout=WRONG, correct_rollout=RIGHT)
+    assert ift["messages"] == [{"role": "user", "content": prompt}, {"role": "assistant", "content": TAGGED}]
+    assert (sft["format"], ift["format"]) == ("sft", "ift")
+    assert not sft["fill_up"] and not ift["fill_up"]
+    assert report["rows"] == {
+        "sft": {"asked": 30000, "trajectories": 1, "fill_up": 0},
+        "ift": {"asked": 15000, "trajectories": 1},
+        "total": 2,
+    }
+
+
+def test_every_query_is_accounted_for(build, capsys):
+    plan = [3, 0, 8, 3, 3, 3, 3, 3]
+    outputs = {
+        3: TAGGED.replace("boxed{5}", "boxed{6}"),
+        4: "<analysis>the second step</analysis>",
+        5: Response(failure="does_not_fit", prompt_tokens=9),
+        6: Response(failure="InternalServerError: boom"),
+        7: Response(TAGGED[:-30], "length"),
+    }
+    rows, report = build(engine(plan, lambda number: outputs.get(number, TAGGED)), plan)
+    assert report["queries"] == 8
+    assert report["ineligible"] == {"no_complete_response": 0, "no_right_response": 1, "no_wrong_response": 1}
+    assert report["constructions"] == {
+        "attempted": 6,
+        "parsed": 2,
+        "verified_right": 1,
+        "rejected": {"does_not_fit": 1, "missing_tag": 1, "request_failed": 1, "truncated": 1, "wrong_answer": 1},
+    }
+    assert {row["messages"][-1]["content"] for row in rows} == {RECONSTRUCTION, TAGGED}
+    out = capsys.readouterr().out
+    assert "44998 rows fewer than asked for" in out
+    for line in ("- wrong_answer 1 17%", "trajectories verified right 1 17%", "sft rows 1 of 30000 asked for"):
+        assert line in [" ".join(text.replace("│", " ").split()) for text in out.splitlines()]
+
+
+def test_responses_that_were_cut_off_are_no_material(build):
+    cut = {"Question 0?": [Response(WRONG, "length"), Response(RIGHT, "stop"), Response(failure="boom")]}
+    cut["Question 1?"] = [Response(WRONG, "length"), Response(RIGHT, "length"), Response(failure="boom")]
+
+    def answer(prompt: str, _: int) -> Response:
+        return cut[re.search(r"Question \d\?", prompt).group()].pop(0)
+
+    plan = [0, 0]
+    with pytest.raises(InputError, match="there is not one row"):
+        build(FakeSampler(answer), plan, "--n", "3")
+
+
+def test_prefix_is_measured_and_can_be_required(build):
+    # RECONSTRUCTION repeats "Step one. Bad step. " (20 characters) of WRONG (29).
+    result = {"error": f" {WRONG}\n", "trajectory": RECONSTRUCTION}
+    assert (prefix_length(result), prefix_fraction(result)) == (20, 20 / 29)
+    assert prefix_length({"error": WRONG, "trajectory": WRONG}) == 29
+    assert prefix_fraction({"error": "", "trajectory": "x"}) == 0.0
+    for length in range(5):
+        assert prefix_length({"error": "abcde", "trajectory": "abcde"[:length] + "x"}) == length
+
+    plan = [3, 3]
+    anew = TAGGED.replace("Step one. Bad step. Wait.", "Anew.")
+    sampler = engine(plan, lambda number: anew if number else TAGGED)
+    rows, report = build(sampler, plan, "--min_prefix_fraction", "0.5")
+    assert report["preserved_prefix"] == {"mean": 20 / 29 / 2, "median": 20 / 29, "none": 1}
+    assert report["unfit"] == {"both/prefix_too_short": 1}
+    assert len(rows) == 2
+
+
+def test_sizes_are_kept_and_formats_share_as_little_as_the_yield_allows(build):
+    plan = [3] * 6
+    rows, report = build(engine(plan), plan, "--sft_size", "3", "--ift_size", "2")
+    assert Counter(row["format"] for row in rows) == {"sft": 3, "ift": 2}
+    # Five rows of six trajectories: all different.
+    assert len({row["query"] for row in rows}) == 5
+    rows, report = build(engine(plan), plan, "--sft_size", "5", "--ift_size", "3")
+    # Eight rows of six trajectories: two are in both.
+    assert len({row["query"] for row in rows}) == 6
+    assert report["rows"]["total"] == 8
+
+
+def test_fill_up_takes_right_responses_of_queries_without_a_trajectory(build):
+    plan = [3, 8, 8, 0, 3]
+    sampler = engine(plan, lambda number: TAGGED if number == 0 else "no tags")
+    sizes = ("--sft_size", "3", "--ift_size", "0")
+    rows, report = build(sampler, plan, *sizes)
+    assert len(rows) == 1
+    rows, report = build(sampler, plan, *sizes, "--fill_up")
+    assert report["rows"]["sft"] == {"asked": 3, "trajectories": 1, "fill_up": 2}
+    filled = [row for row in rows if row["fill_up"]]
+    assert [row["messages"][1]["content"] for row in filled] == [RIGHT, RIGHT]
+    asked = {row["messages"][0]["content"] for row in filled}
+    # Right only (1, 2), or its construction failed (4); never the one whose responses are all wrong (3).
+    assert asked < {f"Question {number}? {SUFFIX}" for number in (1, 2, 4)} and len(asked) == 2
+
+
+def test_rows_that_training_could_not_take_are_left_out(build):
+    plan = [3]
+    # The synthesis prompt has hundreds of words, the question three: only the IFT row is too long.
+    rows, report = build(engine(plan), plan, "--max_row_tokens", "100")
+    assert [row["format"] for row in rows] == ["sft"]
+    assert report["unfit"] == {"ift/too_long": 1}
+
+
+@pytest.mark.parametrize(
+    ("output", "tidy"),
+    [
+        (TAGGED, True),
+        (f"\n{TAGGED}\n", True),
+        (f"Sure!\n{TAGGED}", False),
+        (f"{TAGGED} Done.", False),
+        (TAGGED[TAGGED.index("<reconstruction>") :], False),
+    ],
+)
+def test_only_the_bare_format_teaches_the_format(build, output, tidy):
+    assert is_tidy(output) == tidy
+    rows, report = build(engine([3], lambda _: output), [3])
+    assert Counter(row["format"] for row in rows) == ({"sft": 1, "ift": 1} if tidy else {"sft": 1})
+    assert report["unfit"] == ({} if tidy else {"ift/untidy_output": 1})
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_run_killed_at_any_chunk_ends_like_one_that_was_not(build, tmp_path):
+    """Two queries a chunk of sampling, eight a chunk of construction: ten and two chunks."""
+    plan = [3] * 20
+
+    # By number and seed alone, as an engine would.
+    def answer(prompt: str, seed: int) -> str:
+        if "# Role" in prompt:
+            return TAGGED.replace("the second step", f"seed {seed}")
+        return (RIGHT if seed % 2 else WRONG).replace("Step one.", f"Step one ({seed}).")
+
+    sizes = ("--sft_size", "15", "--ift_size", "12", "--fill_up")
+    build(FakeSampler(answer), plan, *sizes, name="whole")
+    expected = files(tmp_path / "whole")
+    assert len(expected) == 7
+    for chunk in (0, 1, 9, 19, 20, 22):
+        with pytest.raises(Killed):
+            build(FakeSampler(answer, die_at_chunk=chunk), plan, *sizes, name=f"cut{chunk}")
+        assert not (tmp_path / f"cut{chunk}" / "cold_start.parquet").exists()
+        build(FakeSampler(answer), plan, *sizes, name=f"cut{chunk}")
+        assert files(tmp_path / f"cut{chunk}") == expected, chunk
+    # Another seed, another choice and another order.
+    build(FakeSampler(answer), plan, *sizes, "--seed", "1", name="other")
+    assert files(tmp_path / "other")["cold_start.parquet"] != expected["cold_start.parquet"]
+
+
+def test_responses_of_the_zpd_filter_are_reused(build, tmp_path, monkeypatch):
+    plan = [3, 4]
+    write_queries(tmp_path / "train.parquet", ["5"] * 2, SUFFIX)
+    monkeypatch.setattr(zpd_filter, "make_sampler", lambda *_: engine(plan))
+    source = ["--input", str(tmp_path / "train.parquet"), "--model", "m"]
+    zpd_filter.main([*source, "--output", str(tmp_path / "zpd.parquet")])
+    sampler = engine(plan)
+    rows, report = build(sampler, plan, "--responses", str(tmp_path / "zpd.responses.jsonl"))
+    assert len(rows) == 4
+    assert [len(chunk) for chunk in sampler.chunks] == [2]
+    assert report["responses"]["kind"] == "responses"
+    # The same responses to fewer queries are those of another file.
+    write_queries(tmp_path / "train.parquet", ["5"], SUFFIX)
+    with pytest.raises(InputError, match="was sampled for other queries"):
+        build(sampler, plan, "--responses", str(tmp_path / "zpd.responses.jsonl"), name="other")
+    with pytest.raises(InputError, match="no such file"):
+        build(sampler, plan, "--responses", str(tmp_path / "none.jsonl"), name="other")
+
+
+def test_a_prompt_of_the_users_own(build, tmp_path):
+    template = tmp_path / "mine.txt"
+    template.write_text("# Role\n{question} {error_rollout} {correct_rollout}")
+    rows, _ = build(engine([3]), [3], "--prompt_path", str(template), "--sft_size", "0")
+    assert rows[0]["messages"][0]["content"] == f"# Role\nQuestion 0? {WRONG} {RIGHT}"
+    template.write_text("{question}")
+    with pytest.raises(InputError, match=r"lacks \{error_rollout\}, \{correct_rollout\}"):
+        build(engine([3]), [3], "--prompt_path", str(template))
+
+
+def test_ten_examples_to_read(build, tmp_path):
+    plan = [3] * 12
+    build(engine(plan), plan)
+    text = (tmp_path / "out" / "examples.md").read_text()
+    assert len(re.findall(r"^# \d+\. Gold answer: 5$", text, re.MULTILINE)) == 10
+    assert len(set(re.findall(r"Question \d+\?", text))) == 10
+    assert "preserved prefix (20 of 29 characters)" in text
+    assert "~~~~~~~~\nStep one. Bad step. \n~~~~~~~~" in text
+    assert "~~~~~~~~\nWait. Step two.\nFinal Answer: \\boxed{5}\n~~~~~~~~" in text
+
+
+def test_bad_folder(build, tmp_path):
+    write_queries(tmp_path / "train.parquet", ["5"])
+    with pytest.raises(InputError, match="is not a folder; choose another --output_dir"):
+        build(engine([3]), [3], name="train.parquet")

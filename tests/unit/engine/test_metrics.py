@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+
+from recipe_tapo.construction.group import GroupReport, RolloutGroup, Session
+from recipe_tapo.engine.metrics import masked_mean, reflection_metrics, timing_metrics, weight_metrics, yield_metrics
+from recipe_tapo.reasons import RejectReason
+from recipe_tapo.records.attempts import AttemptDump, AttemptRecord, read_dump
+
+
+def report(**kwargs):
+    return GroupReport(**{"rollout_end": 10.0, "construction_end": 10.0, **kwargs})
+
+
+def test_yields_add_up_over_groups_and_every_reason_is_there():
+    first = report(eligible=True, attempts=4, parsed=3, right=2, prefix_lengths=[5, 0, 10])
+    first.prefix_fractions = [0.5, 0.0, 1.0]
+    first.reject(RejectReason.TRUNCATED)
+    metrics = yield_metrics([first, report()])
+    assert metrics["tapo/groups"] == 2
+    assert metrics["tapo/eligible_groups"] == 1
+    assert metrics["tapo/eligible_fraction"] == 0.5
+    assert metrics["tapo/parsed_fraction"] == 0.75
+    assert metrics["tapo/right_fraction"] == pytest.approx(2 / 3)
+    assert metrics["tapo/rejected/truncated"] == 1
+    assert metrics["tapo/rejected/timed_out"] == 0
+    assert metrics["tapo/prefix_length/mean"] == 5
+    assert metrics["tapo/prefix_fraction/zero"] == pytest.approx(1 / 3)
+
+
+def test_without_groups_or_attempts_there_are_counts_but_no_shares():
+    assert yield_metrics([])["tapo/attempts"] == 0
+    assert "tapo/parsed_fraction" not in yield_metrics([report()])
+    assert timing_metrics([]) == {}
+
+
+def test_hidden_time_is_what_passes_before_the_last_rollout_of_the_batch_ends():
+    # Generation ends at 12. Group 1 constructs 10-13: 2 of 3 s hidden. Group 2 constructs 12-14: nothing hidden.
+    reports = [
+        report(attempts=1, rollout_end=10.0, construction_end=13.0),
+        report(attempts=1, rollout_end=12.0, construction_end=14.0),
+        report(rollout_end=11.0, construction_end=11.0),
+    ]
+    metrics = timing_metrics(reports)
+    assert metrics["tapo/construction_s"] == pytest.approx(5.0)
+    assert metrics["tapo/construction_hidden_fraction"] == pytest.approx(2 / 5)
+    assert metrics["tapo/construction_exposed_s"] == pytest.approx(2.0)
+
+
+def test_weights_report_their_spread_and_how_many_are_clamped():
+    metrics = weight_metrics(torch.tensor([0.01, 1.0, 1.0, 10.0]), 0.01, 10.0)
+    assert metrics["tapo/ots_weight/mean"] == pytest.approx(12.01 / 4)
+    assert (metrics["tapo/ots_weight/at_min"], metrics["tapo/ots_weight/at_max"]) == (0.25, 0.25)
+    assert weight_metrics(torch.zeros(0), 0.01, 10.0) == {}
+
+
+def test_a_reflection_group_without_advantage_is_counted():
+    advantages = torch.tensor([[0.5, 0.5], [-0.5, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    mask = torch.tensor([[1, 1], [1, 0], [1, 1], [1, 1]])
+    uids = np.array(["a_reflected", "a_reflected", "b_reflected", "b_reflected"])
+    metrics = reflection_metrics(advantages, mask, uids, torch.tensor([2, 1, 2, 2]))
+    assert metrics["tapo/zero_advantage_groups_fraction"] == 0.5
+    assert metrics["tapo/extra_tokens"] == 7
+    assert metrics["tapo/response_length/mean"] == 1.75
+
+
+def test_a_mean_over_nothing_is_nan():
+    assert np.isnan(masked_mean(torch.ones(2), torch.zeros(2)))
+
+
+def test_a_report_survives_its_journey_as_a_tag():
+    original = report(attempts=2, prefix_lengths=[3])
+    original.reject(RejectReason.MISSING_TAG)
+    assert GroupReport.from_tag(original.as_tag()) == original
+
+
+def test_only_the_last_session_to_end_triggers_and_order_does_not_depend_on_arrival():
+    group = RolloutGroup(size=3)
+    group.sessions = [Session(2, None, {}, True), Session(0, None, {}, False)]
+    assert [group.end_session() for _ in range(3)] == [False, False, True]
+    assert [session.session_id for session in group.ordered()] == [0, 2]
+
+
+def test_a_dump_reads_back_and_passes_over_a_line_cut_short(tmp_path):
+    dump = AttemptDump(tmp_path)
+    for step in (10, 2):
+        dump.write(AttemptRecord(step, "u", "q 🤔", "wrong\n\ud800", "right"))
+    (tmp_path / "3-dead.jsonl").write_text('{"step": 3, "uid"')
+    records = list(read_dump(tmp_path))
+    assert [record["step"] for record in records] == [2, 10]
+    assert records[0]["error_rollout"] == "wrong\n\ud800"

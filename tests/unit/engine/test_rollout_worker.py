@@ -1,0 +1,304 @@
+"""The rollout post-processor without Ray: verl's own worker class on a stand-in server, store and grader."""
+
+import asyncio
+import time
+from types import SimpleNamespace
+
+import pytest
+from omegaconf import OmegaConf
+from small_tokenizer import TOKENIZER, encode
+from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
+from verl.trainer.ppo.v1 import agent_loop_tq
+
+from recipe_tapo.construction.group import REPORT_TAG, ROW_TAG, GroupReport
+from recipe_tapo.engine import agent_loop as rollout_worker
+from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
+from recipe_tapo.records.attempts import read_dump
+
+EOS = TOKENIZER.eos_token_id
+RIGHT, WRONG = "2x = 8\nx = 4\nFinal Answer: \\boxed{4}", "2x = 8\nx = 3\nFinal Answer: \\boxed{3}"
+RECONSTRUCTION = "2x = 8\nx = 3\nWait, x = 4\nFinal Answer: \\boxed{4}"
+OUTPUT = f"<analysis>Step 2.</analysis>\n<reconstruction>\n{RECONSTRUCTION}\n</reconstruction>"
+
+
+class Store:
+    """TransferQueue's key-value calls, as verl's worker and ours make them."""
+
+    def __init__(self):
+        self.rows, self.tags = {}, {}
+
+    async def async_kv_put(self, key, partition_id, tag=None, fields=None):
+        self.tags.setdefault(key, {}).update(tag or {})
+
+    async def async_kv_batch_put(self, keys, partition_id, fields=None, tags=None):
+        for i, key in enumerate(keys):
+            if fields is not None:
+                self.rows.setdefault(key, {}).update({name: fields[i][name] for name in list(fields.keys())})
+            self.tags.setdefault(key, {}).update(tags[i] if tags else {})
+
+    async def async_kv_clear(self, keys, partition_id):
+        for key in keys:
+            self.rows.pop(key, None)
+            self.tags.pop(key, None)
+
+
+class Server:
+    """Answers synthesis requests; ``behaviour`` decides how."""
+
+    def __init__(self, behaviour):
+        self.behaviour = behaviour
+        self.requests, self.priorities = [], []
+
+    async def generate(self, request_id, *, prompt_ids, sampling_params, priority):
+        self.requests.append((prompt_ids, sampling_params))
+        self.priorities.append(priority)
+        return await self.behaviour(len(self.requests))
+
+
+async def answer(_):
+    return SimpleNamespace(token_ids=[*encode(OUTPUT), EOS], stop_reason="completed")
+
+
+def grade(text):
+    return 1.0 if text.rstrip().endswith("\\boxed{4}") else 0.0
+
+
+def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000, scheduling_policy="priority", **tapo):
+    store = Store()
+    for module in (rollout_worker, agent_loop_tq):
+        monkeypatch.setattr(module, "tq", store)
+    monkeypatch.setattr(
+        TOKENIZER, "apply_chat_template", lambda messages, **_: messages[0]["content"] + "\n", raising=False
+    )
+    worker = object.__new__(TapoAgentLoopWorker)
+    worker.config = OmegaConf.create(
+        {
+            "actor_rollout_ref": {
+                "rollout": {
+                    "n": 8,
+                    "max_model_len": max_model_len,
+                    "prompt_length": 50,
+                    "response_length": 200,
+                    "scheduling_policy": scheduling_policy,
+                }
+            },
+            "data": {"apply_chat_template_kwargs": {}},
+            "tapo": {"synthesis": {"max_tokens": 300}, **tapo},
+        }
+    )
+    worker.tokenizer, worker.processor, worker.model_config = TOKENIZER, None, None
+    worker.llm_client = Server(behaviour)
+    worker.distillation_enabled = False
+    worker._init_tapo()
+
+    async def compute_score(outputs, kwargs):
+        output = outputs[-1]
+        if output.reward_score is None:
+            output.reward_score = grader(TOKENIZER.decode(output.response_ids, skip_special_tokens=True))
+            output.extra_fields["reward_extra_info"] = {"acc": output.reward_score}
+
+    monkeypatch.setattr(worker, "_compute_score", compute_score, raising=False)
+    return worker, store
+
+
+def run_group(monkeypatch, worker, right=2, size=8, fail=()):
+    """Runs one prompt's group of rollouts through verl's ``_run_prompt``, with scripted agent loops."""
+
+    async def run_agent_loop(self, sampling_params, trajectory, **kwargs):
+        session = kwargs["session_id"]
+        await asyncio.sleep(0.001 * ((session * 5) % size))
+        if session in fail:
+            raise RuntimeError("rollout failed")
+        text = RIGHT if session < right else WRONG
+        output = AgentLoopOutput(
+            prompt_ids=encode("2x=8?"),
+            response_ids=[*encode(text), EOS],
+            response_mask=[1] * (len(encode(text)) + 1),
+            response_logprobs=[-0.1] * (len(encode(text)) + 1),
+            num_turns=2,
+            metrics=AgentLoopMetrics(),
+            extra_fields={"global_steps": 0, "min_global_steps": 0, "max_global_steps": 0, "turn_scores": []},
+        )
+        await self._agent_loop_postprocess(output, trajectory["validate"], **kwargs)
+
+    monkeypatch.setattr(TapoAgentLoopWorker.__mro__[1], "_run_agent_loop", run_agent_loop)
+    prompt = {
+        "uid": "q1",
+        "raw_prompt": [{"role": "user", "content": "2x=8?"}],
+        "global_steps": 1,
+        "data_source": "test",
+        "index": 0,
+    }
+    trajectory = {"step": 1, "sample_index": 0, "rollout_n": 0, "validate": False}
+    worker.config.actor_rollout_ref.rollout.n = size
+    asyncio.run(worker._run_prompt(prompt, {"temperature": 1.0, "logprobs": True}, trajectory=trajectory))
+
+
+def report_of(store):
+    tags = [tag[REPORT_TAG] for tag in store.tags.values() if REPORT_TAG in tag]
+    assert len(tags) == 1
+    return GroupReport.from_tag(tags[0])
+
+
+def test_an_eligible_group_gains_its_constructions_as_a_group_of_their_own(monkeypatch, tmp_path):
+    worker, store = make_worker(monkeypatch, dump_dir=str(tmp_path))
+    run_group(monkeypatch, worker)
+
+    report = report_of(store)
+    assert (report.eligible, report.attempts, report.parsed, report.right) == (True, 4, 4, 4)
+    constructed = {key: row for key, row in store.rows.items() if store.tags[key].get(ROW_TAG)}
+    assert sorted(constructed) == ["q1_10_0", "q1_11_0", "q1_8_0", "q1_9_0"]
+    row = constructed["q1_8_0"]
+    assert row["uid"] == "q1_reflected"
+    sampled = [*encode(WRONG), EOS]
+    prefix_length = report.prefix_lengths[0]
+    assert prefix_length > 0
+    assert row["responses"].tolist()[:prefix_length] == sampled[:prefix_length]
+    assert row["responses"].tolist()[-1] == EOS
+    assert row["prompts"].tolist() == encode("2x=8?")  # the plain query, never the synthesis prompt
+    assert row["rm_scores"].sum() == 1.0
+    original = store.rows["q1_0_0"]
+    assert set(row) == set(original)  # the same fields, or verl could not read the batch
+    assert store.tags["q1"]["status"] == "finished"
+
+    records = list(read_dump(tmp_path))
+    assert len(records) == 4
+    assert records[0]["reconstruction"] == RECONSTRUCTION
+    assert records[0]["error_rollout"] == WRONG
+    assert records[0]["reward"] == 1.0
+
+
+def test_the_request_carries_the_prompt_the_budget_and_the_rollouts_sampling(monkeypatch):
+    worker, _ = make_worker(monkeypatch)
+    run_group(monkeypatch, worker)
+    prompt_ids, sampling_params = worker.llm_client.requests[0]
+    prompt = TOKENIZER.decode(prompt_ids)
+    assert RIGHT in prompt and WRONG in prompt and "## Problem\n2x=8?" in prompt
+    assert sampling_params == {"temperature": 1.0, "logprobs": False, "max_tokens": 300}
+
+
+@pytest.mark.parametrize(("policy", "priority"), [("priority", -1), ("fcfs", 0)])
+def test_constructions_go_ahead_of_waiting_rollouts_where_the_scheduler_knows_priorities(monkeypatch, policy, priority):
+    worker, _ = make_worker(monkeypatch, scheduling_policy=policy)
+    run_group(monkeypatch, worker)
+    # A rollout's priority is 0, vLLM serves the smaller first, and its FCFS scheduler refuses any other than 0.
+    assert worker.llm_client.priorities == [priority] * 4
+
+
+def test_constructions_of_a_group_run_at_once_and_the_group_is_finished_only_after_them(monkeypatch):
+    async def slow(_):
+        await asyncio.sleep(0.2)
+        return await answer(_)
+
+    worker, store = make_worker(monkeypatch, behaviour=slow)
+    start = time.time()
+    run_group(monkeypatch, worker)
+    assert 0.2 <= time.time() - start < 0.6  # four requests of 0.2 s each
+    report = report_of(store)
+    assert report.construction_end - report.rollout_end >= 0.2
+
+
+@pytest.mark.parametrize("right", [0, 1, 5, 8])
+def test_an_ineligible_group_asks_for_nothing(monkeypatch, right):
+    worker, store = make_worker(monkeypatch)
+    run_group(monkeypatch, worker, right=right)
+    assert worker.llm_client.requests == []
+    assert not report_of(store).eligible
+    assert len(store.rows) == 8
+
+
+def test_a_failing_call_costs_that_construction_only(monkeypatch):
+    async def second_fails(number):
+        if number == 2:
+            raise RuntimeError("engine died")
+        return await answer(number)
+
+    worker, store = make_worker(monkeypatch, behaviour=second_fails)
+    run_group(monkeypatch, worker)
+    report = report_of(store)
+    assert (report.attempts, report.parsed) == (4, 3)
+    assert report.rejected == {"request_failed": 1}
+    assert len(store.rows) == 8 + 3
+    assert store.tags["q1"]["status"] == "finished"
+
+
+def test_a_call_that_hangs_is_given_up(monkeypatch):
+    async def first_hangs(number):
+        if number == 1:
+            await asyncio.sleep(60)
+        return await answer(number)
+
+    worker, store = make_worker(monkeypatch, behaviour=first_hangs, synthesis={"timeout_s": 0.1, "max_tokens": 300})
+    run_group(monkeypatch, worker)
+    assert report_of(store).rejected == {"timed_out": 1}
+    assert len(store.rows) == 8 + 3
+
+
+def test_a_reward_function_that_raises_on_a_construction_costs_that_construction_only(monkeypatch):
+    graded = []
+
+    def raises_once(text):
+        if "Wait" in text:
+            graded.append(text)
+            if len(graded) == 1:
+                raise ValueError("no such answer")
+        return grade(text)
+
+    worker, store = make_worker(monkeypatch, grader=raises_once)
+    run_group(monkeypatch, worker)
+    assert report_of(store).rejected == {"reward_failed": 1}
+    assert len(store.rows) == 8 + 3
+    assert store.tags["q1"]["status"] == "finished"
+
+
+def test_a_store_that_fails_half_way_leaves_no_row_in_the_wrong_group(monkeypatch):
+    worker, store = make_worker(monkeypatch)
+    put = store.async_kv_batch_put
+
+    async def refuses_uid(keys, partition_id, fields=None, tags=None):
+        if fields is not None and set(fields.keys()) == {"uid"}:
+            raise ConnectionError("store is gone")
+        await put(keys, partition_id, fields, tags)
+
+    monkeypatch.setattr(store, "async_kv_batch_put", refuses_uid)
+    run_group(monkeypatch, worker)
+    assert report_of(store).rejected == {"internal_error": 4}
+    assert sorted(store.rows) == [f"q1_{i}_0" for i in range(8)]
+
+
+def test_a_rollout_that_fails_does_not_stop_construction_from_the_others(monkeypatch):
+    worker, store = make_worker(monkeypatch)
+    run_group(monkeypatch, worker, right=3, fail=(0,))
+    assert report_of(store).attempts == 4
+    assert store.tags["q1"]["status"] == "failure"
+
+
+def test_wrong_constructions_are_kept_as_negatives_unless_switched_off(monkeypatch):
+    async def wrong(_):
+        return SimpleNamespace(
+            token_ids=[*encode(OUTPUT.replace("boxed{4}", "boxed{5}")), EOS], stop_reason="completed"
+        )
+
+    worker, store = make_worker(monkeypatch, behaviour=wrong)
+    run_group(monkeypatch, worker)
+    assert len(store.rows) == 8 + 4
+    assert store.rows["q1_8_0"]["rm_scores"].sum() == 0.0
+
+    worker, store = make_worker(monkeypatch, behaviour=wrong, keep_negatives=False)
+    run_group(monkeypatch, worker)
+    assert report_of(store).rejected == {"negative_dropped": 4}
+    assert len(store.rows) == 8
+
+
+def test_what_does_not_fit_the_context_is_not_even_asked_for(monkeypatch):
+    worker, store = make_worker(monkeypatch, max_model_len=400)
+    run_group(monkeypatch, worker)
+    assert worker.llm_client.requests == []
+    assert report_of(store).rejected == {"does_not_fit": 4}
+
+
+def test_switched_off_nothing_is_added(monkeypatch):
+    worker, store = make_worker(monkeypatch, enable=False)
+    run_group(monkeypatch, worker)
+    assert len(store.rows) == 8
+    assert not any(REPORT_TAG in tag for tag in store.tags.values())

@@ -1,0 +1,68 @@
+"""Every shell example's command composes and passes verl's and TAPO's validation."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_module
+from recorded_scripts import recorded_arguments
+
+ROOT = Path(__file__).resolve().parents[3]
+COLD_START = ROOT / "examples" / "run_cold_start_sft.sh"
+SCRIPTS = sorted(set((ROOT / "examples").glob("run_*.sh")) - {COLD_START})
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_the_command_composes_and_passes_both_validations(script, tmp_path):
+    import verl  # noqa: F401  loads the plug-in
+    from verl.utils.config import validate_config
+
+    from recipe_tapo.engine.verl_config import check_config
+
+    overrides = recorded_arguments(script, tmp_path, "verl.trainer.main_ppo", "tapo.seed=7")
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        config = compose("ppo_trainer", overrides=overrides)
+    validate_config(config=config, use_reference_policy=False, use_critic=False)
+    tapo = check_config(config)
+    assert tapo.seed == 7  # arguments of the script reach the command
+    assert tapo.enable == ("grpo" not in script.name), shlex.join(overrides)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """What a finished training and its merger leave, which the recorded commands do not write."""
+    (tmp_path / "out" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "out" / "checkpoints" / "latest_checkpointed_iteration.txt").write_text("527")
+    (tmp_path / "mv").write_text("#!/bin/sh\n")
+    (tmp_path / "mv").chmod(0o755)
+    return tmp_path
+
+
+def test_the_cold_start_trains_with_the_papers_settings(trained):
+    import verl  # noqa: F401  loads the plug-in
+
+    arguments = recorded_arguments(COLD_START, trained, "torch.distributed.run", "trainer.project_name=mine")
+    overrides = arguments[arguments.index("verl.trainer.sft_trainer") + 1 :]
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        config = compose("sft_trainer_engine", overrides=overrides)
+    assert (config.optim.lr, config.optim.lr_warmup_steps, config.optim.lr_scheduler_type) == (5e-6, 50, "cosine")
+    assert config.trainer.total_epochs == 3
+    assert config.data.train_files == str(trained / "out" / "data" / "cold_start.parquet")
+    assert config.data.apply_chat_template_kwargs == {"enable_thinking": False}
+    assert config.trainer.project_name == "mine"
+    merger = recorded_arguments(COLD_START, trained, "verl.model_merger")
+    assert merger[merger.index("--local_dir") + 1] == str(trained / "out" / "checkpoints" / "global_step_527")
+
+
+def test_the_cold_start_builds_its_rows_with_the_trainings_settings(trained):
+    from data_prep.cold_start import parse_args
+
+    arguments = recorded_arguments(COLD_START, trained, "data_prep.cold_start", BUILD="--n 4 --fill_up")
+    args = parse_args(arguments)
+    assert (args.sft_size, args.ift_size, args.n, args.fill_up) == (30000, 15000, 4, True)
+    assert args.chat_template_kwargs == {"enable_thinking": False}
+    assert args.max_row_tokens == 16384
+    (trained / "record.data_prep.cold_start").unlink()
+    training = recorded_arguments(COLD_START, trained, "torch.distributed.run", TRAIN_FILE="mine.parquet")
+    assert "data.train_files=mine.parquet" in training
+    assert not (trained / "record.data_prep.cold_start").exists()

@@ -1,0 +1,62 @@
+import logging
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from small_tokenizer import EOS, TOKENIZER, encode, letters
+
+from recipe_tapo.algorithm.tokens import decode
+from recipe_tapo.records.attempts import AttemptDump, AttemptRecord, read_dump
+from recipe_tapo.records.token_weights import join_weights, read_weights, token_texts, write_weights
+
+
+def jagged(*rows):
+    return torch.nested.nested_tensor([torch.tensor(row) for row in rows], layout=torch.jagged)
+
+
+@given(st.text(max_size=30))
+def test_the_tokens_texts_make_up_the_text(text):
+    ids = encode(text)
+    texts = token_texts(TOKENIZER, [*ids, EOS])
+    assert len(texts) == len(ids) + 1
+    assert "".join(texts) == decode(TOKENIZER, ids)
+    assert texts[-1] == ""  # EOS
+
+
+def test_the_last_token_of_a_character_has_it():
+    # "é" is two bytes and "😀" four, each byte a token of its own.
+    assert token_texts(TOKENIZER, letters("x") + encode("é😀")) == ["x", "", "é", "", "", "", "😀"]
+
+
+def test_tokens_that_are_no_characters_do_not_hold_back_the_rest():
+    broken = encode("😀")[:1] * 40
+    texts = token_texts(TOKENIZER, [*broken, *letters("ok")])
+    assert "".join(texts) == "\ufffd" * 40 + "ok"
+    assert texts[-2:] == ["o", "k"]
+
+
+def test_weights_are_joined_to_their_attempts_by_key(tmp_path):
+    attempts = AttemptDump(tmp_path)
+    for key, step in (("a_8_0", 10), (None, 10), ("b_8_0", 9)):
+        attempts.write(AttemptRecord(step, "a", "q", "e", "c", key=key))
+    ids = letters("x=4")
+    write_weights(tmp_path, TOKENIZER, 10, ["a_8_0"], jagged(ids), jagged([0.01, 1.23456, 10.0]))
+    write_weights(tmp_path, TOKENIZER, 9, ["c_8_0"], jagged(ids), jagged([1.0, 1.0, 1.0]))
+    with open(tmp_path / "weights-10.jsonl", "a") as file:
+        file.write('{"key": "b_8_0", "wei')
+
+    assert [row["step"] for row in read_weights(tmp_path)] == [9, 10]
+    joined = join_weights(list(read_dump(tmp_path)), tmp_path)
+    assert [(record["key"], record["tokens"], record["weights"]) for record in joined] == [
+        ("b_8_0", None, None),
+        ("a_8_0", ["x", "=", "4"], [0.01, 1.23, 10.0]),
+        (None, None, None),
+    ]
+
+
+def test_a_disk_that_cannot_be_written_is_logged(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    with caplog.at_level(logging.ERROR):
+        write_weights(tmp_path / "file", TOKENIZER, 7, ["a_8_0"], jagged([5]), jagged([1.0]))
+    (record,) = caplog.records
+    assert "step 7" in record.getMessage() and "tapo.dump_dir" in record.getMessage()

@@ -1,0 +1,90 @@
+import json
+
+import numpy as np
+import pytest
+
+from recipe_tapo.records.training_log import Run, read_run
+from recipe_tapo.report.plots import Panel, curve, group_by_seed, main, metric_of, series_of
+
+
+def write_run(folder, values, name="tapo/ots_weight/mean"):
+    folder.mkdir(parents=True)
+    lines = [
+        json.dumps({"step": step, "data": {name: value, "actor/grad_norm": 1.0}}) for step, value in values.items()
+    ]
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + '\n{"step": 9, "da')
+    return folder
+
+
+def test_seeds_of_one_arm_become_a_mean_and_a_band(tmp_path):
+    runs = [read_run(write_run(tmp_path / f"tapo-seed{i}", {1: 0.5 + i, 2: 1.0})) for i in (0, 1)]
+    runs.append(read_run(write_run(tmp_path / "grpo", {1: 3.0})))
+    groups = group_by_seed(runs)
+    assert {label: len(members) for label, members in groups.items()} == {"tapo": 2, "grpo": 1}
+    steps, mean, deviation = curve(groups["tapo"], "tapo/ots_weight/mean")
+    assert steps.tolist() == [1, 2]
+    np.testing.assert_allclose(mean, [1.0, 1.0])  # (0.5 + 1.5) / 2 and 1
+    np.testing.assert_allclose(deviation, [0.5, 0.0])
+
+
+def test_a_metric_that_is_missing_leaves_a_gap_and_the_pictures_are_written(tmp_path, capsys):
+    run = write_run(tmp_path / "tapo", {1: 0.5, 2: 0.7})
+    assert metric_of([read_run(run)], Panel("none", ("no/such",))) is None
+    assert curve([read_run(run)], "no/such") is None
+    assert main([str(run), "--output", str(tmp_path / "out" / "figure")]) == 0
+    assert (tmp_path / "out" / "figure.png").stat().st_size > 10_000
+    assert capsys.readouterr().out.count("figure.") == 2
+
+
+@pytest.mark.parametrize("content", [None, "", "not json\n", '{"step": 1, "data": {"text": "no number"}}\n'])
+def test_what_holds_no_metrics_gets_one_line_and_exit_code_2(tmp_path, capsys, content):
+    path = tmp_path / "run.jsonl"
+    if content is not None:
+        path.write_text(content)
+    assert main([str(path), "--output", str(tmp_path / "figure")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and str(path) in error
+    assert not list(tmp_path.glob("figure*"))
+
+
+def run(label, **series):
+    return Run(label, {name.replace("__", "/"): values for name, values in series.items()})
+
+
+@pytest.mark.parametrize(
+    ("label", "group"),
+    [
+        *[("tapo-seed1", "tapo"), ("tapo_seed=12", "tapo"), ("tapo-s3", "tapo"), ("tapo-seed0-1", "tapo")],
+        *[("thresholds_2_2_2", "thresholds_2_2_2"), ("thresholds_2_2_2-seed0-1", "thresholds_2_2_2")],
+        *[("adamw_lr1e-5", "adamw_lr1e-5"), ("steps60", "steps60"), ("seed1", "seed1")],
+    ],
+)
+def test_only_a_trailing_seed_is_left_out_of_a_runs_name(label, group):
+    assert list(group_by_seed([Run(label)])) == [group]
+
+
+def test_all_runs_of_a_panel_show_the_same_metric():
+    panel = Panel("KL", ("actor/kl_loss", "actor/ppo_kl"))
+    both = run("a", actor__ppo_kl={1: 0.1}, actor__kl_loss={1: 0.2})
+    one = run("b", actor__ppo_kl={1: 0.3})
+    assert metric_of([one, both], panel) == "actor/kl_loss"
+    assert metric_of([one], panel) == "actor/ppo_kl"
+
+
+def test_a_yield_is_a_ratio_and_has_no_point_where_nothing_was_attempted():
+    values = run("a", tapo__right={1: 3, 2: 0, 3: 1}, tapo__attempts={1: 4, 2: 0, 3: 2})
+    assert series_of(values, ("tapo/right", "tapo/attempts")) == {1: 0.75, 3: 0.5}
+    assert metric_of([run("grpo")], Panel("yield", (("tapo/right", "tapo/attempts"),))) is None
+
+
+def test_each_run_is_smoothed_before_the_band_is_taken():
+    runs = [run("a", x={1: 0.0, 2: 3.0, 3: 6.0}), run("a", x={1: 2.0, 2: 2.0, 3: 2.0})]
+    _, mean, deviation = curve(runs, "x", smoothing=3)
+    # First run: (0 + 3) / 2 = 1.5, (0 + 3 + 6) / 3 = 3, (3 + 6) / 2 = 4.5; second: 2 everywhere.
+    np.testing.assert_allclose(mean, [1.75, 2.5, 3.25])
+    np.testing.assert_allclose(deviation, [0.25, 0.5, 1.25])
+
+
+def test_a_smoothing_below_one_is_refused(tmp_path, capsys):
+    assert main([str(write_run(tmp_path / "tapo", {1: 0.5})), "--smoothing", "0"]) == 2
+    assert "--smoothing 0" in capsys.readouterr().err

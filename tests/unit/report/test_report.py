@@ -1,0 +1,241 @@
+"""The report without a browser: parts of a trajectory, room for texts, safe embedding, errors."""
+
+import html.parser
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from judging_cases import write_evaluation
+
+from recipe_tapo.cli import reflect as reflection
+from recipe_tapo.cli.report import main
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.errors import InputError
+from recipe_tapo.evaluation.folder import load_evaluation
+from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
+from recipe_tapo.report import write_report
+from recipe_tapo.report.budget import MAX_CHARACTERS, choose, share_out, shorten_middle
+from recipe_tapo.report.page import embed_json
+from recipe_tapo.report.segments import split_reconstruction
+
+# --- parts of a trajectory ---
+
+
+@pytest.mark.parametrize(
+    "prefix, parts",
+    [
+        # The example of the paper's Fig. 2
+        (
+            "2x + 5 = 13\n2x = 8\nDivide by 2: x = 3\n",
+            [
+                ("prefix", "2x + 5 = 13\n2x = 8\nDivide by 2: x = 3\n"),
+                ("reflection", "Wait, let me double-check... "),
+                ("correction", "8 divided by 2 is 4, not 3.\nSo x = 4.\nFinal Answer: \\boxed{4}"),
+            ],
+        ),
+        # Several sentences of reflection, after some new text
+        (
+            "2x = 8, ",
+            [
+                ("prefix", "2x = 8, "),
+                ("bridge", "so x = 3.5. "),
+                ("reflection", "Hmm, wait. That is not right! Let me re-check: 8/2 is no 3.5.\n"),
+                ("correction", "x = 4"),
+            ],
+        ),
+        ("", [("reflection", "Wait.")]),
+        ("", [("correction", "2x = 8\nx = 4")]),
+        ("awaiting the result\n", [("prefix", "awaiting the result\n"), ("correction", "awaited: 4")]),
+        ("3×5=16。", [("prefix", "3×5=16。"), ("reflection", "等一下，让我重新算。"), ("correction", "3×5=15")]),
+    ],
+)
+def test_a_trajectory_is_split_into_its_parts(prefix, parts):
+    assert split_reconstruction("".join(text for _, text in parts), prefix) == parts
+
+
+def test_a_prefix_that_is_none_is_not_shown_as_one():
+    assert split_reconstruction("x = 4", "y") == [("correction", "x = 4")]
+
+
+@given(st.text(alphabet="wait. Let me re-check\n!?x…", max_size=60), st.integers(0, 60))
+def test_the_parts_make_up_the_text_in_their_order(text, cut):
+    parts = split_reconstruction(text, text[:cut])
+    assert "".join(part for _, part in parts) == text
+    kinds = [kind for kind, _ in parts]
+    assert kinds == [kind for kind in ("prefix", "bridge", "reflection", "correction") if kind in kinds]
+    assert all(part for _, part in parts)
+
+
+# --- room ---
+
+
+def test_all_groups_keep_something_before_any_keeps_more():
+    # Two of a, one of b and c: a's second comes last, and does not fit.
+    assert choose("aabc", [10, 10, 10, 10], room=35) == {0, 2, 3}
+    assert choose("aabc", [10, 10, 10, 10], room=40) == {0, 1, 2, 3}
+    assert choose("aabc", [10, 10, 99, 10], room=35) == {0}
+    assert choose("", [], room=0) == set()
+
+
+def test_room_is_shared_only_where_there_are_both():
+    assert share_out(3, True, True) == (2_000_000, 1_000_000)
+    assert share_out(3, True, False) == (3_000_000, 0)
+    assert share_out(3, False, True) == (0, 3_000_000)
+
+
+def test_a_long_text_loses_its_middle_and_says_so():
+    text = shorten_middle("a" * 30_000 + "b" * 30_000)
+    assert len(text) < MAX_CHARACTERS + 60
+    assert text.startswith("a" * 20_000 + "\n[… 30,000 characters left out …]\n") and text.endswith("b" * 10_000)
+    assert shorten_middle("a" * MAX_CHARACTERS) == "a" * MAX_CHARACTERS
+
+
+@pytest.fixture
+def evaluations(tmp_path):
+    given = {("b", n): [("x" * 1000 + f" {n} {s}", s == 0) for s in range(10)] for n in range(20)}
+    return [load_evaluation(write_evaluation(tmp_path / name, given)) for name in ("first", "second")]
+
+
+def data_of(path):
+    (block,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.DOTALL)
+    return json.loads(block)
+
+
+def test_a_small_page_has_all_numbers_and_the_first_texts_of_every_problem(evaluations, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(path, evaluations, max_megabytes=0.1)
+    responses = data_of(path)["responses"]
+    assert len(responses) == 400
+    # 100,000 bytes hold 99 texts of about 1,006 bytes: two of each of the 40 problems and models, and 19 more.
+    with_text = [response for response in responses if "text" in response]
+    assert len(with_text) == 99
+    assert max(response["sample"] for response in with_text) == 2
+    assert sum(response["sample"] < 2 for response in with_text) == 80
+    small = path.stat().st_size
+    write_report(path, evaluations)
+    assert all("text" in response for response in data_of(path)["responses"])
+    # The rest of the page is the same.
+    assert path.stat().st_size - small == pytest.approx(301 * 1_006 + 301 * len(',"text":""'), rel=0.01)
+
+
+def test_a_large_dump_keeps_attempts_of_every_step(tmp_path):
+    dump = AttemptDump(tmp_path / "dump")
+    for step in range(1, 11):
+        for _ in range(step):
+            dump.write(AttemptRecord(step, "u", "q" * 1000, "e", "c", reward=float("nan")))
+    write_report(tmp_path / "report.html", [], tmp_path / "dump", max_megabytes=0.03)
+    found = data_of(tmp_path / "report.html")["constructions"]
+    assert (found["attempts"], found["steps"]) == (55, [1, 10])
+    assert {record["step"] for record in found["records"]} == set(range(1, 11))
+    assert 10 < len(found["records"]) < 55
+    assert "reward" not in found["records"][0] or found["records"][0]["reward"] is None
+
+
+# --- embedding ---
+
+
+class Scripts(html.parser.HTMLParser):
+    """Collects the script elements as a browser would find them."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags = []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+
+
+@given(
+    st.recursive(
+        st.text() | st.floats(allow_nan=False, allow_infinity=False),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_embedded_json_has_no_markup_and_is_what_it_was(value):
+    text = embed_json(value)
+    assert text.isascii() and not set("<>&") & set(text)
+    assert json.loads(text) == value
+
+
+HOSTILE = "</script><script>x()</script><!--<script>\u2028\u2029{{script}} {{data}} \ud800 &lt;"
+
+
+def test_hostile_texts_stay_inside_the_data(tmp_path):
+    folder = write_evaluation(
+        tmp_path / "<img src=x>", {(HOSTILE[:30], 0): [(HOSTILE, True)]}, question=lambda *_: HOSTILE, gold=HOSTILE
+    )
+    path = tmp_path / "report.html"
+    write_report(path, [load_evaluation(folder)])
+    page = path.read_text(encoding="utf-8")
+    parser = Scripts()
+    parser.feed(page)
+    assert parser.tags.count("script") == 2 and "img" not in parser.tags
+    data = data_of(path)
+    assert data["responses"][0]["text"] == HOSTILE and data["problems"][0]["gold"] == HOSTILE
+
+
+def test_the_page_refers_to_nothing_outside(evaluations, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(path, evaluations)
+    page = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+    assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
+    assert re.findall(r'(?:src|href)="([^"]*)"', page) == ["data:,"]
+
+
+# --- what else is in it, and errors ---
+
+
+def test_verdicts_reach_the_responses_they_belong_to(tmp_path):
+    given = {("b", 0): [("right", True), ("wrong", False)]}
+    folders = [write_evaluation(tmp_path / name, given, question=lambda *_: "Compute 1+3 mod 13") for name in "ab"]
+    out = tmp_path / "reflection"
+    reflection.main([*map(str, folders), "--output", str(out), "--judge", "examples.cpu_demo.judge:judge"])
+    main([*map(str, folders), "--reflection", str(out), "--output", str(tmp_path / "report.html")])
+    data = data_of(tmp_path / "report.html")
+    assert [response["verdict"]["reflection_attempted"] for response in data["responses"]] == ["no"] * 4
+    assert data["reflection"]["pairs"][0]["benchmarks"]["b"]["dsr"][0]["value"] == 1.0
+
+
+def test_differences_are_by_problem(tmp_path):
+    first = {("b", 0): [("", True), ("", False)], ("b", 1): [("", False), ("", False)]}
+    second = {("b", 0): [("", True), ("", True)], ("b", 1): [("", True), ("", True)]}
+    write_report(
+        tmp_path / "report.html",
+        [load_evaluation(write_evaluation(tmp_path / name, given)) for name, given in (("a", first), ("b", second))],
+    )
+    (difference,) = data_of(tmp_path / "report.html")["differences"]
+    # Pass rates (1/2, 0) and (1, 1): differences 1/2 and 1, mean 3/4, standard error (1/4 * sqrt 2) / sqrt 2 = 1/4
+    assert (difference["ks"][0]["unbiased"], difference["ks"][0]["unbiased_stderr"]) == (0.75, pytest.approx(0.25))
+    assert [each["k"] for each in difference["ks"]] == [1, 2]
+    assert (difference["better"], difference["worse"], difference["problems"]) == (2, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "nothing to report"),
+        (["{tmp}/none"], "no such folder"),
+        (["--constructions", "{tmp}/none"], "no such folder"),
+        (["--constructions", "{tmp}/empty"], "holds no construction"),
+        (["{tmp}/good", "--reflection", "{tmp}/empty"], "holds no reflection.json"),
+        (["{tmp}/good", "{tmp}/good"], "given 2 times"),
+        (["{tmp}/good", "--max_megabytes", "0"], "not above 0"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_exit_code_2_and_leaves_the_old_file(tmp_path, capsys, arguments, message):
+    (tmp_path / "empty").mkdir()
+    write_evaluation(tmp_path / "good", {("b", 0): [("x", True)]})
+    output = tmp_path / "report.html"
+    output.write_text("old")
+    with pytest.raises(SystemExit) as end:
+        run_command(lambda: main([*(a.format(tmp=tmp_path) for a in arguments), "--output", str(output)]))
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]
+    assert output.read_text() == "old"
+
+
+def test_nothing_to_report_is_said_by_the_function_too(tmp_path):
+    with pytest.raises(InputError, match="nothing to report"):
+        write_report(tmp_path / "report.html", [])
