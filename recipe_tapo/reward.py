@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 try:
-    from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S, grade
+    from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
 except ModuleNotFoundError as missing:
     if missing.name != "recipe_tapo":
         raise
     # verl loads this file by its path, which works without an installed package too.
     sys.path.append(str(Path(__file__).resolve().parent.parent))
-    from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S, grade
-from recipe_tapo.grading.extract import extract_answer
-
-# verl collects the predictions of a batch in one array, whose longest string sets the size of all.
-_MAX_PRED_CHARS = 256
+    from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
+from recipe_tapo.grading.score import Score, score_response
 
 
 def compute_score(
@@ -31,7 +28,7 @@ def compute_score(
     *,
     time_limit: float = DEFAULT_TIME_LIMIT_S,
     **kwargs: Any,
-) -> dict[str, float | str]:
+) -> Score:
     r"""Grades the final answer of a response: its last ``\boxed{}``, or else its last ``Final Answer:`` line.
 
     Works in threads, Ray actors and plain processes. Never raises on any text. Deterministic but for time-outs.
@@ -45,26 +42,10 @@ def compute_score(
         **kwargs: What verl passes to reward functions; not used.
 
     Returns:
-        Always the same keys: ``score`` and ``acc`` (1.0 or 0.0), ``pred`` (the answer found, at most 256 characters,
-        "" for none), ``timed_out`` and ``grader_died`` (1.0 where the limit, or the end of the grading process, made
-        the answer wrong).
+        Always the same keys, those of ``Score``: ``score``, ``acc``, ``pred``, ``timed_out`` and ``grader_died``.
 
     Raises:
         ValueError: ``time_limit`` is not positive.
         GraderUnavailable: math-verify does not work here; scores would silently be zero.
     """
-    answer = extract_answer(_as_text(solution_str))
-    verdict = grade(_as_text(ground_truth), answer, time_limit)
-    right = float(verdict.right)
-    return {
-        "score": right,
-        "acc": right,
-        # verl writes predictions as UTF-8, which has no lone surrogates.
-        "pred": answer[:_MAX_PRED_CHARS].encode("utf-8", "replace").decode("utf-8"),
-        "timed_out": float(verdict.timed_out),
-        "grader_died": float(verdict.died),
-    }
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    return score_response(solution_str, ground_truth, time_limit)

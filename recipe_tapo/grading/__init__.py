@@ -6,6 +6,7 @@
 - ``quick``: the verdicts without algebra
 - ``prepare``: what algebra gets to read
 - ``worker``, ``pool``: the processes that run math-verify, and the time limit
+- ``score``, ``batch``: whole responses, one or many
 """
 
 import logging

@@ -8,16 +8,16 @@ from itertools import islice
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
 from recipe_tapo.grading.pool import GraderUnavailable
-from recipe_tapo.reward import compute_score
+from recipe_tapo.grading.score import Score, score_response
 
 # Bounds what is read ahead of the grading.
 _CHUNK = 1024
 
 
 def score_all(
-    pairs: Iterable[tuple[str, str]], threads: int | None = None, time_limit: float = DEFAULT_TIME_LIMIT_S
-) -> Iterator[dict[str, float | str]]:
-    """Yields what ``compute_score`` says of each (response, gold), in order.
+    pairs: Iterable[tuple[str, str | float]], threads: int | None = None, time_limit: float = DEFAULT_TIME_LIMIT_S
+) -> Iterator[Score]:
+    """Yields what ``score_response`` says of each (response, gold), in order.
 
     Args:
         pairs: Responses with their golds.
@@ -32,7 +32,7 @@ def score_all(
     pool = ThreadPoolExecutor(threads or os.cpu_count())
     try:
         while chunk := list(islice(pairs, _CHUNK)):
-            yield from pool.map(lambda pair: compute_score("", *pair, time_limit=time_limit), chunk)
+            yield from pool.map(lambda pair: score_response(pair[0], pair[1], time_limit), chunk)
     except GraderUnavailable as error:
         raise InputError(f"cannot grade: {error}") from error
     finally:

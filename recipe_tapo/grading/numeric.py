@@ -143,8 +143,9 @@ class _Parser:
         return float(token)
 
     def _atom(self) -> float:
-        if self._next() in ("(", "{"):
-            return self._group(self._next(), ")" if self._next() == "(" else "}")
+        opening = self._next()
+        if opening in ("(", "{"):
+            return self._group(opening, ")" if opening == "(" else "}")
         token = self._take()
         if token == "\\pi":
             return self._keep(math.pi)

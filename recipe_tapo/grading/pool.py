@@ -53,6 +53,8 @@ class _Worker:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        assert self._process.stdin and self._process.stdout  # both are pipes
+        self._questions, self._replies = self._process.stdin, self._process.stdout
         self._is_ready = False
 
     def alive(self) -> bool:
@@ -63,14 +65,14 @@ class _Worker:
         if not self._is_ready:
             self._await_start()
         try:
-            self._process.stdin.write(json.dumps({"pairs": pairs, "limit": limit}).encode() + b"\n")
+            self._questions.write(json.dumps({"pairs": pairs, "limit": limit}).encode() + b"\n")
         except OSError as error:
             raise WorkerDied from error
         return self._read_reply(limit + _REPLY_MARGIN_S)
 
     def stop(self) -> None:
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            self._questions.close()
         # The supervisor kills and reaps its grader on SIGTERM, so that no zombie is left to init.
         self._process.terminate()
         try:
@@ -79,7 +81,7 @@ class _Worker:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        self._process.stdout.close()
+        self._replies.close()
 
     def _await_start(self) -> None:
         hint = f"install math-verify[antlr4_9_3] for {sys.executable}"
@@ -94,12 +96,12 @@ class _Worker:
     def _read_reply(self, limit: float) -> dict[str, bool | str]:
         deadline = time.monotonic() + limit
         poll = select.poll()
-        poll.register(self._process.stdout, select.POLLIN | select.POLLHUP)
+        poll.register(self._replies, select.POLLIN | select.POLLHUP)
         line = b""
         while not line.endswith(b"\n"):
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 raise TimeLimitExceeded
-            chunk = os.read(self._process.stdout.fileno(), 65536)
+            chunk = os.read(self._replies.fileno(), 65536)
             if not chunk:
                 raise WorkerDied
             line += chunk
@@ -137,7 +139,7 @@ class Pool:
             raise
         self._put_back(worker)
         if "equal" in reply:
-            return reply["equal"]
+            return bool(reply["equal"])
         raise TimeLimitExceeded if "timed_out" in reply else WorkerDied
 
     def close(self) -> None:

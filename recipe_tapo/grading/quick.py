@@ -41,10 +41,10 @@ def quick_verdict(gold: str, answer: str) -> bool | None:
             return True
         if not (gold_number.grouped and answer_number.grouped):
             return False
-    values = evaluate(strip_units(gold)), evaluate(strip_units(answer))
-    if all(values):
-        return same_value(*values)
-    if (values[0] and _is_tuple(answer)) or (values[1] and _is_tuple(gold)):
+    gold_value, answer_value = evaluate(strip_units(gold)), evaluate(strip_units(answer))
+    if gold_value and answer_value:
+        return same_value(gold_value, answer_value)
+    if (gold_value and _is_tuple(answer)) or (answer_value and _is_tuple(gold)):
         return False
     return _same_list(gold, answer)
 
@@ -123,5 +123,5 @@ def _list_items(text: str) -> tuple[str, list[str]]:
 
 
 def _numbers(items: list[str]) -> list[Plain] | None:
-    numbers = [parse_plain(item) for item in items]
-    return numbers if all(number is not None for number in numbers) else None
+    numbers = [number for item in items if (number := parse_plain(item)) is not None]
+    return numbers if len(numbers) == len(items) else None
