@@ -6,7 +6,7 @@ PYTHON=${PYTHON:-$PWD/.venv/bin/python}
 OUT=${OUT:-$PWD/outputs/cpu_tiny}
 STEPS=${STEPS:-40}
 
-"$PYTHON" -m examples.cpu_demo.data --output_dir "$OUT"
+"$PYTHON" -m examples.cpu_demo.questions --output_dir "$OUT"
 "$PYTHON" -m verl.trainer.main_ppo '+recipe=[tapo,cpu,cpu_demo]' \
   actor_rollout_ref.model.path="$PWD/examples/cpu_demo/checkpoint" \
   data.train_files="$OUT/train.parquet" \

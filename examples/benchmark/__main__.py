@@ -16,10 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.benchmark import kernels, steps
-from examples.cpu_demo.processes import TrainingFailed
-from examples.cpu_demo.regime import REGIMES
-from examples.study.settings import commit, machine
-from examples.study.start import ROOT, Start
+from examples.runs.places import ROOT
+from examples.runs.process import TrainingFailed
+from examples.runs.provenance import commit, machine
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.write import atomic_paths
@@ -59,7 +58,6 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"waves in which vLLM serves a step's {steps.ROLLOUTS} rollouts: in one, groups finish together, in "
         f"more apart; any of {', '.join(map(str, WAVES))} (default: 1 4 16)",
     )
-    engine.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task (default: demo)")
     engine.add_argument(
         "--work_dir", type=Path, default=ROOT / "outputs" / "benchmark", help="for the runs (default: %(default)s)"
     )
@@ -126,16 +124,13 @@ def benchmark(arguments: argparse.Namespace, console: Console) -> None:
         torch.set_num_threads(arguments.threads)
     results: dict[str, Any] = {
         "machine": machine(),
-        "commit": commit(ROOT),
+        "commit": commit(),
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
         "in_process": kernels.measure(arguments.rows, arguments.tokens, arguments.repeats),
     }
     if arguments.steps:
-        start = Start(arguments.regime, arguments.work_dir.resolve() / "start")
         try:
-            results["on_the_engine"] = steps.measure(
-                arguments.steps, arguments.waves, start, arguments.work_dir.resolve()
-            )
+            results["on_the_engine"] = steps.measure(arguments.steps, arguments.waves, arguments.work_dir.resolve())
         except TrainingFailed as error:
             raise InputError(str(error)) from error
     table = Table(title=f"{results['machine']}, {results['date']}")

@@ -1,4 +1,4 @@
-"""Whole training steps of TAPO and GRPO on the CPU engine, in alternating processes."""
+"""Whole training steps of TAPO and GRPO on the CPU engine, in alternating processes: the demo's model and task."""
 
 import shutil
 import time
@@ -8,16 +8,31 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from examples.cpu_demo.processes import run_training
-from examples.cpu_demo.report import read_metrics
-from examples.study.arms import ARMS
-from examples.study.engine import METRICS, training_command
-from examples.study.plan import StudyRun
-from examples.study.settings import Settings
-from examples.study.start import Start
+from examples.arithmetic.problems import make_problems
+from examples.arithmetic.question_files import write_split
+from examples.runs.command import training_command
+from examples.runs.metrics import METRICS, read_metrics
+from examples.runs.places import CHECKPOINT
+from examples.runs.process import run_training
 
-ROLLOUTS = 128
+QUESTIONS, PER_QUESTION = 16, 8
+ROLLOUTS = QUESTIONS * PER_QUESTION
 ORDER = ("grpo", "tapo", "tapo", "grpo")
+OVERRIDES = (
+    f"data.train_batch_size={QUESTIONS}",
+    f"actor_rollout_ref.actor.ppo_mini_batch_size={QUESTIONS}",
+    f"actor_rollout_ref.rollout.n={PER_QUESTION}",
+    "actor_rollout_ref.actor.optim.lr=0.0",  # so that both arms keep generating and constructing alike
+    "tapo.synthesis.max_tokens=96",
+    "trainer.val_before_train=false",
+    "trainer.save_freq=-1",
+)
+SEEDED = (
+    "actor_rollout_ref.rollout.seed",
+    "actor_rollout_ref.actor.data_loader_seed",
+    "data.seed",
+    "tapo.seed",
+)
 
 
 @dataclass(frozen=True)
@@ -45,15 +60,19 @@ def slots_of(waves: int) -> int:
     return 2 * ROLLOUTS if waves == 1 else ROLLOUTS // waves
 
 
-def time_run(arm: str, seed: int, steps: int, slots: int, start: Start, folder: Path) -> Timing:
-    """Trains with learning rate 0, so that both arms keep generating and constructing alike."""
+def time_run(arm: str, seed: int, steps: int, slots: int, questions: Path, folder: Path) -> Timing:
+    """Trains one arm of ``configs/arm`` from the bundled checkpoint and reads its times off the log.
+
+    Raises:
+        TrainingFailed: The training process ended with an error.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    settings = Settings(regime=start.regime, steps=steps, test_freq=-1, learning_rate=0.0)
-    command = training_command(StudyRun(ARMS[arm], 0, seed), settings, start.model(0), start.questions(0), folder)
-    command += [
-        "trainer.val_before_train=false",
-        "trainer.save_freq=-1",
+    command = [
+        *training_command(CHECKPOINT, questions, folder, steps, test_freq=-1),
+        f"+arm={arm}",
+        *OVERRIDES,
+        *(f"{key}={seed}" for key in SEEDED),
         f"actor_rollout_ref.rollout.max_num_seqs={slots}",
     ]
     began, first_logged = time.time(), None
@@ -64,7 +83,7 @@ def time_run(arm: str, seed: int, steps: int, slots: int, start: Start, folder: 
         if first_logged is None and read_metrics(metrics):
             first_logged = metrics.stat().st_mtime
 
-    run_training(command, folder, {"VERL_FILE_LOGGER_PATH": str(folder / METRICS)}, watch)
+    run_training(command, folder, watch)
     records = read_metrics(folder / METRICS)
     return Timing(
         first_step_s=first_logged - records[0]["timing_s/step"] - began,
@@ -102,14 +121,22 @@ def compare(timings: dict[str, list[Timing]]) -> dict[str, Any]:
     }
 
 
-def measure(steps: int, waves: Iterable[int], start: Start, folder: Path) -> dict[str, Any]:
-    """Runs both arms in turn for each number of waves."""
+def measure(steps: int, waves: Iterable[int], folder: Path) -> dict[str, Any]:
+    """Runs both arms in turn for each number of waves.
+
+    Raises:
+        TrainingFailed: A training process ended with an error.
+    """
+    questions = folder / "questions"
+    for split, size in (("train", 2048), ("val", 256)):
+        write_split(questions, split, make_problems(size, split, seed=0))
     results = {}
     for number in waves:
         timings: dict[str, list[Timing]] = {}
-        for seed, arm in enumerate(ORDER):
-            print(f"{number} waves: {arm}, run {seed + 1} of {len(ORDER)}", flush=True)
-            run = folder / f"waves{number}-{seed}-{arm}"
-            timings.setdefault(arm, []).append(time_run(arm, seed // 2, steps, slots_of(number), start, run))
+        for position, arm in enumerate(ORDER):
+            print(f"{number} waves: {arm}, run {position + 1} of {len(ORDER)}", flush=True)
+            run = folder / f"waves{number}-{position}-{arm}"
+            timing = time_run(arm, position // 2, steps, slots_of(number), questions, run)
+            timings.setdefault(arm, []).append(timing)
         results[str(number)] = compare(timings)
     return {"steps_per_run": steps - 1, "rollouts_per_step": ROLLOUTS, "waves": results}

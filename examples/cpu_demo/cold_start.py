@@ -17,14 +17,13 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
+from examples.cpu_demo.cold_start_training import train
+from examples.cpu_demo.criteria import CRITERIA, OPSD_CRITERIA, Criterion, measure, right_when_shown, which_hold
+from examples.cpu_demo.model import build_model
+from examples.cpu_demo.quality import hf_sampler, report
+from examples.cpu_demo.regime import REGIMES, STARTS
+from examples.cpu_demo.tokenizer import build_tokenizer
 from recipe_tapo.records.write import atomic_paths
-
-from .criteria import CRITERIA, OPSD_CRITERIA, Criterion, judge, measure, right_when_shown
-from .model import build_model
-from .quality import hf_sampler, report
-from .regime import REGIMES, STARTS
-from .tokenizer import build_tokenizer
-from .training import train
 
 
 def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, output_dir: Path) -> None:
@@ -96,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
         "seed": args.seed,
         "start": args.start,
         "cpu_minutes": cpu_minutes,
-        "criteria": judge(numbers, criteria),
+        "criteria": which_hold(numbers, criteria),
         **numbers,
     }
     with atomic_paths(args.output_dir / "quality.json") as [path]:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right, make_problems, write_solution
+from examples.cpu_demo.quality import GROUP, Sampler, construct, construction_numbers, is_eligible, is_formatted, share
+from examples.cpu_demo.regime import Regime
+from examples.cpu_demo.zpd import zpd_problems
 from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template
-
-from .quality import GROUP, Sampler, construct, construction_numbers, is_eligible, is_formatted, share
-from .regime import Regime
-from .task import REFLECTION, Problem, is_right, make_problems, write_solution
-from .zpd import zpd_problems
 
 
 @dataclass(frozen=True)
@@ -94,12 +93,12 @@ def right_when_shown(sample: Sampler, regime: Regime, questions: int = 256, seed
     return share(is_right(problem, text) for problem, text in zip(problems, texts, strict=True))
 
 
-def judge(numbers: dict[str, float], criteria: dict[str, Criterion] = CRITERIA) -> dict[str, bool]:
+def which_hold(numbers: dict[str, float], criteria: dict[str, Criterion] = CRITERIA) -> dict[str, bool]:
     """Which criteria hold."""
     return {name: criterion.holds(numbers[name]) for name, criterion in criteria.items()}
 
 
-def _sample_groups(sample: Sampler, problems: list[Problem], limit: int) -> tuple[list[int], list[str]]:
+def _sample_groups(sample: Sampler, problems: list[ChainProblem], limit: int) -> tuple[list[int], list[str]]:
     texts = sample([problem.question for problem in problems for _ in range(GROUP)], limit, False)
     right = [
         sum(is_right(problem, text) for text in texts[i * GROUP : (i + 1) * GROUP])

@@ -3,7 +3,7 @@
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase, Qwen3Config, Qwen3ForCausalLM
 
-from .tokenizer import MAX_LENGTH
+from examples.cpu_demo.tokenizer import MAX_LENGTH
 
 
 def build_config(tokenizer: PreTrainedTokenizerBase) -> Qwen3Config:

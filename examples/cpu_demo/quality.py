@@ -7,11 +7,18 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
+from examples.arithmetic.problems import (
+    REFLECTION,
+    STEPS,
+    ChainProblem,
+    final_answer,
+    first_wrong_line,
+    is_right,
+    make_problems,
+)
+from examples.cpu_demo.cold_start_training import render
 from recipe_tapo.algorithm.parsing import parse_reconstruction
 from recipe_tapo.algorithm.prompts import fill_template, load_template
-
-from .task import REFLECTION, STEPS, Problem, final_answer, first_wrong_line, is_right, make_problems
-from .training import render
 
 GROUP = 8
 N_POS, N_NEG, M_MAX = 2, 4, 4
@@ -20,10 +27,10 @@ Sampler = Callable[[Sequence[str], int, bool], list[str]]
 
 
 @dataclass(frozen=True)
-class Construction:
+class SynthesisAttempt:
     """One synthesis attempt and its raw output."""
 
-    problem: Problem
+    problem: ChainProblem
     wrong: str
     right: str
     output: str
@@ -54,7 +61,7 @@ def is_formatted(text: str, steps: int = STEPS) -> bool:
     return sum(line.count("=") == 1 or line == REFLECTION for line in lines) == len(lines) >= steps
 
 
-def prefix_kind(attempt: Construction, reconstruction: str) -> str:
+def prefix_kind(attempt: SynthesisAttempt, reconstruction: str) -> str:
     """``exact``: verbatim through the first wrong line, then a reflection; ``verbatim``: elsewhere; ``none``."""
     kept = lines_kept(attempt.wrong, reconstruction)
     found = first_wrong_line(attempt.problem, attempt.wrong)
@@ -70,8 +77,8 @@ def lines_kept(wrong: str, reconstruction: str) -> list[int]:
 
 
 def construct(
-    sample: Sampler, groups: dict[Problem, list[str]], rng: random.Random, max_tokens: int = 96
-) -> list[Construction]:
+    sample: Sampler, groups: dict[ChainProblem, list[str]], rng: random.Random, max_tokens: int = 96
+) -> list[SynthesisAttempt]:
     """Asks for constructions in every eligible group, as TAPO's selection does."""
     template, chosen = load_template(), []
     for problem, texts in groups.items():
@@ -81,10 +88,10 @@ def construct(
             chosen += [(problem, text, rng.choice(right)) for text in rng.sample(wrong, min(M_MAX, len(wrong)))]
     prompts = [fill_template(template, question=p.question, error_rollout=w, correct_rollout=r) for p, w, r in chosen]
     outputs = sample(prompts, max_tokens, False) if prompts else []
-    return [Construction(*item, output) for item, output in zip(chosen, outputs, strict=True)]
+    return [SynthesisAttempt(*item, output) for item, output in zip(chosen, outputs, strict=True)]
 
 
-def report(sample: Sampler, questions: int = 128, seed: int = 1) -> tuple[dict[str, float], list[Construction]]:
+def report(sample: Sampler, questions: int = 128, seed: int = 1) -> tuple[dict[str, float], list[SynthesisAttempt]]:
     """Measures a sampler on validation problems; every number is a share."""
     problems = make_problems(questions, "val", seed)
     texts = sample([problem.question for problem in problems for _ in range(GROUP)], 64, False)
@@ -107,12 +114,12 @@ def is_eligible(right: int) -> bool:
     return N_POS <= right <= GROUP - N_NEG
 
 
-def construction_numbers(attempts: list[Construction]) -> dict[str, float]:
+def construction_numbers(attempts: list[SynthesisAttempt]) -> dict[str, float]:
     """What became of construction attempts; every number is a share."""
     parsed = [(attempt, parse_reconstruction(attempt.output).reconstruction) for attempt in attempts]
     parsed = [(attempt, text) for attempt, text in parsed if text is not None]
     kinds = [prefix_kind(attempt, text) for attempt, text in parsed]
-    by_group: dict[Problem, set[bool]] = {}
+    by_group: dict[ChainProblem, set[bool]] = {}
     for attempt, text in parsed:
         by_group.setdefault(attempt.problem, set()).add(is_right(attempt.problem, text))
     return {

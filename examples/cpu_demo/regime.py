@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from .task import Teacher
+from examples.cpu_demo.teacher import Teacher
 
 # A run starts from the cold start, from a model that never saw a synthesis prompt, or from a cold start that also
 # knows OPSD's prompt.

@@ -12,47 +12,28 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from examples.cpu_demo import data, report
-from examples.cpu_demo.processes import TrainingFailed, run_training
-from recipe_tapo.cli.overrides import quoted
-
-ROOT = Path(__file__).resolve().parents[2]
-CHECKPOINT = ROOT / "examples" / "cpu_demo" / "checkpoint"
-
-
-def training_command(work_dir: Path, model: Path, steps: int, overrides: list[str]) -> list[str]:
-    """The command a user would type, with the demo's paths."""
-    return [
-        sys.executable,
-        *("-m", "verl.trainer.main_ppo", "+recipe=[tapo,cpu,cpu_demo]"),
-        f"actor_rollout_ref.model.path={quoted(model)}",
-        f"data.train_files={quoted(work_dir / 'train.parquet')}",
-        f"data.val_files={quoted(work_dir / 'val.parquet')}",
-        f"trainer.total_training_steps={steps}",
-        f"trainer.test_freq={steps}",
-        f"trainer.default_local_dir={quoted(work_dir / 'checkpoints')}",
-        f"tapo.dump_dir={quoted(work_dir / 'dump')}",
-        f"hydra.run.dir={quoted(work_dir / 'hydra')}",
-        *overrides,
-    ]
+from examples.cpu_demo import display, questions
+from examples.runs.command import training_command
+from examples.runs.metrics import METRICS, read_metrics
+from examples.runs.places import CHECKPOINT, ROOT
+from examples.runs.process import TrainingFailed, run_training
 
 
 def train(work_dir: Path, model: Path, steps: int, overrides: list[str], console: Console) -> None:
     """Runs the training process and follows its metrics file. Raises TrainingFailed."""
-    metrics_path = work_dir / "metrics.jsonl"
-    command = training_command(work_dir, model, steps, overrides)
+    command = [*training_command(model, work_dir, work_dir, steps, test_freq=steps), *overrides]
     console.print(f"python {' '.join(command[1:4])} …  (log: {work_dir / 'train.log'})", markup=False, style="dim")
     columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
     with Progress(*columns, console=console, transient=False) as progress:
         task = progress.add_task("starting Ray, FSDP2 and vLLM (two to four minutes on two cores)", total=steps)
 
         def follow() -> None:
-            records = report.read_metrics(metrics_path)
+            records = read_metrics(work_dir / METRICS)
             if records:
-                step, line = report.progress_line(records, steps)
+                step, line = display.progress_line(records, steps)
                 progress.update(task, completed=step, description=line)
 
-        run_training(command, work_dir, {"VERL_FILE_LOGGER_PATH": str(metrics_path)}, follow)
+        run_training(command, work_dir, follow)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,22 +53,20 @@ def main(argv: list[str] | None = None) -> int:
 
     work_dir = arguments.work_dir.resolve()
     shutil.rmtree(work_dir, ignore_errors=True)
-    data.main(["--output_dir", str(work_dir)])
+    questions.main(["--output_dir", str(work_dir)])
     try:
         train(work_dir, arguments.model.resolve(), arguments.steps, arguments.overrides, console)
     except TrainingFailed as failure:
         console.print(str(failure), style="red", markup=False, highlight=False)
         return 1
-    records = report.read_metrics(work_dir / "metrics.jsonl")
+    records = read_metrics(work_dir / METRICS)
     if not records:
         console.print(f"Training left no metrics; see {work_dir / 'train.log'}", style="red", markup=False)
         return 1
-    console.print(report.summary_table(records))
-    for panel in report.trajectory_panels(work_dir / "dump", count=2):
+    console.print(display.summary_table(records))
+    for panel in display.trajectory_panels(work_dir / "dump", count=2):
         console.print(panel)
-    console.print(
-        f"[dim]Every construction is in {work_dir / 'dump'}, every metric in {work_dir / 'metrics.jsonl'}.[/dim]"
-    )
+    console.print(f"[dim]Every construction is in {work_dir / 'dump'}, every metric in {work_dir / METRICS}.[/dim]")
     return 0
 
 

@@ -9,10 +9,9 @@ import re
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from examples.arithmetic.problems import FINAL, MODULUS, OPERATORS, REFLECTION
+from examples.cpu_demo.cold_start_examples import ANALYSIS
 from recipe_tapo.algorithm.prompts import MODES, PLACEHOLDERS, load_template
-
-from .examples import ANALYSIS
-from .task import FINAL, MODULUS, OPERATORS, REFLECTION
 
 EOS = "<|im_end|>"
 PAD = "<|endoftext|>"

@@ -1,13 +1,13 @@
 """Training questions in the zone of proximal development: neither always right nor always wrong (paper, §4)."""
 
-from .quality import GROUP, Sampler
-from .task import Problem, is_right, make_problems
+from examples.arithmetic.problems import ChainProblem, is_right, make_problems
+from examples.cpu_demo.quality import GROUP, Sampler
 
 LOW, HIGH = 0.125, 0.875
 CHUNK = 256
 
 
-def accuracies(sample: Sampler, problems: list[Problem], max_tokens: int, samples: int = GROUP) -> list[float]:
+def accuracies(sample: Sampler, problems: list[ChainProblem], max_tokens: int, samples: int = GROUP) -> list[float]:
     """Each problem's share of right answers among ``samples`` sampled at temperature 1."""
     texts = sample([problem.question for problem in problems for _ in range(samples)], max_tokens, False)
     right = [is_right(problem, text) for problem, text in zip(_repeat(problems, samples), texts, strict=True)]
@@ -16,7 +16,7 @@ def accuracies(sample: Sampler, problems: list[Problem], max_tokens: int, sample
 
 def zpd_problems(
     sample: Sampler, size: int, seed: int, steps: int, max_tokens: int
-) -> tuple[list[tuple[Problem, float]], int]:
+) -> tuple[list[tuple[ChainProblem, float]], int]:
     """Samples seeded training problems until ``size`` lie in the zone.
 
     Args:
@@ -32,7 +32,7 @@ def zpd_problems(
     Raises:
         ValueError: Fewer than one candidate in twenty lies in the zone.
     """
-    kept: list[tuple[Problem, float]] = []
+    kept: list[tuple[ChainProblem, float]] = []
     candidates, tried = make_problems(20 * size, "train", seed, steps), 0
     while len(kept) < size:
         chunk = candidates[tried : tried + CHUNK]
@@ -48,5 +48,5 @@ def zpd_problems(
     return kept, tried
 
 
-def _repeat(problems: list[Problem], times: int) -> list[Problem]:
+def _repeat(problems: list[ChainProblem], times: int) -> list[ChainProblem]:
     return [problem for problem in problems for _ in range(times)]

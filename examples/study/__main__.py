@@ -16,17 +16,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from examples.cpu_demo.processes import TrainingFailed
 from examples.cpu_demo.regime import REGIMES
+from examples.runs.places import ROOT
+from examples.runs.process import TrainingFailed
 from examples.study.arms import ARMS, find_arms
 from examples.study.plan import PRESETS, STEPS, StudyRun, make_plan
 from examples.study.progress import Board, Estimator, minutes
-from examples.study.records import read_records, take_over
-from examples.study.report import write_report
+from examples.study.results import read_records, take_over
 from examples.study.runner import Runner
 from examples.study.schedule import Check, run_all
 from examples.study.settings import Settings, keep_settings
-from examples.study.start import ROOT, Start
+from examples.study.start import Start
+from examples.study.summary import write_summary
 from recipe_tapo.cli.flag_types import positive
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
@@ -161,9 +162,9 @@ def study(arguments: argparse.Namespace, console: Console) -> bool:
                 complete = carry_out(plan, runner, console)
             except KeyboardInterrupt:
                 console.print("Stopped; the same command goes on.")
-                write_report(output_dir, settings, console)
+                write_summary(output_dir, settings, console)
                 raise
-        write_report(output_dir, settings, console)
+        write_summary(output_dir, settings, console)
     return complete
 
 

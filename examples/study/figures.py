@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from examples.study.arms import ARMS, BASELINE, Arm
-from examples.study.records import Record
-from examples.study.statistics import Seeds, mean_over_seeds
+from examples.study.results import Record
+from examples.study.seed_statistics import Seeds, mean_over_seeds
 from examples.study.table import HELD_OUT, Row
 
 PRIMARY = HELD_OUT[1]

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from examples.cpu_demo import report as demo_report
+from examples.cpu_demo.display import progress_line
 from examples.cpu_demo.regime import REGIMES
-from examples.study import engine, sft
-from examples.study.constructions import construction_record
+from examples.runs.metrics import METRICS, read_metrics
+from examples.runs.provenance import commit, machine
+from examples.study import rl_arm, sft_arm
 from examples.study.plan import TRAINED, StudyRun, sft_source
-from examples.study.records import training_record, write_record
-from examples.study.settings import Settings, commit, machine
-from examples.study.start import ROOT, Start
+from examples.study.prefixes import construction_record
+from examples.study.results import training_record, write_record
+from examples.study.settings import Settings
+from examples.study.start import Start
 
 Watch = Callable[[int, str], None]
 
@@ -66,18 +68,18 @@ class Runner:
         model = self.start.model(run.seed, run.arm.start)
         if run.arm.kind == "sft":
             dump = sft_source(run).folder(self.output_dir) / "dump"
-            sft.train(dump, self.settings, model, folder, lambda: watch(0, "training"))
+            sft_arm.train(dump, self.settings, model, folder, lambda: watch(0, "training"))
             return
 
         def follow() -> None:
-            records = demo_report.read_metrics(folder / engine.METRICS)
+            records = read_metrics(folder / METRICS)
             if records:
-                watch(*demo_report.progress_line(records, self.settings.steps))
+                watch(*progress_line(records, self.settings.steps))
 
-        engine.train(run, self.settings, model, self.start.questions(run.seed), folder, follow)
+        rl_arm.train(run, self.settings, model, self.start.questions(run.seed), folder, follow)
 
     def _measure(self, run: StudyRun, folder: Path) -> None:
-        from examples.study.evaluation import evaluate
+        from examples.study.held_out import evaluate
 
         model = self._model(run, folder)
         questions = self.start.questions(run.seed) / "val.parquet"
@@ -88,10 +90,10 @@ class Runner:
             "regime": self.settings.regime,
             "steps": self.settings.steps if run.rl_seed is not None else 0,
             **dataclasses.asdict(evaluate(model, questions, REGIMES[self.settings.regime].max_response_length)),
-            **training_record(folder / engine.METRICS, self.settings.batch * self.settings.rollouts),
+            **training_record(folder / METRICS, self.settings.batch * self.settings.rollouts),
             **construction_record(folder),
             "jobs": self.jobs,
-            "commit": commit(ROOT),
+            "commit": commit(),
             "machine": machine(),
             "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
         }
@@ -102,5 +104,5 @@ class Runner:
     def _model(self, run: StudyRun, folder: Path) -> Path:
         if run.arm.kind == "start":
             return self.start.model(run.seed, run.arm.start)
-        trained = {"sft": sft.trained_model, "engine": engine.trained_model}[run.arm.kind]
+        trained = {"sft": sft_arm.trained_model, "engine": rl_arm.trained_model}[run.arm.kind]
         return trained(self.settings, folder)

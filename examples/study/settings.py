@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import platform
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,21 +56,3 @@ def keep_settings(output_dir: Path, settings: Settings) -> None:
         return
     with atomic_paths(path) as [temporary]:
         temporary.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-
-
-def machine() -> str:
-    """The processor, its cores and its system, in one line."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:
-        pass
-    return f"{name}, {len(os.sched_getaffinity(0))} cores, {platform.system()}"
-
-
-def commit(root: Path) -> str | None:
-    """The checkout's commit, "+" behind it if files were changed since; None outside a checkout."""
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    return result.stdout.strip() or None if result.returncode == 0 else None

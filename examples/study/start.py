@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples.cpu_demo.regime import StartName
+from examples.runs.places import CHECKPOINT, ROOT
 from recipe_tapo.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "examples" / "cpu_demo"
 COMMITTED = ROOT / "examples" / "study" / "starts"
 
 
@@ -28,7 +27,7 @@ class Start:
             InputError: It cannot be made.
         """
         if self.regime == "demo" and seed == 0 and start == "cold_start":
-            return DEMO / "checkpoint"
+            return CHECKPOINT
         flags = ["--regime", self.regime, "--seed", str(seed), "--start", start]
         return self._find_or_make(f"{start}_{seed}", "config.json", "cold_start", flags)
 
@@ -36,8 +35,10 @@ class Start:
         """The folder with train.parquet and val.parquet for a cold start's seed, made now if there is none."""
         flags = ["--regime", self.regime]
         if self.regime == "demo":
-            return self._find_or_make("data", "val.parquet", "data", flags)
-        return self._find_or_make(f"data_{seed}", "val.parquet", "data", [*flags, "--model", str(self.model(seed))])
+            return self._find_or_make("data", "val.parquet", "questions", flags)
+        return self._find_or_make(
+            f"data_{seed}", "val.parquet", "questions", [*flags, "--model", str(self.model(seed))]
+        )
 
     def _find_or_make(self, name: str, last_file: str, module: str, flags: list[str]) -> Path:
         for folder in (COMMITTED / name, self.made / name):

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from examples.study.arms import ARMS, Arm
-from examples.study.records import Record
-from examples.study.statistics import Mean, Seeds, mean_over_seeds, paired_difference
+from examples.study.results import Record
+from examples.study.seed_statistics import Mean, Seeds, mean_over_seeds, paired_difference
 
 MISSING = "–"
 

@@ -48,7 +48,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     judge.add_argument(
         "--judge",
         metavar="MODULE:FUNCTION",
-        help="a Python function instead; examples.cpu_demo.judge:judge knows the demo's arithmetic",
+        help="a Python function instead; examples.arithmetic.step_judge:judge knows the demo's arithmetic",
     )
     judge.add_argument(
         "--agreement",

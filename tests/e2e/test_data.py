@@ -15,7 +15,7 @@ import pytest
 from engine import CHECKPOINT, ROOT
 from omegaconf import OmegaConf
 
-from examples.cpu_demo import data as demo_data
+from examples.cpu_demo import questions as demo_questions
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -64,7 +64,7 @@ def files(folder: Path, prefix: str = "") -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    demo_data.main(["--output_dir", str(folder), "--train_size", str(QUESTIONS), "--val_size", "8"])
+    demo_questions.main(["--output_dir", str(folder), "--train_size", str(QUESTIONS), "--val_size", "8"])
     return folder
 
 

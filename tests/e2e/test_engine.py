@@ -7,7 +7,7 @@ import pytest
 import torch
 from engine import ROOT, Run
 
-from examples.cpu_demo import data as demo_data
+from examples.cpu_demo import questions as demo_questions
 from recipe_tapo.records.attempts import read_dump
 from recipe_tapo.records.token_weights import join_weights
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     directory = tmp_path_factory.mktemp("data")
-    demo_data.main(["--output_dir", str(directory), "--train_size", "64", "--val_size", "8"])
+    demo_questions.main(["--output_dir", str(directory), "--train_size", "64", "--val_size", "8"])
     return directory
 
 

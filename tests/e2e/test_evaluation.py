@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from examples.cpu_demo import data as demo_data
+from examples.cpu_demo import questions as demo_questions
 from recipe_tapo.evaluation.folder import load_evaluation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -50,7 +50,7 @@ def content(folder: Path) -> dict[str, bytes | dict]:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    demo_data.main(["--output_dir", str(folder), "--train_size", "4", "--val_size", str(PROBLEMS)])
+    demo_questions.main(["--output_dir", str(folder), "--train_size", "4", "--val_size", str(PROBLEMS)])
     return folder
 
 

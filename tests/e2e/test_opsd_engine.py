@@ -8,7 +8,7 @@ import pytest
 import torch
 from engine import CHECKPOINT, Run
 
-from examples.cpu_demo import data as demo_data
+from examples.cpu_demo import questions as demo_questions
 from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
 from recipe_tapo.sampling.offline import OfflineSampler
 
@@ -46,7 +46,7 @@ def test_the_teachers_log_probs_are_those_of_the_model():
 
 
 def test_a_run_trains_on_the_teachers_advantages(tmp_path):
-    demo_data.main(["--output_dir", str(tmp_path), "--train_size", "16", "--val_size", "8"])
+    demo_questions.main(["--output_dir", str(tmp_path), "--train_size", "16", "--val_size", "8"])
     run = Run(tmp_path, "opsd")
     one_step = ("actor_rollout_ref.actor.ppo_mini_batch_size=4", "trainer.total_training_steps=2")
     run.start(tmp_path, "+recipe=[tapo,cpu]", "+arm=opsd", *one_step)

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from examples.cpu_demo.report import ACCURACY
+from examples.arithmetic.question_files import ACCURACY
 from examples.study import __main__ as command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]

@@ -2,21 +2,16 @@
 
 import json
 import random
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from examples.cpu_demo import data
-from examples.cpu_demo.examples import ift_example, micro_reflective, sft_example, tagged_output, wrong_and_right
-from examples.cpu_demo.quality import Construction, is_formatted, prefix_kind
-from examples.cpu_demo.task import (
+from examples.arithmetic.problems import (
     FACTS,
     REFLECTION,
-    Problem,
-    Teacher,
+    ChainProblem,
     apply,
     first_wrong_line,
     is_right,
@@ -24,13 +19,23 @@ from examples.cpu_demo.task import (
     random_problem,
     write_solution,
 )
+from examples.cpu_demo import questions
+from examples.cpu_demo.cold_start_examples import (
+    ift_example,
+    micro_reflective,
+    sft_example,
+    tagged_output,
+    wrong_and_right,
+)
+from examples.cpu_demo.cold_start_training import IGNORE, example_rows, fact_rows
+from examples.cpu_demo.quality import SynthesisAttempt, is_formatted, prefix_kind
+from examples.cpu_demo.teacher import Teacher
 from examples.cpu_demo.tokenizer import build_tokenizer, template_chunks
-from examples.cpu_demo.training import IGNORE, example_rows, fact_rows
+from examples.runs.places import CHECKPOINT
 from recipe_tapo.algorithm.parsing import parse_reconstruction
 from recipe_tapo.algorithm.prompts import MODES
 
-CHECKPOINT = Path(data.__file__).parent / "checkpoint"
-EXAMPLE = Problem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
+EXAMPLE = ChainProblem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
 TOKENIZER = build_tokenizer()
 WRONG = "9+5=1\n1*4=5\n5*2=10\n10+3=0\nFinal Answer: \\boxed{0}"
 
@@ -51,7 +56,7 @@ def test_example_of_the_specification():
     assert EXAMPLE.question == "Compute 9+5*4*2+3 mod 13"
     assert EXAMPLE.right_lines() == ["9+5=1", "1*4=4", "4*2=8", "8+3=11"]
     assert EXAMPLE.answer == 11
-    assert Problem.parse(EXAMPLE.question) == EXAMPLE
+    assert ChainProblem.parse(EXAMPLE.question) == EXAMPLE
     assert len(FACTS) == 156
 
 
@@ -109,10 +114,10 @@ def test_micro_reflective_target_by_hand():
     output = tagged_output(EXAMPLE, WRONG)
     expected = "<analysis>\nStep 2: wrong product.\n</analysis>\n<reconstruction>\n" + target + "\n</reconstruction>"
     assert output == expected
-    assert prefix_kind(Construction(EXAMPLE, WRONG, "", output), target) == "exact"
+    assert prefix_kind(SynthesisAttempt(EXAMPLE, WRONG, "", output), target) == "exact"
     early = target.replace("1*4=5\n", "")
-    assert prefix_kind(Construction(EXAMPLE, WRONG, "", ""), early) == "verbatim"
-    assert prefix_kind(Construction(EXAMPLE, WRONG, "", ""), "9+5=2\n" + target) == "none"
+    assert prefix_kind(SynthesisAttempt(EXAMPLE, WRONG, "", ""), early) == "verbatim"
+    assert prefix_kind(SynthesisAttempt(EXAMPLE, WRONG, "", ""), "9+5=2\n" + target) == "none"
     with pytest.raises(ValueError, match="no wrong step"):
         micro_reflective(EXAMPLE, write_solution(EXAMPLE.right_lines(), 11))
 
@@ -180,14 +185,14 @@ def test_only_responses_and_results_are_labelled(tokenizer, teacher):
 
 def test_parquet_schema(tmp_path):
     args = ["--output_dir", str(tmp_path / "new"), "--train_size", "20", "--val_size", "5", "--seed", "4"]
-    data.main(args)
+    questions.main(args)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["train.parquet", "val.parquet"]
     for split, size in (("train", 20), ("val", 5)):
         rows = pq.read_table(tmp_path / "new" / f"{split}.parquet").to_pylist()
         assert len(rows) == size
         for index, row in enumerate(rows):
             question = row["extra_info"]["question"]
-            problem = Problem.parse(question)
+            problem = ChainProblem.parse(question)
             assert problem.split == split
             assert row == {
                 "data_source": "tapo_demo/arithmetic",

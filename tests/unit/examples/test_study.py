@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from examples.cpu_demo.processes import TrainingFailed, run_training
+from examples.runs.process import TrainingFailed, run_training
 from examples.study import __main__ as command
-from examples.study import engine, evaluation, runner, sft
+from examples.study import held_out, rl_arm, runner, sft_arm
 from examples.study.arms import ARMS, find_arms
 from examples.study.plan import PRESETS, StudyRun, make_plan
 from examples.study.progress import Estimator, minutes
@@ -71,7 +71,7 @@ def test_a_folder_holds_runs_of_one_setting_only(tmp_path):
 def test_arms_of_a_seed_differ_in_nothing_but_the_arm(tmp_path):
     def words(name):
         run = StudyRun(ARMS[name], 0, 7)
-        return engine.training_command(run, SETTINGS, tmp_path / "model", tmp_path / "data", tmp_path / "run")
+        return rl_arm.arm_command(run, SETTINGS, tmp_path / "model", tmp_path / "data", tmp_path / "run")
 
     grpo, tapo = words("grpo"), words("tapo")
     assert [pair for pair in zip(grpo, tapo, strict=True) if pair[0] != pair[1]] == [("+arm=grpo", "+arm=tapo")]
@@ -88,17 +88,17 @@ def test_sft_learns_right_constructions_for_as_many_steps_at_the_same_rate(tmp_p
     dump = tmp_path / "dump"
     dump.mkdir()
     (dump / "1-a.jsonl").write_text("".join(json.dumps(attempt) + "\n" for attempt in attempts))
-    count = sft.write_examples(dump, tmp_path / "examples.parquet")
+    count = sft_arm.write_examples(dump, tmp_path / "examples.parquet")
     messages = [{"role": "user", "content": "1+1"}, {"role": "assistant", "content": "2"}]
     assert pq.read_table(tmp_path / "examples.parquet").to_pylist() == [{"messages": messages}] * 3
-    command = sft.training_command(SETTINGS, tmp_path / "model", tmp_path / "examples.parquet", count, tmp_path / "run")
+    command = sft_arm.sft_command(SETTINGS, tmp_path / "model", tmp_path / "examples.parquet", count, tmp_path / "run")
     with initialize_config_module("verl.trainer.config", version_base=None):
         config = compose("sft_trainer_engine", overrides=command[command.index("verl.trainer.sft_trainer") + 1 :])
     assert (config.trainer.total_training_steps, config.optim.lr) == (SETTINGS.steps, SETTINGS.learning_rate)
     assert config.data.train_batch_size == 3  # not more than there are
     (dump / "1-a.jsonl").write_text("")
     with pytest.raises(InputError, match="no right construction to learn"):
-        sft.write_examples(dump, tmp_path / "examples.parquet")
+        sft_arm.write_examples(dump, tmp_path / "examples.parquet")
 
 
 @pytest.fixture
@@ -118,14 +118,14 @@ def stand_ins(monkeypatch, tmp_path):
 
     def evaluate(model, questions, max_tokens):
         calls.append(("measure", model.name))
-        return evaluation.HeldOut(10, 8, 0.5, 0.4, {"1": 0.4, "8": 0.9}, 30.0, 0.2)
+        return held_out.HeldOut(10, 8, 0.5, 0.4, {"1": 0.4, "8": 0.9}, 30.0, 0.2)
 
-    monkeypatch.setattr(engine, "train", train)
-    monkeypatch.setattr(evaluation, "evaluate", evaluate)
+    monkeypatch.setattr(rl_arm, "train", train)
+    monkeypatch.setattr(held_out, "evaluate", evaluate)
     monkeypatch.setattr(runner.Start, "questions", lambda self, seed: tmp_path)
     monkeypatch.setattr(runner.Start, "model", lambda self, seed, start="cold_start": tmp_path / f"model{seed}")
-    monkeypatch.setattr("examples.study.report.draw_study", lambda *_: [])
-    monkeypatch.setattr("examples.study.report.draw", lambda *_: [])
+    monkeypatch.setattr("examples.study.summary.draw_study", lambda *_: [])
+    monkeypatch.setattr("examples.study.summary.draw", lambda *_: [])
     return calls
 
 
@@ -168,32 +168,32 @@ def test_a_run_cut_short_starts_from_nothing_and_one_cut_before_measuring_is_mea
 
 
 def test_a_run_that_fails_costs_nothing_but_itself_and_is_tried_again(stand_ins, tmp_path, monkeypatch, capsys):
-    works = engine.train
+    works = rl_arm.train
 
     def fails_for_grpo(run, *arguments):
         if run.arm.name == "grpo":
             raise TrainingFailed("training ended with exit code 1; see train.log")
         works(run, *arguments)
 
-    monkeypatch.setattr(engine, "train", fails_for_grpo)
+    monkeypatch.setattr(rl_arm, "train", fails_for_grpo)
     outcome = run_study(tmp_path / "study", *TWO_ARMS, "--fails")
     assert outcome.value.code == 1
     assert "grpo, seed 0: training ended with exit code 1" in capsys.readouterr().out
     assert len((tmp_path / "study" / "results.jsonl").read_text().splitlines()) == 1
-    monkeypatch.setattr(engine, "train", works)
+    monkeypatch.setattr(rl_arm, "train", works)
     run_study(tmp_path / "study", *TWO_ARMS)
     assert trained(stand_ins) == [("tapo", 0), ("grpo", 0)]
 
 
 def test_a_stopped_study_reports_what_it_has(stand_ins, tmp_path, monkeypatch, capsys):
-    works = engine.train
+    works = rl_arm.train
 
     def stopped_at_tapo(run, *arguments):
         if run.arm.name == "tapo":
             raise KeyboardInterrupt
         works(run, *arguments)
 
-    monkeypatch.setattr(engine, "train", stopped_at_tapo)
+    monkeypatch.setattr(rl_arm, "train", stopped_at_tapo)
     outcome = run_study(tmp_path / "study", *TWO_ARMS, "--fails")
     assert outcome.value.code == 130
     assert "the same command goes on" in capsys.readouterr().out
@@ -236,7 +236,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(stand_ins, tmp_path, capsys):
 
 def test_a_training_that_fails_names_its_log_and_shows_its_end(tmp_path):
     with pytest.raises(TrainingFailed) as failure:
-        run_training([sys.executable, "-c", "print('the reason'); raise SystemExit(3)"], tmp_path, {})
+        run_training([sys.executable, "-c", "print('the reason'); raise SystemExit(3)"], tmp_path)
     assert "exit code 3" in str(failure.value)
     assert str(tmp_path / "train.log") in str(failure.value)
     assert "the reason" in str(failure.value)
@@ -255,7 +255,7 @@ time.sleep(60)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_training([sys.executable, "-c", code], tmp_path, {}, interrupt)
+        run_training([sys.executable, "-c", code], tmp_path, interrupt)
     child = Path("/proc") / (tmp_path / "pid").read_text()
     for _ in range(50):
         if not child.exists() or "State:\tZ" in (child / "status").read_text():

@@ -4,7 +4,7 @@ import pytest
 
 from examples.study.arms import ARMS
 from examples.study.figures import MAX_CURVES, colour, curve_over_seeds, draw_study, is_method
-from examples.study.report import DYNAMICS
+from examples.study.summary import DYNAMICS
 from examples.study.table import make_rows
 
 

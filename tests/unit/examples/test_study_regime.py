@@ -9,8 +9,18 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from examples.cpu_demo import cold_start, criteria, data, zpd
-from examples.cpu_demo.examples import (
+from examples.arithmetic.problems import (
+    FACTS,
+    REFLECTION,
+    ChainProblem,
+    apply,
+    first_wrong_line,
+    is_right,
+    make_problems,
+    write_solution,
+)
+from examples.cpu_demo import cold_start, criteria, questions, zpd
+from examples.cpu_demo.cold_start_examples import (
     ift_example,
     micro_reflective,
     own_finish,
@@ -20,22 +30,12 @@ from examples.cpu_demo.examples import (
     tagged_output,
     wrong_and_right,
 )
+from examples.cpu_demo.cold_start_training import render, train_step
 from examples.cpu_demo.model import build_model
 from examples.cpu_demo.quality import is_eligible, is_formatted
 from examples.cpu_demo.regime import REGIMES, Phase
-from examples.cpu_demo.task import (
-    FACTS,
-    REFLECTION,
-    Problem,
-    Teacher,
-    apply,
-    first_wrong_line,
-    is_right,
-    make_problems,
-    write_solution,
-)
+from examples.cpu_demo.teacher import Teacher
 from examples.cpu_demo.tokenizer import build_tokenizer
-from examples.cpu_demo.training import render, train_step
 from examples.study.start import COMMITTED
 
 STUDY = REGIMES["study"]
@@ -55,7 +55,7 @@ class ScriptedSampler:
             if not prompt.startswith("Compute ") or "\n" in prompt:
                 texts.append("no tags")
                 continue
-            problem = Problem.parse(prompt)
+            problem = ChainProblem.parse(prompt)
             turn = self.asked.get(problem, 0)
             self.asked[problem] = turn + (not greedy)
             wrong = not greedy and turn % 8 >= self.right(problem)
@@ -81,12 +81,12 @@ def test_problems_have_the_regimes_steps_and_disjoint_splits():
     assert {len(problem.steps) for problem in [*train, *val]} == {STEPS}
     assert not set(train) & set(val)
     assert make_problems(100, "train", 0, STEPS) == train[:100]
-    assert all(Problem.parse(problem.question) == problem for problem in val)
+    assert all(ChainProblem.parse(problem.question) == problem for problem in val)
 
 
 def test_long_problems_are_read_to_their_last_step():
     # 1+1=2, *2=4, *2=8, +6=14=1, +5=6, *2=12, +1=13=0
-    problem = Problem(1, (("+", 1), ("*", 2), ("*", 2), ("+", 6), ("+", 5), ("*", 2), ("+", 1)))
+    problem = ChainProblem(1, (("+", 1), ("*", 2), ("*", 2), ("+", 6), ("+", 5), ("*", 2), ("+", 1)))
     assert problem.values == [1, 2, 4, 8, 1, 6, 12, 0]
     wrong = write_solution([*problem.right_lines()[:6], "12+1=1"], 1)
     assert first_wrong_line(problem, wrong) == (6, 6)
@@ -100,7 +100,7 @@ def test_long_problems_are_read_to_their_last_step():
 
 def test_an_unverified_reconstruction_is_finished_by_the_teacher():
     # 9+5=1, *4=4, *2=8, +3=11; the attempt slips at its second step, the teacher at the corrected one's successor.
-    problem = Problem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
+    problem = ChainProblem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
     wrong = write_solution(["9+5=1", "1*4=5", "5*2=10", "10+3=0"], 0)
     finish = (["4*2=9", "9+3=12"], 12)
     own = write_solution(["9+5=1", "1*4=5", REFLECTION, "1*4=4", "4*2=9", "9+3=12"], 12)
@@ -117,7 +117,7 @@ def test_an_unverified_reconstruction_is_finished_by_the_teacher():
 
 
 def test_the_regimes_analysis_tells_nothing_of_the_place():
-    problem = Problem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
+    problem = ChainProblem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
     wrong = write_solution(["9+5=1", "1*4=5", "5*2=10", "10+3=0"], 0)
     assert "Step 2: wrong product." in tagged_output(problem, wrong)
     assert tagged_output(problem, wrong, names_step=False).startswith("<analysis>\nOne slip.\n</analysis>")
@@ -192,12 +192,12 @@ def test_judge_names_what_is_missed():
         "right_given_parsed": 0.6,
         "response_length_p99_share": 0.7,
     }
-    assert [name for name, holds in criteria.judge(numbers).items() if not holds] == ["sampled_accuracy"]
+    assert [name for name, holds in criteria.which_hold(numbers).items() if not holds] == ["sampled_accuracy"]
 
 
 def test_data_needs_the_checkpoint_that_filters(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
-        data.main(["--regime", "study", "--output_dir", str(tmp_path)])
+        questions.main(["--regime", "study", "--output_dir", str(tmp_path)])
     assert stop.value.code == 2
     assert "--model is None" in capsys.readouterr().err
 
@@ -209,10 +209,10 @@ def test_data_of_the_study_is_filtered_and_repeatable(tmp_path, monkeypatch):
     monkeypatch.setattr("examples.cpu_demo.quality.hf_sampler", lambda *_: ScriptedSampler(lambda problem: 4))
     for name in ("one", "two"):
         arguments = ["--regime", "study", "--model", str(tmp_path / "model"), "--output_dir", str(tmp_path / name)]
-        data.main([*arguments, "--train_size", "12", "--val_size", "4", "--seed", "5"])
+        questions.main([*arguments, "--train_size", "12", "--val_size", "4", "--seed", "5"])
     for split, size in (("train", 12), ("val", 4)):
         rows = pq.read_table(tmp_path / "one" / f"{split}.parquet").to_pylist()
-        problems = [Problem.parse(row["extra_info"]["question"]) for row in rows]
+        problems = [ChainProblem.parse(row["extra_info"]["question"]) for row in rows]
         assert problems == make_problems(size, split, 5, STEPS)
         assert rows == pq.read_table(tmp_path / "two" / f"{split}.parquet").to_pylist()
         assert all(is_right(p, write_solution(p.right_lines(), p.answer)) for p in problems)
@@ -273,7 +273,7 @@ def test_an_example_of_opsds_prompt_shows_a_right_solution_and_answers_without_d
     for seed in range(20):
         example = self_teacher_example(random.Random(seed), STUDY.teacher)
         question, _, *shown, _, _ = example.prompt.split("\n")
-        problem = Problem.parse(question)
+        problem = ChainProblem.parse(question)
         assert is_right(problem, "\n".join(shown))
         assert example.response == write_solution(problem.right_lines(), problem.answer)
 
@@ -295,7 +295,7 @@ def test_committed_models_satisfy_the_criteria_and_know_the_templates(folder):
     record = json.loads((folder / "quality.json").read_text())
     assert record["regime"] == "study"
     assert folder.name == f"cold_start_{record['seed']}"
-    assert criteria.judge(record) == dict.fromkeys(criteria.CRITERIA, True)
+    assert criteria.which_hold(record) == dict.fromkeys(criteria.CRITERIA, True)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     # A template edited after the cold start would silently become hundreds of byte tokens.
     assert tokenizer.get_vocab() == build_tokenizer().get_vocab()

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from examples.cpu_demo.report import ACCURACY
-from examples.study.records import read_records, training_record, write_record, write_results
-from examples.study.statistics import deviation_between_rl_seeds, mean_over_seeds, paired_difference
+from examples.cpu_demo.display import ACCURACY
+from examples.study.results import read_records, training_record, write_record, write_results
+from examples.study.seed_statistics import deviation_between_rl_seeds, mean_over_seeds, paired_difference
 from examples.study.table import HELD_OUT, RESPONSES_AND_COST, TRAINING, cells, headings, make_rows, markdown
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from judging_cases import completion, judge_server, verdict_json, write_evaluation
 
-from examples.cpu_demo.judge import find_reflections, judge
-from examples.cpu_demo.task import Problem, Teacher, is_right, random_problem
+from examples.arithmetic.problems import ChainProblem, is_right, random_problem
+from examples.arithmetic.step_judge import find_reflections, judge
+from examples.cpu_demo.teacher import Teacher
 from recipe_tapo.cli import reflect as reflection
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
@@ -20,7 +21,7 @@ from recipe_tapo.reflection.cache import VerdictCache
 from recipe_tapo.reflection.verdict import Malformed, Outcome, parse_verdict
 
 ROOT = Path(__file__).resolve().parents[3]
-DEMO_JUDGE = "examples.cpu_demo.judge:judge"
+DEMO_JUDGE = "examples.arithmetic.step_judge:judge"
 TRUE_VERDICTS = {
     "direct": verdict_json(),
     "mended": verdict_json("yes", "yes", "yes", "yes"),
@@ -216,7 +217,7 @@ def test_a_half_written_cache_line_is_passed_over_and_does_not_swallow_the_next(
     [
         ((), "who judges"),
         (("--judge", DEMO_JUDGE, "--judge_model", "m"), "leave out"),
-        (("--judge", "examples.cpu_demo.judge:none"), "none"),
+        (("--judge", "examples.arithmetic.step_judge:none"), "none"),
         (("--judge", "no_such_module:judge"), "no_such_module"),
         (("--judge", "judge"), "package.module:name"),
         # The questions of this test are none of the arithmetic task.
@@ -232,7 +233,7 @@ def test_bad_flags_end_with_one_line_and_exit_code_2(folders, tmp_path, capsys, 
 # --- the arithmetic task's own judge ---
 
 # 2+3=5, 5*2=10, 10+4=1, 1*3=3 (mod 13)
-PROBLEM = Problem(2, (("+", 3), ("*", 2), ("+", 4), ("*", 3)))
+PROBLEM = ChainProblem(2, (("+", 3), ("*", 2), ("+", 4), ("*", 3)))
 WAIT = "Wait, let me double-check."
 
 

@@ -191,7 +191,7 @@ def test_verdicts_reach_the_responses_they_belong_to(tmp_path):
     given = {("b", 0): [("right", True), ("wrong", False)]}
     folders = [write_evaluation(tmp_path / name, given, question=lambda *_: "Compute 1+3 mod 13") for name in "ab"]
     out = tmp_path / "reflection"
-    reflection.main([*map(str, folders), "--output", str(out), "--judge", "examples.cpu_demo.judge:judge"])
+    reflection.main([*map(str, folders), "--output", str(out), "--judge", "examples.arithmetic.step_judge:judge"])
     main([*map(str, folders), "--reflection", str(out), "--output", str(tmp_path / "report.html")])
     data = data_of(tmp_path / "report.html")
     assert [response["verdict"]["reflection_attempted"] for response in data["responses"]] == ["no"] * 4

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from examples.cpu_demo.processes import run_training
+from examples.runs.process import run_training
 from examples.study.settings import Settings
 from recipe_tapo.cli.overrides import quoted
 from recipe_tapo.errors import InputError
@@ -37,7 +37,7 @@ def write_examples(dump: Path, path: Path) -> int:
     return len(rows)
 
 
-def training_command(settings: Settings, model: Path, examples: Path, count: int, folder: Path) -> list[str]:
+def sft_command(settings: Settings, model: Path, examples: Path, count: int, folder: Path) -> list[str]:
     """As many optimizer steps as the RL arms take, at their learning rate, epoch after epoch."""
     return [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=1"),
@@ -75,8 +75,8 @@ def train(dump: Path, settings: Settings, model: Path, folder: Path, watch: Call
     """
     examples = folder / "examples.parquet"
     count = write_examples(dump, examples)
-    command = training_command(settings, model, examples, count, folder)
-    run_training(command, folder, {"VERL_FILE_LOGGER_PATH": str(folder / "sft_metrics.jsonl")}, watch)
+    command = sft_command(settings, model, examples, count, folder)
+    run_training(command, folder, watch, metrics="sft_metrics.jsonl")
 
 
 def trained_model(settings: Settings, folder: Path) -> Path:

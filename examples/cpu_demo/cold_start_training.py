@@ -9,9 +9,16 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
-from .examples import Example, fact_lines, ift_example, mode_of, self_teacher_example, sft_example
-from .regime import Phase
-from .task import Teacher
+from examples.cpu_demo.cold_start_examples import (
+    Example,
+    fact_lines,
+    ift_example,
+    mode_of,
+    self_teacher_example,
+    sft_example,
+)
+from examples.cpu_demo.regime import Phase
+from examples.cpu_demo.teacher import Teacher
 
 IGNORE = -100
 

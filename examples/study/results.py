@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from examples.cpu_demo.report import ACCURACY, read_metrics
+from examples.arithmetic.question_files import ACCURACY
+from examples.runs.metrics import StepMetrics, read_metrics, training_steps
 from examples.study.arms import find_arms
 from examples.study.plan import RECORD, StudyRun
 from examples.study.settings import Settings
@@ -17,7 +18,6 @@ RESULTS = "results.jsonl"
 LAST_STEPS = 5
 
 Record = dict[str, Any]
-Steps = list[dict[str, float]]
 
 
 def training_record(metrics: Path, rollouts_per_step: int) -> Record:
@@ -32,7 +32,7 @@ def training_record(metrics: Path, rollouts_per_step: int) -> Record:
         rollouts_per_step: Rows that every arm trains on; constructed rows come on top.
     """
     records = read_metrics(metrics)
-    steps = [record for record in records if "training/global_step" in record]
+    steps = training_steps(records)
     if not steps:
         return {}
     timed = steps[1:] or steps
@@ -102,11 +102,11 @@ def write_results(output_dir: Path, records: Iterable[Record]) -> None:
         write_jsonl(path, records)
 
 
-def _values(steps: Steps, name: str) -> list[float]:
+def _values(steps: list[StepMetrics], name: str) -> list[float]:
     return [step[name] for step in steps if name in step and not math.isnan(step[name])]
 
 
-def _total(steps: Steps, name: str) -> float:
+def _total(steps: list[StepMetrics], name: str) -> float:
     return sum(_values(steps, name))
 
 
@@ -114,6 +114,6 @@ def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _share(steps: Steps, part: str, whole: str) -> float | None:
+def _share(steps: list[StepMetrics], part: str, whole: str) -> float | None:
     total = _total(steps, whole)
     return _total(steps, part) / total if total else None

@@ -3,24 +3,23 @@ r"""Cold-start examples: SFT (question -> solution), IFT (synthesis prompt -> ta
 import random
 from dataclasses import dataclass
 
+from examples.arithmetic.problems import (
+    FACTS,
+    REFLECTION,
+    ChainProblem,
+    first_wrong_line,
+    is_right,
+    line,
+    random_problem,
+    write_solution,
+)
+from examples.cpu_demo.teacher import Teacher
 from recipe_tapo.algorithm.prompts import (
     FULL_RECONSTRUCTION,
     MICRO_REFLECTIVE,
     SELF_TEACHER,
     fill_template,
     load_template,
-)
-
-from .task import (
-    FACTS,
-    REFLECTION,
-    Problem,
-    Teacher,
-    first_wrong_line,
-    is_right,
-    line,
-    random_problem,
-    write_solution,
 )
 
 ANALYSIS = {"+": "wrong sum.", "*": "wrong product."}
@@ -42,12 +41,12 @@ def sft_example(rng: random.Random, teacher: Teacher) -> Example:
     return Example(problem.question, teacher.solve(problem, rng))
 
 
-def micro_reflective(problem: Problem, wrong: str) -> str:
+def micro_reflective(problem: ChainProblem, wrong: str) -> str:
     """The target trajectory: ``wrong`` verbatim through its first wrong line, a reflection, right lines."""
     return reconstruct(problem, wrong, MICRO_REFLECTIVE)
 
 
-def reconstruct(problem: Problem, wrong: str, mode: str, finish: tuple[list[str], int] | None = None) -> str:
+def reconstruct(problem: ChainProblem, wrong: str, mode: str, finish: tuple[list[str], int] | None = None) -> str:
     """A target trajectory; ``finish`` replaces the lines after the corrected one and the answer."""
     index, step = error_of(problem, wrong)
     kept = [*wrong.split("\n")[: index + 1], REFLECTION]
@@ -58,7 +57,7 @@ def reconstruct(problem: Problem, wrong: str, mode: str, finish: tuple[list[str]
 
 
 def tagged_output(
-    problem: Problem,
+    problem: ChainProblem,
     wrong: str,
     mode: str = MICRO_REFLECTIVE,
     finish: tuple[list[str], int] | None = None,
@@ -88,7 +87,7 @@ def self_teacher_example(rng: random.Random, teacher: Teacher) -> Example:
     return Example(prompt, write_solution(problem.right_lines(), problem.answer))
 
 
-def own_finish(rng: random.Random, teacher: Teacher, problem: Problem, wrong: str) -> tuple[list[str], int] | None:
+def own_finish(rng: random.Random, teacher: Teacher, problem: ChainProblem, wrong: str) -> tuple[list[str], int] | None:
     """The teacher's own lines after the corrected one, for the share of reconstructions that get them."""
     if not teacher.unverified_share or rng.random() >= teacher.unverified_share:
         return None
@@ -96,7 +95,7 @@ def own_finish(rng: random.Random, teacher: Teacher, problem: Problem, wrong: st
     return teacher.walk(problem.values[step + 1], problem.steps[step + 1 :], teacher.flag_error, rng)
 
 
-def wrong_and_right(rng: random.Random, teacher: Teacher, tries: int = 32) -> tuple[Problem, str, str]:
+def wrong_and_right(rng: random.Random, teacher: Teacher, tries: int = 32) -> tuple[ChainProblem, str, str]:
     """Samples a problem until the teacher has both a wrong and a right solution of it."""
     while True:
         problem = random_problem(rng, "train", teacher.steps)
@@ -118,7 +117,7 @@ def mode_of(rng: random.Random, full_share: float) -> str:
     return FULL_RECONSTRUCTION if rng.random() < full_share else MICRO_REFLECTIVE
 
 
-def error_of(problem: Problem, wrong: str) -> tuple[int, int]:
+def error_of(problem: ChainProblem, wrong: str) -> tuple[int, int]:
     """Line and step index of a wrong solution's first wrong step.
 
     Raises:

@@ -4,8 +4,9 @@ from io import StringIO
 
 from rich.console import Console
 
-from examples.cpu_demo.report import progress_line, summary_table, trajectory_panels
-from examples.cpu_demo.task import DATA_SOURCE, REFLECTION
+from examples.arithmetic.problems import REFLECTION
+from examples.arithmetic.question_files import DATA_SOURCE
+from examples.cpu_demo.display import progress_line, summary_table, trajectory_panels
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 
 QUESTION = "Compute 8+2*1+4+1 mod 13"

@@ -1,19 +1,16 @@
 """One arm on verl's real engine, as a user would start it."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from examples.cpu_demo.processes import run_training
 from examples.cpu_demo.regime import REGIMES
+from examples.runs.command import training_command
+from examples.runs.process import run_training
 from examples.study.plan import StudyRun
 from examples.study.settings import Settings
-from recipe_tapo.cli.overrides import quoted
-
-METRICS = "metrics.jsonl"
 
 
-def training_command(run: StudyRun, settings: Settings, model: Path, questions: Path, folder: Path) -> list[str]:
+def arm_command(run: StudyRun, settings: Settings, model: Path, questions: Path, folder: Path) -> list[str]:
     """The command of an ``engine`` arm.
 
     Seeded are the order of the questions, vLLM's sampling, the mini-batches and TAPO's selection. Runs are not
@@ -22,30 +19,23 @@ def training_command(run: StudyRun, settings: Settings, model: Path, questions: 
     regime = REGIMES[settings.regime]
     seed = run.rl_seed
     return [
-        *(sys.executable, "-m", "verl.trainer.main_ppo", "+recipe=[tapo,cpu,cpu_demo]", f"+arm={run.arm.config}"),
-        f"actor_rollout_ref.model.path={quoted(model)}",
+        *training_command(model, questions, folder, settings.steps, settings.test_freq),
+        f"+arm={run.arm.config}",
         f"actor_rollout_ref.rollout.n={settings.rollouts}",
         f"actor_rollout_ref.rollout.seed={seed}",
         f"actor_rollout_ref.actor.ppo_mini_batch_size={settings.batch}",
         f"actor_rollout_ref.actor.optim.lr={settings.learning_rate}",
         f"actor_rollout_ref.actor.data_loader_seed={seed}",
         "actor_rollout_ref.actor.checkpoint.save_contents=[hf_model]",
-        f"data.train_files={quoted(questions / 'train.parquet')}",
-        f"data.val_files={quoted(questions / 'val.parquet')}",
         f"data.train_batch_size={settings.batch}",
         f"data.max_prompt_length={regime.max_prompt_length}",
         f"data.max_response_length={regime.max_response_length}",
         f"data.seed={seed}",
         f"tapo.seed={seed}",
         f"tapo.synthesis.max_tokens={regime.max_synthesis_tokens}",
-        f"tapo.dump_dir={quoted(folder / 'dump')}",
-        f"trainer.total_training_steps={settings.steps}",
-        f"trainer.test_freq={settings.test_freq}",
         f"trainer.save_freq={settings.steps}",
-        f"trainer.default_local_dir={quoted(folder / 'checkpoints')}",
         "trainer.project_name=study",
         f"trainer.experiment_name={folder.name}",
-        f"hydra.run.dir={quoted(folder / 'hydra')}",
     ]
 
 
@@ -53,8 +43,7 @@ def train(
     run: StudyRun, settings: Settings, model: Path, questions: Path, folder: Path, watch: Callable[[], None]
 ) -> None:
     """Trains the arm; leaves metrics, dump, log and the final model. Raises TrainingFailed."""
-    command = training_command(run, settings, model, questions, folder)
-    run_training(command, folder, {"VERL_FILE_LOGGER_PATH": str(folder / METRICS)}, watch)
+    run_training(arm_command(run, settings, model, questions, folder), folder, watch)
 
 
 def trained_model(settings: Settings, folder: Path) -> Path:

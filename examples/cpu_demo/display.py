@@ -7,28 +7,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from examples.cpu_demo.task import DATA_SOURCE, REFLECTION, Problem, first_wrong_line
+from examples.arithmetic.problems import REFLECTION, ChainProblem, first_wrong_line
+from examples.arithmetic.question_files import ACCURACY
+from examples.runs.metrics import StepMetrics, training_steps
 from recipe_tapo.records.attempts import read_dump
-from recipe_tapo.records.json_lines import read_whole_lines
-
-ACCURACY = f"val-core/{DATA_SOURCE}/acc/mean@1"
-Record = dict[str, float]
 
 
-def read_metrics(path: Path) -> list[Record]:
-    """verl's file logger, one record per step (step 0 is the validation before training); [] if there is none yet."""
-    if not path.exists():
-        return []
-    return [{"step": entry["step"], **entry["data"]} for entry in read_whole_lines(path)]
-
-
-def _training(records: list[Record]) -> list[Record]:
-    return [record for record in records if "training/global_step" in record]
-
-
-def progress_line(records: list[Record], steps: int) -> tuple[int, str]:
+def progress_line(records: list[StepMetrics], steps: int) -> tuple[int, str]:
     """The last step done and a line about it."""
-    training = _training(records)
+    training = training_steps(records)
     if not training:
         return 0, f"before training: {records[-1].get(ACCURACY, float('nan')):.0%} of held-out questions right"
     last = training[-1]
@@ -41,18 +28,18 @@ def progress_line(records: list[Record], steps: int) -> tuple[int, str]:
     return int(last["step"]), f"{line}  {last['timing_s/step']:.1f} s"
 
 
-def _total(records: list[Record], key: str) -> float:
+def _total(records: list[StepMetrics], key: str) -> float:
     return sum(record.get(key, 0.0) for record in records)
 
 
-def _mean(records: list[Record], key: str) -> float:
+def _mean(records: list[StepMetrics], key: str) -> float:
     values = [record[key] for record in records if key in record]
     return sum(values) / len(values) if values else float("nan")
 
 
-def summary_table(records: list[Record]) -> Table:
+def summary_table(records: list[StepMetrics]) -> Table:
     """Accuracy before and after, yields, and where the time went."""
-    training = _training(records)
+    training = training_steps(records)
     accuracies = [record[ACCURACY] for record in records if ACCURACY in record]
     first, last = training[:5], training[-5:]
     table = Table(title=f"TAPO on the CPU: {len(training)} steps", show_header=False, min_width=72)
@@ -100,7 +87,7 @@ def trajectory_panels(dump_dir: Path, count: int) -> list[Panel]:
 
 def _keeps_a_mistake(record: dict) -> bool:
     whole_lines = record["prefix_text"].rpartition("\n")[0]
-    return first_wrong_line(Problem.parse(record["question"]), whole_lines) is not None
+    return first_wrong_line(ChainProblem.parse(record["question"]), whole_lines) is not None
 
 
 def _after_prefix(record: dict) -> str:

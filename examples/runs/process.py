@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+
+from examples.runs.metrics import METRICS
 
 _POLL_S = 1.0
 _PATIENCE_S = 20.0
@@ -17,21 +19,26 @@ class TrainingFailed(Exception):
 
 
 def run_training(
-    command: list[str], folder: Path, environment: Mapping[str, str], watch: Callable[[], None] = lambda: None
+    command: list[str], folder: Path, watch: Callable[[], None] = lambda: None, metrics: str = METRICS
 ) -> None:
-    """Runs a command in a folder, its output in ``train.log`` there.
+    """Runs a command in a folder; its output goes to ``train.log`` there, verl's metrics to a file beside it.
 
     Args:
         command: What to run.
         folder: Its working directory.
-        environment: Variables on top of this process's.
-        watch: Called every second while it runs.
+        watch: Called every second while it runs, and once when it has ended.
+        metrics: Name of the metrics file.
 
     Raises:
         TrainingFailed: Its exit code is not 0.
     """
     log = folder / "train.log"
-    variables = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore", **environment}
+    variables = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": "ignore",
+        "VERL_FILE_LOGGER_PATH": str(folder / metrics),
+    }
     with open(log, "wb") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=variables, start_new_session=True
@@ -48,7 +55,7 @@ def run_training(
         raise TrainingFailed("\n".join([f"training ended with exit code {process.returncode}; see {log}:", *lines]))
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends what is left of the process's session: it first, so that Ray can shut down, then the rest."""
     if process.poll() is None:
         process.terminate()

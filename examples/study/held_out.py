@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, Qwen3ForCausalLM
 from transformers.utils import logging
 
-from examples.cpu_demo.training import IGNORE, pad_rows
+from examples.cpu_demo.cold_start_training import IGNORE, pad_rows
 from recipe_tapo.evaluation.passk import unbiased_pass_at_k
 from recipe_tapo.grading.batch import score_all
 

@@ -1,48 +1,25 @@
 """Writes train.parquet and val.parquet in verl's RL schema.
 
-Run ``python -m examples.cpu_demo.data --output_dir DIR`` for the demo, or
-``python -m examples.cpu_demo.data --regime study --model CHECKPOINT --output_dir DIR`` for the study, whose training
-questions lie in the zone of proximal development of the cold-started model.
+Run ``python -m examples.cpu_demo.questions --output_dir DIR`` for the demo, or, for the study, whose training questions
+lie in the zone of proximal development of the cold-started model,
+``python -m examples.cpu_demo.questions --regime study --model CHECKPOINT --output_dir DIR``.
 """
 
 import argparse
 from pathlib import Path
 
-import pyarrow as pa
-
-from recipe_tapo.records.write import atomic_paths, write_parquet
-
-from .regime import REGIMES, Regime
-from .task import DATA_SOURCE, Problem, make_problems
+from examples.arithmetic.problems import ChainProblem, make_problems
+from examples.arithmetic.question_files import write_split
+from examples.cpu_demo.regime import REGIMES, Regime
 
 
-def rl_row(problem: Problem, split: str, index: int) -> dict:
-    """One problem as a row of verl's RL data set."""
-    return {
-        "data_source": DATA_SOURCE,
-        "prompt": [{"role": "user", "content": problem.question}],
-        "ability": "math",
-        "reward_model": {"style": "rule", "ground_truth": str(problem.answer)},
-        "extra_info": {"split": split, "index": index, "question": problem.question},
-    }
-
-
-def write_split(output_dir: Path, split: str, problems: list[Problem]) -> Path:
-    """Writes one split's parquet file; a reader sees the old file or the whole new one."""
-    rows = [rl_row(problem, split, index) for index, problem in enumerate(problems)]
-    path = output_dir / f"{split}.parquet"
-    with atomic_paths(path) as [temporary]:
-        write_parquet(temporary, pa.Table.from_pylist(rows))
-    return path
-
-
-def zpd_training_problems(regime: Regime, model_path: Path, size: int, seed: int) -> list[Problem]:
+def zpd_training_problems(regime: Regime, model_path: Path, size: int, seed: int) -> list[ChainProblem]:
     """Training questions that the cold-started model answers sometimes, seeded in choice and sampling."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from .quality import hf_sampler
-    from .zpd import zpd_problems
+    from examples.cpu_demo.quality import hf_sampler
+    from examples.cpu_demo.zpd import zpd_problems
 
     torch.set_num_threads(1)  # a model this small gains nothing from more, and the result stays reproducible
     torch.manual_seed(seed)

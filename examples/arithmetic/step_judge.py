@@ -1,9 +1,9 @@
-"""A judge of reflections that knows the arithmetic task's true steps: ``--judge examples.cpu_demo.judge:judge``."""
+"""A judge of reflections that knows the task's true steps: ``--judge examples.arithmetic.step_judge:judge``."""
 
 import re
 from dataclasses import dataclass
 
-from .task import FINAL, REFLECTION, Problem, apply, is_right, line
+from examples.arithmetic.problems import FINAL, REFLECTION, ChainProblem, apply, is_right, line
 
 _RESULT = re.compile(r"=(\d+)$")
 
@@ -32,7 +32,7 @@ class Reflection:
     evidence: str
 
 
-def find_reflections(problem: Problem, solution: str) -> list[Reflection]:
+def find_reflections(problem: ChainProblem, solution: str) -> list[Reflection]:
     """Walks through a solution. A reflection goes back to the line before it, several in a row to earlier ones.
 
     Each line is held against what follows from the line before, right or wrong: so a slip counts where it happens, and
@@ -74,7 +74,7 @@ def judge(question: str, gold: str, response: str) -> dict[str, str]:
     Raises:
         ValueError: The question is none of this task.
     """
-    problem = Problem.parse(question)
+    problem = ChainProblem.parse(question)
     reflections = find_reflections(problem, response)
     located = [reflection for reflection in reflections if reflection.located]
     diagnosed = [reflection for reflection in located if reflection.diagnosed]
@@ -88,7 +88,7 @@ def judge(question: str, gold: str, response: str) -> dict[str, str]:
     }
 
 
-def _expected(problem: Problem, number: int, value: int | None) -> str | None:
+def _expected(problem: ChainProblem, number: int, value: int | None) -> str | None:
     if value is None or number > len(problem.steps):
         return None
     if number == len(problem.steps):

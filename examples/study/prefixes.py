@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import yaml
 
+from examples.arithmetic.problems import ChainProblem, first_wrong_line
 from examples.cpu_demo.quality import lines_kept
-from examples.cpu_demo.task import Problem, first_wrong_line
-from examples.study.records import Record
+from examples.study.results import Record
 from recipe_tapo.algorithm.advantages import group_advantages
 from recipe_tapo.records.attempts import read_dump
 
@@ -30,7 +30,7 @@ def prefix_kind(question: str, wrong: str, reconstruction: str) -> str:
     kept = lines_kept(wrong, reconstruction)
     if not kept:
         return NOT_VERBATIM
-    found = first_wrong_line(Problem.parse(question), wrong)
+    found = first_wrong_line(ChainProblem.parse(question), wrong)
     if found is None or kept[0] <= found[0]:
         return BEFORE
     return UP_TO_ERROR if kept[0] == found[0] + 1 else BEYOND

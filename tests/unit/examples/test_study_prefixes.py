@@ -6,8 +6,8 @@ import math
 import pytest
 import yaml
 
-from examples.cpu_demo.task import REFLECTION
-from examples.study.constructions import KINDS, construction_record, prefix_kind
+from examples.arithmetic.problems import REFLECTION
+from examples.study.prefixes import KINDS, construction_record, prefix_kind
 
 QUESTION = "Compute 1+1+1 mod 13"
 WRONG = "1+1=2\n2+1=4\nFinal Answer: \\boxed{4}"

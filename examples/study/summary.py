@@ -9,12 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from examples.runs.metrics import METRICS
 from examples.study.arms import BASELINE, OPSD_BASELINE
-from examples.study.engine import METRICS
 from examples.study.figures import draw_study
-from examples.study.records import Record, read_records, write_results
+from examples.study.plan import RECORD
+from examples.study.results import Record, read_records, write_results
+from examples.study.seed_statistics import deviation_between_rl_seeds
 from examples.study.settings import Settings
-from examples.study.statistics import deviation_between_rl_seeds
 from examples.study.table import (
     HELD_OUT,
     PARTS,
@@ -40,7 +41,7 @@ DYNAMICS = {
 }
 
 
-def write_report(output_dir: Path, settings: Settings, console: Console) -> None:
+def write_summary(output_dir: Path, settings: Settings, console: Console) -> None:
     """Writes everything anew from the finished runs and prints the table."""
     records = read_records(output_dir)
     write_results(output_dir, records)
@@ -132,7 +133,7 @@ def _draw_dynamics(output_dir: Path, rows: Sequence[Row]) -> None:
 def _plot_runs(output_dir: Path, row: Row) -> list[Run]:
     runs = []
     for folder in sorted(output_dir.glob(f"runs/{row.arm.name}-seed*")):
-        if (folder / METRICS).is_file() and (folder / "record.json").is_file():
+        if (folder / METRICS).is_file() and (folder / RECORD).is_file():
             run = read_run(folder / METRICS)
             run.label = row.arm.title
             runs.append(run)
