@@ -41,7 +41,7 @@ class StudyRun:
     rl_seed: int | None
 
     def folder(self, output_dir: Path) -> Path:
-        """Where its files lie; ``python -m recipe_tapo.report.plots`` takes such folders as seeds of one arm."""
+        """Where its files lie; ``tapo plot`` takes such folders as seeds of one arm."""
         suffix = f"seed{self.seed}" if self.rl_seed is None else f"seed{self.seed}-{self.rl_seed}"
         return output_dir / "runs" / f"{self.arm.name}-{suffix}"
 
