@@ -43,18 +43,11 @@ def _add_search_path(module: ModuleType) -> None:
 
 
 def _register_algorithms(_: ModuleType) -> None:
-    from recipe_tapo.engine.registry import register
-
-    register()
+    import recipe_tapo.engine.registry  # noqa: F401
 
 
 def _register_trainer(module: ModuleType) -> None:
-    from verl.trainer.ppo.v1.trainer_base import register_trainer
-
-    from recipe_tapo.engine.trainer import TapoTrainer
-    from recipe_tapo.engine.verl_config import TRAINER_MODE
-
-    register_trainer(TRAINER_MODE)(TapoTrainer)
+    import recipe_tapo.engine.trainer  # noqa: F401
 
 
 def _check_config_early(module: ModuleType) -> None:

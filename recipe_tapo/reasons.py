@@ -24,3 +24,11 @@ class RejectReason(str, Enum):
     REWARD_FAILED = "reward_failed"
     NEGATIVE_DROPPED = "negative_dropped"
     INTERNAL_ERROR = "internal_error"
+
+
+class Rejected(Exception):
+    """Ends one attempt with its reason."""
+
+    def __init__(self, reason: RejectReason):
+        super().__init__(reason.value)
+        self.reason = reason

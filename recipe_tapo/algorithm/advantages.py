@@ -5,24 +5,13 @@ from typing import Literal
 import numpy as np
 import torch
 
-REFLECTED_SUFFIX = "_reflected"
-
 AdvantageMode = Literal["decoupled", "joint", "anchored"]
-
-
-def reflected_uid(uid: str) -> str:
-    """The group id of the trajectories constructed for query ``uid``: G_ref beside G_orig (Eq. 4)."""
-    return uid + REFLECTED_SUFFIX
-
-
-def is_reflected(index_B: np.ndarray) -> np.ndarray:
-    """Which rows are constructed, by their group id. Shape (B,), bool."""
-    return np.char.endswith(np.asarray(index_B).astype(str), REFLECTED_SUFFIX)
 
 
 def group_advantages(
     scores_B: torch.Tensor,
-    index_B: np.ndarray,
+    uid_B: np.ndarray,
+    is_reflection_B: np.ndarray | None = None,
     *,
     mode: AdvantageMode = "decoupled",
     norm_by_std: bool = True,
@@ -35,7 +24,8 @@ def group_advantages(
 
     Args:
         scores_B: Outcome rewards r, shape (B,).
-        index_B: Group ids, shape (B,); constructed rows carry ``<uid>_reflected``.
+        uid_B: The query that each row answers, shape (B,).
+        is_reflection_B: Which rows are constructed, shape (B,), bool: G_ref beside G_orig (Eq. 4). None: no row is.
         mode: ``decoupled`` normalises G_orig and G_ref apart (the paper); ``joint`` together (its
             ablation); ``anchored`` (ours) normalises G_ref by G_orig's μ and σ and leaves G_orig as it is,
             which keeps a signal where all constructions are right. A G_ref without G_orig is decoupled.
@@ -48,19 +38,17 @@ def group_advantages(
     Raises:
         ValueError: An unknown mode.
     """
-    index_B = np.asarray(index_B).astype(str)
-    if mode == "decoupled":
-        statistics_of = index_B
-    elif mode in ("joint", "anchored"):
-        statistics_of = np.char.replace(index_B, REFLECTED_SUFFIX, "")
-    else:
+    if mode not in ("decoupled", "joint", "anchored"):
         raise ValueError(f"unknown advantage mode {mode!r}; use decoupled, joint or anchored")
-
-    _, group_B = np.unique(statistics_of, return_inverse=True)
-    group_B = torch.from_numpy(group_B).to(scores_B.device)
+    _, query_B = np.unique(np.asarray(uid_B).astype(str), return_inverse=True)
+    reflected_B = torch.zeros_like(scores_B, dtype=torch.bool)
+    if is_reflection_B is not None:
+        reflected_B = torch.from_numpy(np.asarray(is_reflection_B, dtype=bool)).to(scores_B.device)
+    group_B = torch.from_numpy(query_B).to(scores_B.device)
+    if mode == "decoupled":
+        group_B = 2 * group_B + reflected_B
     counted_B = torch.ones_like(scores_B, dtype=torch.bool)
     if mode == "anchored":
-        reflected_B = torch.from_numpy(is_reflected(index_B)).to(scores_B.device)
         counted_B = ~reflected_B
         counted_B |= _group_sum(counted_B.float(), group_B)[group_B] == 0
 
@@ -101,7 +89,8 @@ def _statistics(
 
 def token_advantages(
     token_level_rewards_BT: torch.Tensor,
-    index_B: np.ndarray,
+    uid_B: np.ndarray,
+    is_reflection_B: np.ndarray | None = None,
     *,
     mode: AdvantageMode = "decoupled",
     norm_by_std: bool = True,
@@ -115,5 +104,7 @@ def token_advantages(
     """
     with torch.no_grad():
         scores_B = token_level_rewards_BT.sum(dim=-1)
-        advantages_B = group_advantages(scores_B, index_B, mode=mode, norm_by_std=norm_by_std, epsilon=epsilon)
+        advantages_B = group_advantages(
+            scores_B, uid_B, is_reflection_B, mode=mode, norm_by_std=norm_by_std, epsilon=epsilon
+        )
         return advantages_B.unsqueeze(-1).expand_as(token_level_rewards_BT)

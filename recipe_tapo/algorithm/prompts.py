@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recipe_tapo.algorithm.tokens import ChatTokenizer
+
 MICRO_REFLECTIVE = "micro_reflective"
 FULL_RECONSTRUCTION = "full_reconstruction"
 MODES = (MICRO_REFLECTIVE, FULL_RECONSTRUCTION)
@@ -53,7 +55,7 @@ def fill_template(template: str, *, question: str, correct_rollout: str, error_r
     return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
 
 
-def render_prompt(tokenizer: Any, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:
+def render_prompt(tokenizer: ChatTokenizer, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:
     """Token ids of a prompt as the only user message of a chat, ready for the assistant's turn."""
     messages = [{"role": "user", "content": prompt}]
     chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs)

@@ -1,6 +1,6 @@
 """Token ids and text: what the algorithm asks of a tokenizer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 
@@ -12,11 +12,19 @@ class Tokenizer(Protocol):
     def encode(self, text: str, **kwargs) -> list[int]: ...
 
 
+class ChatTokenizer(Tokenizer, Protocol):
+    """A tokenizer that also renders chats."""
+
+    eos_token_id: int
+
+    def apply_chat_template(self, conversation: Sequence[Mapping[str, str]], **kwargs) -> str: ...
+
+
 def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     """Decodes without special tokens and without any clean-up of spaces."""
     return tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
-def choose_eos(candidates: Sequence[Sequence[int]], stop_ids: set[int], default: int) -> int:
+def choose_eos(candidates: Sequence[Sequence[int]], stop_ids: Collection[int], default: int) -> int:
     """The EOS the policy itself emits: the last id of the first rollout that ends with a stop id."""
     return next((ids[-1] for ids in candidates if ids and ids[-1] in stop_ids), default)

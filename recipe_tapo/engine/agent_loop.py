@@ -1,57 +1,35 @@
-"""The rollout post-processor: verl's agent-loop worker that constructs trajectories (touches verl).
+"""The rollout post-processor: verl's agent-loop worker, which constructs trajectories and stores them.
 
-Construction runs inside the group's last finishing session, so it overlaps with the generation of all
-other groups: same vLLM servers, no further barrier.
+Construction runs inside the group's last finishing session, so it overlaps with the generation of all other groups:
+same vLLM servers, no further barrier.
 """
 
-import functools
-import uuid
+import asyncio
+import logging
+import time
 from typing import Any
 
 import ray
 import transfer_queue as tq
 from tensordict import NonTensorStack, TensorDict
-from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
+from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
-from verl.workers.rollout.replica import TokenOutput
 
-from recipe_tapo.algorithm.advantages import reflected_uid
+from recipe_tapo.algorithm.prompts import question_text
 from recipe_tapo.algorithm.selection import is_correct
-from recipe_tapo.algorithm.trajectory import Trajectory
-from recipe_tapo.construction.constructor import Constructor
-from recipe_tapo.construction.group import REPORT_TAG, ROW_TAG, RolloutGroup, Session
+from recipe_tapo.construction.constructor import Attempt, Constructor, reject
+from recipe_tapo.construction.group import Rollout, RolloutGroup
+from recipe_tapo.construction.policy import Policy
+from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.construction.self_teacher import SelfTeacher
 from recipe_tapo.engine.opsd_rows import put_report, put_teacher_log_probs
-from recipe_tapo.engine.rows import row_key
-from recipe_tapo.engine.verl_config import (
-    request_priority,
-    stop_token_ids,
-    synthesis_budget,
-    synthesis_sampling_params,
-    tapo_config,
-)
+from recipe_tapo.engine.rows import REPORT_TAG, TRAIN_PARTITION, UID, UID_TAG, reflected_uid, row_key
+from recipe_tapo.engine.verl_config import stop_token_ids, tapo_config
+from recipe_tapo.engine.verl_engine import VerlEngine, VerlRollout, make_row
+from recipe_tapo.reasons import RejectReason
+from recipe_tapo.records.attempts import AttemptDump
 
-_PARTITION = "train"
-_KEPT_EXTRA_FIELDS = ("global_steps", "min_global_steps", "max_global_steps", "turn_scores", "tool_rewards")
-
-
-def make_row(error: AgentLoopOutput, trajectory: Trajectory) -> AgentLoopOutput:
-    """The constructed trajectory as an answer to y⁻'s own prompt, with the same fields set as y⁻'s output.
-
-    Its sampler log-probs would belong to the synthesis prompt: zeros hold their place, nothing reads them.
-    A reward function can tell it by ``extra_info["is_reflection"]``.
-    """
-    log_probs = None if error.response_logprobs is None else [0.0] * len(trajectory.response_ids)
-    return error.model_copy(
-        update={
-            "response_ids": trajectory.response_ids,
-            "response_mask": trajectory.response_mask,
-            "response_logprobs": log_probs,
-            "reward_score": None,
-            "metrics": AgentLoopMetrics(),
-            "extra_fields": {k: v for k, v in error.extra_fields.items() if k in _KEPT_EXTRA_FIELDS} | {ROW_TAG: True},
-        }
-    )
+logger = logging.getLogger(__name__)
 
 
 class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ray_actor_class__):
@@ -64,39 +42,27 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
     def _init_tapo(self) -> None:
         self.tapo = tapo_config(self.config)
         self.groups: dict[str, RolloutGroup] = {}
-        self.priority = request_priority(self.config)
         rollout = self.config.actor_rollout_ref.rollout
-        budget = synthesis_budget(self.tapo, self.config)
-        max_model_len = rollout.max_model_len or rollout.prompt_length + rollout.response_length
-        chat_template_kwargs = self.config.data.get("apply_chat_template_kwargs", {})
-        self.teacher = SelfTeacher(
-            self.tapo,
-            self.tokenizer,
-            max_model_len=max_model_len,
-            chat_template_kwargs=chat_template_kwargs,
-            score_tokens=self._score_tokens,
-            store=put_teacher_log_probs,
-        )
-        self.constructor = Constructor(
-            self.tapo,
-            self.tokenizer,
-            sampling=functools.partial(synthesis_sampling_params, self.tapo, max_tokens=budget),
-            max_tokens=budget,
-            max_model_len=max_model_len,
+        policy = Policy(
+            tokenizer=self.tokenizer,
+            max_model_len=rollout.max_model_len or rollout.prompt_length + rollout.response_length,
             max_response_length=rollout.response_length,
-            stop_ids=stop_token_ids(self.tokenizer, self.model_config),
-            chat_template_kwargs=chat_template_kwargs,
-            generate=self._generate,
-            make_row=make_row,
-            grade=self._grade,
-            store=self._store,
+            stop_ids=frozenset(stop_token_ids(self.tokenizer, self.model_config)),
+            chat_template_kwargs=self.config.data.get("apply_chat_template_kwargs", {}),
         )
+        self.constructor = Constructor(self.tapo, policy)
+        self.teacher = SelfTeacher(self.tapo, policy)
+        self.dump = AttemptDump(self.tapo.dump_dir) if self.tapo.dump_dir else None
 
     async def _run_prompt(self, prompt: dict, sampling_params: dict, trajectory: dict, trace: bool = False) -> None:
         uid = prompt["uid"]
         if self.tapo.enable and not trajectory["validate"]:
-            size = int(prompt.get("__rollout_n__", self.config.actor_rollout_ref.rollout.n))
-            self.groups[uid] = RolloutGroup(size=size)
+            self.groups[uid] = RolloutGroup(
+                uid=uid,
+                question=question_text(prompt["raw_prompt"], prompt.get("extra_info")),
+                global_step=int(prompt["global_steps"]),
+                size=int(prompt.get("__rollout_n__", self.config.actor_rollout_ref.rollout.n)),
+            )
         try:
             await super()._run_prompt(prompt, sampling_params, trajectory=trajectory, trace=trace)
         finally:
@@ -107,16 +73,8 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
             await super()._run_agent_loop(sampling_params, trajectory, **kwargs)
         finally:
             group = self.groups.get(kwargs["uid"])
-            if group is not None and group.end_session() and group.sessions:
-                await self._finish(group, sampling_params)
-
-    async def _finish(self, group: RolloutGroup, sampling_params: dict[str, Any]) -> None:
-        first = group.ordered()[0].fields
-        if self.tapo.opsd.enable:
-            await put_report(first["uid"], await self.teacher.score(group))
-            return
-        report = await self.constructor.construct(group, sampling_params)
-        await tq.async_kv_put(key=row_key(first), partition_id=_PARTITION, tag={REPORT_TAG: report.as_tag()})
+            if group is not None and group.end_session() and group.rollouts:
+                await self._finish(group, VerlEngine(self, self.tapo, sampling_params))
 
     async def _agent_loop_postprocess(
         self, output: AgentLoopOutput | list[AgentLoopOutput], validate: bool, **kwargs
@@ -131,47 +89,67 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
         if outputs and outputs[-1].reward_score is not None:
             final = outputs[-1]
             correct = is_correct(final.reward_score, final.extra_fields.get("reward_extra_info"))
-            group.sessions.append(Session(kwargs["session_id"], final, kwargs, correct))
+            source = VerlRollout(final, kwargs)
+            group.rollouts.append(Rollout(kwargs["session_id"], final.response_ids, correct, source))
 
-    async def _request(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
-        output = await self.llm_client.generate(
-            request_id=uuid.uuid4().hex,
-            prompt_ids=prompt_ids,
-            sampling_params=dict(sampling_params),
-            priority=self.priority,
-        )
-        if output.stop_reason == "aborted":
-            raise RuntimeError("the server aborted the request")
-        return output
+    async def _finish(self, group: RolloutGroup, engine: VerlEngine) -> None:
+        if self.tapo.opsd.enable:
+            await self._teach(group, engine)
+        else:
+            await self._construct(group, engine)
 
-    async def _generate(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> list[int]:
-        return list((await self._request(prompt_ids, sampling_params)).token_ids)
+    async def _teach(self, group: RolloutGroup, engine: VerlEngine) -> None:
+        scored, report = await self.teacher.score(group, engine)
+        for rollout, log_probs in scored:
+            try:
+                await put_teacher_log_probs(group.uid, rollout.session_id, log_probs)
+            except Exception:
+                logger.exception("TAPO: the teacher's log-probs for uid=%s cannot be stored", group.uid)
+                report.scored -= 1
+                report.reject(RejectReason.INTERNAL_ERROR)
+        await put_report(group.uid, report)
 
-    async def _score_tokens(self, ids: list[int]) -> list[float]:
-        sampling_params = {"max_tokens": 1, "temperature": 1.0, "prompt_logprobs": 0, "detokenize": False}
-        output = await self._request(ids, sampling_params)
-        # verl's entry i is the log-probability of token i + 1, its last one a dummy.
-        return [0.0, *(log_prob for (log_prob,) in output.extra_fields["prompt_logprobs"][:-1])]
+    async def _construct(self, group: RolloutGroup, engine: VerlEngine) -> None:
+        attempts, report = await self.constructor.construct(group, engine)
+        # Sessions from ``size`` on are free.
+        kept = [(a, group.size + number) for number, a in enumerate(attempts) if a.record.reason is None]
+        await asyncio.gather(*(self._store(attempt, session_id, report) for attempt, session_id in kept))
+        if attempts:
+            report.construction_end = time.time()
+        key = row_key(group.uid, group.ordered()[0].session_id)
+        await tq.async_kv_put(key=key, partition_id=TRAIN_PARTITION, tag={REPORT_TAG: report.to_plain()})
+        self._write(attempts)
 
-    async def _grade(self, row: AgentLoopOutput, fields: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-        await self._compute_score([row], kwargs=fields)
-        return row.reward_score, row.extra_fields.get("reward_extra_info") or {}
-
-    async def _store(self, row: AgentLoopOutput, fields: dict[str, Any]) -> str:
-        """Stores the row as verl stores a rollout, then moves it to G_ref by its uid field."""
-        key = row_key(fields)
-        await super()._agent_loop_postprocess(row, validate=False, **fields)
+    async def _store(self, attempt: Attempt, session_id: int, report: GroupReport) -> None:
+        """Stores a constructed row as verl stores a rollout, then moves it to G_ref by its uid field."""
+        assert attempt.trajectory is not None
+        rollout: VerlRollout = attempt.error.source
+        uid, group_uid = rollout.fields["uid"], reflected_uid(rollout.fields["uid"])
+        key = row_key(uid, session_id)
         try:
+            row = make_row(rollout.output, attempt.trajectory, attempt.grade)
+            await super()._agent_loop_postprocess(row, False, **{**rollout.fields, "session_id": session_id})
             await tq.async_kv_batch_put(
                 keys=[key],
-                partition_id=_PARTITION,
-                fields=TensorDict({"uid": NonTensorStack(reflected_uid(fields["uid"]))}, batch_size=[1]),
-                tags=[{ROW_TAG: True}],
+                partition_id=TRAIN_PARTITION,
+                fields=TensorDict({UID: NonTensorStack(group_uid)}, batch_size=[1]),
+                tags=[{UID_TAG: group_uid}],
             )
+            attempt.record.key = key
         except Exception:
-            await tq.async_kv_clear(keys=[key], partition_id=_PARTITION)
-            raise
-        return key
+            logger.exception("TAPO: a constructed row for uid=%s cannot be stored", uid)
+            reject(attempt, report, RejectReason.INTERNAL_ERROR)
+            await tq.async_kv_clear(keys=[key], partition_id=TRAIN_PARTITION)
+
+    def _write(self, attempts: list[Attempt]) -> None:
+        if self.dump is None:
+            return
+        try:
+            for attempt in attempts:
+                self.dump.write(attempt.record)
+        except OSError as error:
+            logger.error("TAPO: tapo.dump_dir cannot be written, dumping stops: %s", error)
+            self.dump = None
 
 
 class TapoAgentLoopManager(AgentLoopManagerTQ):

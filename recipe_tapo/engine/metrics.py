@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from recipe_tapo.construction.group import GroupReport
+from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.reasons import RejectReason
 
 
@@ -100,6 +100,26 @@ def reflection_metrics(
         "tapo/zero_advantage_groups_fraction": float((largest_G == 0).mean()),
         **_spread("tapo/response_length", lengths_B.tolist()),
     }
+
+
+def distribution_metrics(
+    mask_BT: torch.Tensor,
+    entropy_BT: torch.Tensor,
+    log_probs_BT: torch.Tensor,
+    divergence_BT: torch.Tensor | None = None,
+) -> dict[str, float]:
+    """How far constructed rows are from what the policy would write.
+
+    Args:
+        mask_BT: Their trained tokens.
+        entropy_BT: The old policy's entropies, in nats.
+        log_probs_BT: The old policy's log-probabilities.
+        divergence_BT: KL estimates to the reference policy, where there is one.
+    """
+    metrics = {"tapo/entropy": masked_mean(entropy_BT, mask_BT), "tapo/nll": masked_mean(-log_probs_BT, mask_BT)}
+    if divergence_BT is not None:
+        metrics["tapo/kl_to_reference"] = masked_mean(divergence_BT, mask_BT)
+    return metrics
 
 
 def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> float:

@@ -1,10 +1,9 @@
-"""OPSD's rows in TransferQueue: teacher log-probs in, per-token advantages out (touches verl).
+"""OPSD's rows in TransferQueue: teacher log-probs in, per-token advantages out.
 
-Teacher log-probs lie in a partition of their own: verl's rows must all have the same fields.
+Teacher log-probs lie in a partition of their own, since verl's rows must all have the same fields.
 """
 
 from collections import Counter
-from typing import Any
 
 import torch
 import transfer_queue as tq
@@ -12,20 +11,29 @@ from tensordict import TensorDict
 from transfer_queue import KVBatchMeta
 
 from recipe_tapo.algorithm.opsd import distillation_advantages
-from recipe_tapo.construction.group import REPORT_TAG
-from recipe_tapo.construction.self_teacher import TeacherReport
+from recipe_tapo.construction.reports import TeacherReport
 from recipe_tapo.engine.metrics import masked_mean
-from recipe_tapo.engine.rows import put_jagged, row_key
+from recipe_tapo.engine.rows import (
+    ADVANTAGES,
+    OLD_LOG_PROBS,
+    REPORT_TAG,
+    RESPONSE_MASK,
+    get_fields,
+    like,
+    per_row,
+    put_fields,
+    row_key,
+)
 
 _PARTITION = "tapo_opsd"
 _FIELD = "teacher_log_probs"
 
 
-async def put_teacher_log_probs(fields: dict[str, Any], log_probs: list[float]) -> None:
+async def put_teacher_log_probs(uid: str, session_id: int, log_probs: list[float]) -> None:
     """Keeps the teacher's log-probs of one rollout under the rollout's own key."""
     nested = torch.nested.as_nested_tensor([torch.tensor(log_probs)], layout=torch.jagged)
     await tq.async_kv_batch_put(
-        keys=[row_key(fields)],
+        keys=[row_key(uid, session_id)],
         partition_id=_PARTITION,
         fields=TensorDict({_FIELD: nested}, batch_size=[1]),
         tags=[{_FIELD: True}],
@@ -34,13 +42,13 @@ async def put_teacher_log_probs(fields: dict[str, Any], log_probs: list[float]) 
 
 async def put_report(uid: str, report: TeacherReport) -> None:
     """Keeps one group's report."""
-    await tq.async_kv_put(key=uid, partition_id=_PARTITION, tag={REPORT_TAG: report.as_tag()})
+    await tq.async_kv_put(key=uid, partition_id=_PARTITION, tag={REPORT_TAG: report.to_plain()})
 
 
 def take_report_metrics() -> dict[str, float]:
     """Yields over the groups of one step; empties the partition for the next one."""
     entries = tq.kv_list(_PARTITION).get(_PARTITION, {})
-    reports = [TeacherReport.from_tag(tag[REPORT_TAG]) for tag in entries.values() if REPORT_TAG in tag]
+    reports = [TeacherReport.from_plain(tag[REPORT_TAG]) for tag in entries.values() if REPORT_TAG in tag]
     if entries:
         tq.kv_clear(keys=list(entries), partition_id=_PARTITION)
     rejected = sum((report.rejected for report in reports), Counter())
@@ -63,17 +71,13 @@ def put_distillation_advantages(batch: KVBatchMeta) -> dict[str, float]:
         (scored if entries.get(key, {}).get(_FIELD) else others).append(key)
     metrics = {}
     if others:
-        mask = _get(others, batch.partition_id, ["response_mask"])["response_mask"]
-        put_jagged(batch, others, "advantages", torch.zeros_like(mask.values(), dtype=torch.float32), mask.offsets())
+        mask = get_fields(others, [RESPONSE_MASK], batch.partition_id)[RESPONSE_MASK]
+        put_fields(others, {ADVANTAGES: per_row(mask, torch.zeros(len(others)))}, batch.partition_id)
     if scored:
-        data = _get(scored, batch.partition_id, ["old_log_probs", "response_mask"])
-        teacher = _get(scored, _PARTITION, [_FIELD])[_FIELD].values()
-        student, mask = data["old_log_probs"].values(), data["response_mask"].values()
-        advantages = distillation_advantages(teacher, student, mask)
-        put_jagged(batch, scored, "advantages", advantages, data["old_log_probs"].offsets())
+        data = get_fields(scored, [OLD_LOG_PROBS, RESPONSE_MASK], batch.partition_id)
+        teacher = get_fields(scored, [_FIELD], _PARTITION)[_FIELD].values()
+        student, mask = data[OLD_LOG_PROBS].values(), data[RESPONSE_MASK].values()
+        advantages = like(data[OLD_LOG_PROBS], distillation_advantages(teacher, student, mask))
+        put_fields(scored, {ADVANTAGES: advantages}, batch.partition_id)
         metrics["tapo/opsd/kl"] = masked_mean(student - teacher, mask)
     return metrics
-
-
-def _get(keys: list[str], partition: str, fields: list[str]) -> TensorDict:
-    return tq.kv_batch_get(keys=keys, partition_id=partition, select_fields=fields)

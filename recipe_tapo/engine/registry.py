@@ -1,4 +1,7 @@
-"""TAPO's advantage estimator and policy loss in the form verl's registries call them."""
+"""TAPO's advantage estimators and policy loss in verl's registries; importing this module registers them.
+
+The trainer's and the training worker's modules import it, so that it is registered wherever verl looks it up.
+"""
 
 from typing import Any
 
@@ -10,6 +13,8 @@ from verl.utils.torch_functional import masked_sum
 from recipe_tapo.algorithm.advantages import AdvantageMode, token_advantages
 from recipe_tapo.algorithm.loss import clipped_surrogate
 from recipe_tapo.algorithm.row_chunks import sum_over_rows
+from recipe_tapo.engine.rows import split_uids
+from recipe_tapo.engine.verl_config import LOSS_MODE
 
 ESTIMATOR_OF_MODE: dict[AdvantageMode, str] = {
     "decoupled": "tapo",
@@ -26,13 +31,19 @@ def _make_estimator(mode: AdvantageMode):
         **_: Any,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         norm_by_std = True if config is None else config.get("norm_adv_by_std_in_grpo", True)
-        advantages = token_advantages(token_level_rewards, index, mode=mode, norm_by_std=norm_by_std)
+        advantages = token_advantages(token_level_rewards, *split_uids(index), mode=mode, norm_by_std=norm_by_std)
         return advantages, advantages
 
     estimator.__doc__ = f"Advantages (and returns, the same) of shape (B, T); see ``token_advantages``, mode {mode}."
     return estimator
 
 
+for _mode, _name in ESTIMATOR_OF_MODE.items():
+    if _name not in core_algos.ADV_ESTIMATOR_REGISTRY:  # verl refuses a second function of one name
+        core_algos.register_adv_est(_name)(_make_estimator(_mode))
+
+
+@core_algos.register_policy_loss(LOSS_MODE)
 def compute_policy_loss_tapo(
     old_log_prob: torch.Tensor,
     log_prob: torch.Tensor,
@@ -78,11 +89,3 @@ def _global_batch_info(given: dict[str, Any], tokens_B: torch.Tensor) -> dict[st
     if known.get("dp_size", 1) > 1:
         return known
     return {"batch_num_tokens": tokens_B.sum(), "global_batch_size": (tokens_B > 0).sum(), **known}
-
-
-def register() -> None:
-    """Registers the estimators and the loss; a second call changes nothing."""
-    for mode, name in ESTIMATOR_OF_MODE.items():
-        if name not in core_algos.ADV_ESTIMATOR_REGISTRY:
-            core_algos.register_adv_est(name)(_make_estimator(mode))
-    core_algos.register_policy_loss("tapo")(compute_policy_loss_tapo)

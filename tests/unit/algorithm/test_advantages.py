@@ -4,13 +4,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recipe_tapo.algorithm.advantages import group_advantages, is_reflected, reflected_uid, token_advantages
+from recipe_tapo.algorithm.advantages import group_advantages, token_advantages
+from recipe_tapo.engine.rows import split_uids
 
 close = torch.testing.assert_close
 
 
 def advantages(rewards, uids, **kwargs):
-    return group_advantages(torch.tensor(rewards), np.array(uids, dtype=object), **kwargs)
+    return group_advantages(torch.tensor(rewards), *split_uids(np.array(uids, dtype=object)), **kwargs)
 
 
 def test_the_two_groups_of_a_query_are_normalised_apart():
@@ -72,11 +73,6 @@ def test_every_token_has_its_rows_advantage_in_the_memory_of_one():
     advantages_BT = token_advantages(rewards_BT, np.array(["a", "a"]))
     close(advantages_BT, torch.tensor([[0.707106] * 3, [-0.707106] * 3]), atol=1e-5, rtol=1e-5)
     assert advantages_BT.stride() == (1, 0)
-
-
-def test_the_suffix_marks_constructed_rows():
-    assert reflected_uid("7f") == "7f_reflected"
-    assert is_reflected(np.array(["7f", "7f_reflected", "pad1"], dtype=object)).tolist() == [False, True, False]
 
 
 @settings(max_examples=200, deadline=None)

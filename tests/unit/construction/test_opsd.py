@@ -12,8 +12,10 @@ from tensordict import TensorDict
 
 from recipe_tapo.algorithm.opsd import choose_siblings, distillation_advantages
 from recipe_tapo.config import TapoConfig, TapoConfigError
-from recipe_tapo.construction.group import REPORT_TAG, RolloutGroup, Session
-from recipe_tapo.construction.self_teacher import SelfTeacher, TeacherReport
+from recipe_tapo.construction.group import Rollout, RolloutGroup
+from recipe_tapo.construction.policy import Policy
+from recipe_tapo.construction.reports import TeacherReport
+from recipe_tapo.construction.self_teacher import SelfTeacher
 from recipe_tapo.engine import opsd_rows
 from recipe_tapo.engine import rows as verl_rows
 
@@ -47,38 +49,23 @@ def test_the_advantage_is_the_negative_kl_estimate_of_each_token():
 
 
 def make_group(rights):
-    group = RolloutGroup(size=len(rights))
+    group = RolloutGroup("q", QUESTION, 1, size=len(rights))
     for number, right in enumerate(rights):
-        output = SimpleNamespace(response_ids=[*encode(RIGHT if right else WRONG), TOKENIZER.eos_token_id])
-        fields = {
-            "uid": "q",
-            "session_id": number,
-            "global_steps": 1,
-            "raw_prompt": [{"role": "user", "content": QUESTION}],
-        }
-        group.sessions.append(Session(number, output, fields, right))
+        ids = [*encode(RIGHT if right else WRONG), TOKENIZER.eos_token_id]
+        group.rollouts.append(Rollout(number, ids, right))
     return group
 
 
-def run_teacher(monkeypatch, group, score_tokens, max_model_len=1000, store=None, **tapo):
+def run_teacher(monkeypatch, group, score_tokens, max_model_len=1000, **tapo):
+    """Scores a group; returns the report and the log-probs by session."""
     group = group if isinstance(group, RolloutGroup) else make_group(group)
-    stored = {}
-
-    async def keep(fields, log_probs):
-        stored[fields["session_id"]] = log_probs
-
     monkeypatch.setattr(
         TOKENIZER, "apply_chat_template", lambda messages, **_: messages[0]["content"] + "\n", raising=False
     )
-    teacher = SelfTeacher(
-        TapoConfig.from_mapping(tapo),
-        TOKENIZER,
-        max_model_len=max_model_len,
-        chat_template_kwargs={},
-        score_tokens=score_tokens,
-        store=store or keep,
-    )
-    return asyncio.run(teacher.score(group)), stored
+    policy = Policy(TOKENIZER, max_model_len, max_response_length=64, stop_ids=frozenset({TOKENIZER.eos_token_id}))
+    teacher = SelfTeacher(TapoConfig.from_mapping(tapo), policy)
+    scored, report = asyncio.run(teacher.score(group, SimpleNamespace(score_tokens=score_tokens)))
+    return report, {rollout.session_id: log_probs for rollout, log_probs in scored}
 
 
 async def positions(ids):
@@ -127,12 +114,6 @@ def test_failures_cost_their_own_rollout_only_and_are_counted(monkeypatch):
     report, stored = run_teacher(monkeypatch, [True, False], positions, max_model_len=10)
     assert (report.scored, stored, report.rejected) == (0, {}, {"does_not_fit": 1})
 
-    async def broken(fields, log_probs):
-        raise OSError("no space")
-
-    report, _ = run_teacher(monkeypatch, [True, False], positions, store=broken)
-    assert report.rejected == {"internal_error": 1}
-
 
 def test_groups_that_cannot_be_scored_are_counted(monkeypatch):
     several_turns = make_group([True, False, False])
@@ -140,9 +121,9 @@ def test_groups_that_cannot_be_scored_are_counted(monkeypatch):
     report, stored = run_teacher(monkeypatch, several_turns, positions)
     assert (report.rollouts, stored, report.rejected) == (2, {}, {"not_single_turn": 2})
 
-    no_question = make_group([True, False])
-    del no_question.sessions[0].fields["raw_prompt"]
-    report, stored = run_teacher(monkeypatch, no_question, positions)
+    no_text = make_group([True, False])
+    no_text.rollouts[0] = Rollout(0, None, True)
+    report, stored = run_teacher(monkeypatch, no_text, positions)
     assert (report.scored, stored, report.rejected) == (0, {}, {"internal_error": 1})
 
 
@@ -189,7 +170,7 @@ def test_scored_rows_get_their_advantages_and_all_others_none(monkeypatch):
     rows = {"q_0_0": ([-1.0, -2.0], [1, 1]), "q_1_0": ([-1.0], [1]), "pad": ([0.0], [0])}
     for key, (log_probs, mask) in rows.items():
         queue.fields["train", key] = {"old_log_probs": torch.tensor(log_probs), "response_mask": torch.tensor(mask)}
-    asyncio.run(opsd_rows.put_teacher_log_probs({"uid": "q", "session_id": 0}, [-0.5, -4.0]))
+    asyncio.run(opsd_rows.put_teacher_log_probs("q", 0, [-0.5, -4.0]))
     asyncio.run(opsd_rows.put_report("q", TeacherReport(rollouts=2, scored=1)))
 
     metrics = opsd_rows.put_distillation_advantages(SimpleNamespace(keys=list(rows), partition_id="train"))
@@ -208,7 +189,7 @@ def test_scored_rows_get_their_advantages_and_all_others_none(monkeypatch):
 def test_reports_survive_the_way_as_a_tag():
     report = TeacherReport(rollouts=3, scored=1)
     report.rejected["timed_out"] += 2
-    assert TeacherReport.from_tag({REPORT_TAG: report.as_tag()}[REPORT_TAG]) == report
+    assert TeacherReport.from_plain(report.to_plain()) == report
 
 
 def test_a_template_without_the_solution_is_refused(tmp_path):

@@ -2,8 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from recipe_tapo.construction.group import GroupReport, RolloutGroup, Session
-from recipe_tapo.engine.metrics import masked_mean, reflection_metrics, timing_metrics, weight_metrics, yield_metrics
+from recipe_tapo.construction.group import Rollout, RolloutGroup
+from recipe_tapo.construction.reports import GroupReport
+from recipe_tapo.engine.metrics import (
+    distribution_metrics,
+    masked_mean,
+    reflection_metrics,
+    timing_metrics,
+    weight_metrics,
+    yield_metrics,
+)
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord, read_dump
 
@@ -64,6 +72,13 @@ def test_a_reflection_group_without_advantage_is_counted():
     assert metrics["tapo/response_length/mean"] == 1.75
 
 
+def test_entropy_and_nll_are_means_over_trained_tokens():
+    mask = torch.tensor([[1, 1], [1, 0]])
+    entropy, log_probs = torch.tensor([[1.0, 2.0], [3.0, 99.0]]), torch.tensor([[-1.0, -1.0], [-4.0, -99.0]])
+    assert distribution_metrics(mask, entropy, log_probs) == {"tapo/entropy": 2.0, "tapo/nll": 2.0}
+    assert distribution_metrics(mask, entropy, log_probs, log_probs + 5)["tapo/kl_to_reference"] == 3.0
+
+
 def test_a_mean_over_nothing_is_nan():
     assert np.isnan(masked_mean(torch.ones(2), torch.zeros(2)))
 
@@ -71,14 +86,14 @@ def test_a_mean_over_nothing_is_nan():
 def test_a_report_survives_its_journey_as_a_tag():
     original = report(attempts=2, prefix_lengths=[3])
     original.reject(RejectReason.MISSING_TAG)
-    assert GroupReport.from_tag(original.as_tag()) == original
+    assert GroupReport.from_plain(original.to_plain()) == original
 
 
 def test_only_the_last_session_to_end_triggers_and_order_does_not_depend_on_arrival():
-    group = RolloutGroup(size=3)
-    group.sessions = [Session(2, None, {}, True), Session(0, None, {}, False)]
+    group = RolloutGroup("u", "q", 1, size=3)
+    group.rollouts = [Rollout(2, [], True), Rollout(0, [], False)]
     assert [group.end_session() for _ in range(3)] == [False, False, True]
-    assert [session.session_id for session in group.ordered()] == [0, 2]
+    assert [rollout.session_id for rollout in group.ordered()] == [0, 2]
 
 
 def test_a_dump_reads_back_and_passes_over_a_line_cut_short(tmp_path):

@@ -10,9 +10,10 @@ from small_tokenizer import TOKENIZER, encode
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
 from verl.trainer.ppo.v1 import agent_loop_tq
 
-from recipe_tapo.construction.group import REPORT_TAG, ROW_TAG, GroupReport
-from recipe_tapo.engine import agent_loop as rollout_worker
+from recipe_tapo.construction.reports import GroupReport, TeacherReport
+from recipe_tapo.engine import agent_loop, opsd_rows
 from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
+from recipe_tapo.engine.rows import REPORT_TAG, UID_TAG
 from recipe_tapo.records.attempts import read_dump
 
 EOS = TOKENIZER.eos_token_id
@@ -65,7 +66,7 @@ def grade(text):
 
 def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000, scheduling_policy="priority", **tapo):
     store = Store()
-    for module in (rollout_worker, agent_loop_tq):
+    for module in (agent_loop, agent_loop_tq):
         monkeypatch.setattr(module, "tq", store)
     monkeypatch.setattr(
         TOKENIZER, "apply_chat_template", lambda messages, **_: messages[0]["content"] + "\n", raising=False
@@ -137,7 +138,7 @@ def run_group(monkeypatch, worker, right=2, size=8, fail=()):
 def report_of(store):
     tags = [tag[REPORT_TAG] for tag in store.tags.values() if REPORT_TAG in tag]
     assert len(tags) == 1
-    return GroupReport.from_tag(tags[0])
+    return GroupReport.from_plain(tags[0])
 
 
 def test_an_eligible_group_gains_its_constructions_as_a_group_of_their_own(monkeypatch, tmp_path):
@@ -146,7 +147,7 @@ def test_an_eligible_group_gains_its_constructions_as_a_group_of_their_own(monke
 
     report = report_of(store)
     assert (report.eligible, report.attempts, report.parsed, report.right) == (True, 4, 4, 4)
-    constructed = {key: row for key, row in store.rows.items() if store.tags[key].get(ROW_TAG)}
+    constructed = {key: row for key, row in store.rows.items() if store.tags[key].get(UID_TAG) == "q1_reflected"}
     assert sorted(constructed) == ["q1_10_0", "q1_11_0", "q1_8_0", "q1_9_0"]
     row = constructed["q1_8_0"]
     assert row["uid"] == "q1_reflected"
@@ -302,3 +303,22 @@ def test_switched_off_nothing_is_added(monkeypatch):
     run_group(monkeypatch, worker)
     assert len(store.rows) == 8
     assert not any(REPORT_TAG in tag for tag in store.tags.values())
+
+
+def test_teacher_log_probs_that_cannot_be_stored_are_counted(monkeypatch):
+    async def scores(_):
+        return SimpleNamespace(stop_reason="completed", extra_fields={"prompt_logprobs": [[-1.0]] * 400})
+
+    worker, store = make_worker(monkeypatch, behaviour=scores, opsd={"enable": True})
+    monkeypatch.setattr(opsd_rows, "tq", store)
+    put = store.async_kv_batch_put
+
+    async def refuses_teacher(keys, partition_id, fields=None, tags=None):
+        if partition_id == "tapo_opsd" and keys == ["q1_3_0"]:
+            raise OSError("no space")
+        await put(keys, partition_id, fields, tags)
+
+    monkeypatch.setattr(store, "async_kv_batch_put", refuses_teacher)
+    run_group(monkeypatch, worker)
+    report = TeacherReport.from_plain(store.tags["q1"][REPORT_TAG])
+    assert (report.rollouts, report.scored, report.rejected) == (8, 7, {"internal_error": 1})

@@ -1,0 +1,59 @@
+"""The policy as construction sees it: a tokenizer, what fits, and an engine that runs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from recipe_tapo.algorithm.tokens import ChatTokenizer
+from recipe_tapo.algorithm.trajectory import Trajectory
+from recipe_tapo.construction.group import Rollout
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What does not change during a run.
+
+    Attributes:
+        tokenizer: The policy's tokenizer.
+        max_model_len: Tokens of context that the engine has, prompt and output together.
+        max_response_length: Longest training row in tokens, EOS included.
+        stop_ids: Token ids that end a rollout.
+        chat_template_kwargs: Arguments of the chat template, the same as for the rollouts' prompts.
+    """
+
+    tokenizer: ChatTokenizer
+    max_model_len: int
+    max_response_length: int
+    stop_ids: frozenset[int]
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The reward of one trajectory.
+
+    Attributes:
+        score: The reward.
+        right: Whether it says right.
+        info: What else the reward function returned.
+    """
+
+    score: float
+    right: bool
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Whatever runs the policy and grades it. Each method raises on failure."""
+
+    async def generate(self, prompt_ids: list[int], max_tokens: int) -> list[int]:
+        """Samples an answer to a rendered prompt; at most ``max_tokens`` token ids."""
+        ...
+
+    async def score_tokens(self, token_ids: list[int]) -> list[float]:
+        """The policy's log-probability of each token behind those before it; of the first: any number."""
+        ...
+
+    async def grade(self, error: Rollout, trajectory: Trajectory) -> Grade:
+        """Grades a trajectory that was constructed from a wrong rollout, as an answer to the same question."""
+        ...

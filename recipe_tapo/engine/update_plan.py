@@ -1,0 +1,83 @@
+"""What the trainer tells the training workers of a batch that holds constructed rows."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from omegaconf import DictConfig
+
+from recipe_tapo.algorithm.loss import LossNormalization
+from recipe_tapo.config import TapoConfig
+
+PLAN_KEY = "tapo_plan"
+
+
+@dataclass(frozen=True)
+class UpdatePlan:
+    """Travels with the batch as a plain mapping.
+
+    Attributes:
+        rows: Rows of the whole batch, padding included, over all ranks.
+        num_mini_batch: Optimizer steps to take on it, in each epoch.
+        loss_agg_mode: verl's ``actor.loss_agg_mode``.
+        lambda_ref: λ of Eq. 8.
+        normalization: One denominator per group (Eq. 6) or one for both.
+    """
+
+    rows: int
+    num_mini_batch: int
+    loss_agg_mode: str
+    lambda_ref: float
+    normalization: LossNormalization
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain types only, as verl's batches carry them."""
+        return asdict(self)
+
+    def rows_per_mini_batch(self) -> int:
+        """Rows of one optimizer step, over all ranks.
+
+        Raises:
+            ValueError: The batch was not padded to whole mini-batches.
+        """
+        size, rest = divmod(self.rows, self.num_mini_batch)
+        if rest:
+            raise ValueError(f"{self.rows} rows are no {self.num_mini_batch} mini-batches of one size")
+        return size
+
+
+def num_mini_batch(config: DictConfig) -> int:
+    """Optimizer steps per rollout batch and epoch: GRPO's, whatever the number of constructed rows."""
+    return math.ceil(config.data.train_batch_size / config.actor_rollout_ref.actor.ppo_mini_batch_size)
+
+
+def batch_multiple(config: DictConfig, dp_size: int, use_reference_policy: bool) -> int:
+    """What the rows of a batch with constructions are padded to a multiple of.
+
+    It is what data parallelism and fixed micro-batches need, not whole mini-batches of rollouts as in verl, which
+    would add optimizer steps.
+
+    Args:
+        config: The whole configuration.
+        dp_size: Ranks of the actor's data parallelism.
+        use_reference_policy: Whether a reference policy computes log-probs too.
+    """
+    model = config.actor_rollout_ref
+    if model.actor.use_dynamic_bsz:
+        return dp_size * num_mini_batch(config)
+    inferring = [model.rollout.log_prob_micro_batch_size_per_gpu]
+    if use_reference_policy:
+        inferring.append(model.ref.log_prob_micro_batch_size_per_gpu)
+    training = num_mini_batch(config) * model.actor.ppo_micro_batch_size_per_gpu
+    return dp_size * math.lcm(training, *[size for size in inferring if size])
+
+
+def make_plan(config: DictConfig, tapo: TapoConfig, rows: int) -> UpdatePlan:
+    """The plan of a batch of so many rows."""
+    return UpdatePlan(
+        rows=rows,
+        num_mini_batch=num_mini_batch(config),
+        loss_agg_mode=config.actor_rollout_ref.actor.loss_agg_mode,
+        lambda_ref=tapo.lambda_ref,
+        normalization=tapo.loss_normalization,
+    )

@@ -1,0 +1,38 @@
+"""The schema of rows: what tells a constructed row from a rollout and from padding."""
+
+import numpy as np
+import torch
+from transfer_queue import KVBatchMeta
+
+from recipe_tapo.engine import rows
+
+
+def test_the_suffix_marks_constructed_rows():
+    assert rows.reflected_uid("7f") == "7f_reflected"
+    uid_B, is_reflection_B = rows.split_uids(np.array(["7f", "7f_reflected", "pad1"], dtype=object))
+    assert uid_B.tolist() == ["7f", "7f", "pad1"]
+    assert is_reflection_B.tolist() == [False, True, False]
+
+
+def test_a_key_leads_back_to_its_question():
+    key = rows.row_key("7f", 12)
+    assert key == "7f_12_0"
+    assert rows.uid_of_key(key) == "7f"
+
+
+def test_a_batch_tells_its_rows_apart_by_their_tags():
+    reflected = {rows.UID_TAG: rows.reflected_uid("a")}
+    batch = KVBatchMeta(
+        keys=["a_0_0", "a_8_0", "pad_0_0"],
+        # verl makes padding of a copy of a row's tag, here of a constructed one that carries a report.
+        tags=[{rows.REPORT_TAG: {"attempts": 1}}, reflected, {**reflected, rows.REPORT_TAG: {}, "is_padding": True}],
+    )
+    assert rows.reflected_keys(batch) == ["a_8_0"]
+    assert rows.on_policy_keys(batch) == ["a_0_0", "pad_0_0"]
+    assert [row.report for row in rows.rows_of(batch)] == [{"attempts": 1}, None, None]
+
+
+def test_columns_per_token_keep_the_shape_of_a_known_one():
+    column = torch.nested.as_nested_tensor([torch.zeros(2), torch.zeros(1)], layout=torch.jagged)
+    made = rows.per_row(column, torch.tensor([3.0, 5.0]))
+    assert [row.tolist() for row in made.unbind()] == [[3.0, 3.0], [5.0]]
