@@ -1,1 +1,1 @@
-"""What every command line of the project shares: one-line errors, atomic output, tables."""
+"""The one command ``tapo``, a module per subcommand, and what command lines share: flags, tables, errors in one line."""

@@ -1,38 +1,36 @@
-"""``python -m recipe_tapo.cli.compare DIR DIR …``: evaluated models side by side, with paired differences."""
+"""``tapo compare``: evaluated models side by side, with paired differences."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from recipe_tapo.cli.evaluation_tables import describe_settings, grid_size, percent, print_evaluation
-from recipe_tapo.cli.report_flags import add_report, write_report_if_asked
-from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.report import add_report, write_report_if_asked
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
 from recipe_tapo.evaluation.names import distinct_names
-from recipe_tapo.evaluation.paired import Difference, compare, shared_benchmarks
+from recipe_tapo.evaluation.paired import Difference, paired_differences, shared_benchmarks
 
 DEFAULT_REPORT = Path("comparison.html")
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parses the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipe_tapo.cli.compare",
-        description="Shows evaluated models side by side. Differences are to the first one, problem by problem, with "
-        "the standard error of the paired difference. A single folder has its tables printed again.",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "folders", type=Path, nargs="+", metavar="DIR", help="what recipe_tapo.cli.evaluate wrote; first the baseline"
-    )
+DESCRIPTION = """\
+Shows evaluated models side by side. Differences are to the first one, problem by problem, with the standard error of
+the paired difference. A single folder has its tables printed again.
+
+reads:    folders that 'tapo evaluate' wrote, all for the same benchmark files
+writes:   tables on the terminal; with --report also an HTML page
+example:  tapo compare evaluations/grpo evaluations/tapo --report comparison.html
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="evaluated models, first the baseline")
     add_report(parser.add_argument_group("output"), str(DEFAULT_REPORT))
-    return parser.parse_args(argv)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the command."""
-    args = parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    """Prints the tables."""
     evaluations = [load_evaluation(folder.expanduser()) for folder in args.folders]
     if len(evaluations) == 1:
         print_evaluation(evaluations[0])
@@ -45,7 +43,7 @@ def _print_comparison(evaluations: list[Evaluation]) -> None:
     names = distinct_names(evaluations)
     benchmarks = shared_benchmarks(evaluations)
     # Computed first: what cannot be compared is refused before anything is printed.
-    differences = [compare(evaluation, evaluations[0]) for evaluation in evaluations[1:]]
+    differences = [paired_differences(evaluation, evaluations[0]) for evaluation in evaluations[1:]]
     for name, evaluation in zip(names, evaluations, strict=True):
         print(f"{name}: {describe_settings(evaluation.settings, evaluation.metrics, benchmarks)}")
     largest = max(grid_size(evaluation.metrics, name)[0] for evaluation in evaluations for name in benchmarks)
@@ -86,7 +84,3 @@ def _show(value: float | None, error: float | None, sign: str) -> str | None:
     if value is None:
         return None
     return f"{percent(value):{sign}.2f}" + ("" if error is None else f" ± {percent(error):.2f}")
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,21 +1,19 @@
-"""``python -m recipe_tapo.cli.evaluate``: Pass@k of a model on benchmarks, as in the paper and unbiased."""
+"""``tapo evaluate``: Pass@k of a model on benchmarks, as in the paper and unbiased."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from recipe_tapo.cli import evaluation_settings as settings
 from recipe_tapo.cli.evaluation_tables import print_evaluation
 from recipe_tapo.cli.flag_types import positive
-from recipe_tapo.cli.report_flags import add_report, write_report_if_asked
-from recipe_tapo.cli.run import run_command
-from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_sampler, sampling_of
+from recipe_tapo.cli.report import add_report, write_report_if_asked
+from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_sampler, model_settings, sampling_of
 from recipe_tapo.errors import InputError
-from recipe_tapo.evaluation.benchmarks import ALIASES, DEFAULT_DATA_DIR, find_benchmarks, load_all
+from recipe_tapo.evaluation.benchmarks import ALIASES, DEFAULT_DATA_DIR, digests, find_benchmarks, load_all
 from recipe_tapo.evaluation.checkpoint import MERGED, resolve_model
 from recipe_tapo.evaluation.finish import finish_evaluation
 from recipe_tapo.evaluation.folder import METRICS, RESPONSES, Evaluation, write_records
 from recipe_tapo.evaluation.grid import make_grids
+from recipe_tapo.evaluation.provenance import THINKING_VARIABLE, provenance, template_kwargs, vllm_version
 from recipe_tapo.evaluation.records import ResponseRecord, read_records
 from recipe_tapo.evaluation.sample import sample_problems
 from recipe_tapo.evaluation.score import score_records
@@ -25,14 +23,20 @@ from recipe_tapo.sampling.journal import read_journal, read_settings, settings_p
 KEPT = f"{RESPONSES}.partial"
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parses the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipe_tapo.cli.evaluate",
-        description="Samples responses of one model to benchmarks, grades them as in training, and reports Pass@k as "
-        "in the paper and unbiased. The defaults are the paper's. Runs that were interrupted go on where they stopped.",
-        allow_abbrev=False,
-    )
+DESCRIPTION = """\
+Samples responses of one model to benchmarks, grades them as in training, and reports Pass@k as in the paper and
+unbiased. The defaults are the paper's. A run that was interrupted goes on where it stopped when the same command is
+given again.
+
+reads:    benchmarks as parquet files in verl's RL format, which 'python -m data_prep.benchmarks' of the repository
+          writes; a model from a folder, from Hugging Face, from a checkpoint of verl's, or behind a server
+writes:   responses.jsonl, problems.jsonl, settings.json and metrics.json in --output, and tables on the terminal
+example:  tapo evaluate --model Qwen/Qwen3-8B --benchmark aime_2024,aime_2025 --output evaluations/qwen3-8b
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
     inputs = parser.add_argument_group("benchmarks")
     inputs.add_argument(
         "--benchmark",
@@ -73,7 +77,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--thinking",
         choices=("off", "on", "template"),
         default="off",
-        help=f"sets {settings.THINKING_VARIABLE} where the chat template knows it; template: leave it alone "
+        help=f"sets {THINKING_VARIABLE} where the chat template knows it; template: leave it alone "
         "(default: %(default)s)",
     )
     sampling = add_sampling(parser, n=False)
@@ -84,15 +88,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--runs", type=positive, default=16, metavar="N", help="independent runs (default: %(default)s)"
     )
     parser.set_defaults(temperature=0.6, top_p=0.9)
-    args = parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluates."""
     if args.responses is None and not (args.model and args.benchmark):
-        parser.error("--model and --benchmark are needed, or else --responses")
-    return args
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the command."""
-    args = parse_args(argv)
+        raise InputError("--model and --benchmark are needed, or else --responses")
     folder = args.output.expanduser()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; choose another --output")
@@ -113,7 +114,7 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
     model = args.model
     if not args.base_url:
         args.model = resolve_model(model, args.merged_dir)
-    args.chat_template_kwargs = settings.template_kwargs(args)
+    args.chat_template_kwargs = template_kwargs(args.model, args.base_url, args.thinking, args.chat_template_kwargs)
     journal, kept = folder / RESPONSES, folder / KEPT
     sample_problems(
         journal,
@@ -123,13 +124,18 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
         seed=args.seed,
         sampling=sampling_of(args),
         chunk=args.chunk,
-        settings=settings.journal_settings(args, problems),
+        settings={
+            "kind": "evaluation",
+            "benchmarks": digests(problems),
+            **model_settings(args),
+            "vllm": vllm_version(args.base_url),
+        },
         make_sampler=lambda: make_sampler(args, kept),
     )
     kept.unlink(missing_ok=True)
     records = [ResponseRecord(**result) for result in read_journal(journal)]
     known = {**read_settings(journal), "model": model, "loaded_from": args.model, "base_url": args.base_url}
-    return finish_evaluation(folder, problems, records, {**known, **settings.provenance(files)})
+    return finish_evaluation(folder, problems, records, {**known, **provenance(files)})
 
 
 def _score(args: argparse.Namespace, folder: Path) -> Evaluation:
@@ -144,8 +150,4 @@ def _score(args: argparse.Namespace, folder: Path) -> Evaluation:
     scored = score_records(records, problems)
     write_records(target, scored)
     known = {"model": args.model, "responses": str(args.responses)}
-    return finish_evaluation(folder, problems, scored, {**known, **settings.provenance(files)})
-
-
-if __name__ == "__main__":
-    run_command(main)
+    return finish_evaluation(folder, problems, scored, {**known, **provenance(files)})

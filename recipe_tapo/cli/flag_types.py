@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from typing import Any
 
 
@@ -34,6 +35,22 @@ def fraction(text: str) -> float:
     value = float(text)
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def above_zero(text: str) -> float:
+    """Flag type: a number above 0, infinity included."""
+    value = float(text)
+    if not value > 0.0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def seconds(text: str) -> float:
+    """Flag type: a time above 0 that ends."""
+    value = float(text)
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time; give seconds above 0")
     return value
 
 

@@ -1,57 +1,57 @@
-r"""Grades a jsonl file of responses with the reward's own grader.
-
-    python -m recipe_tapo.cli.grade responses.jsonl --output graded.jsonl
-
-Each line of FILE is an object with "response" and "ground_truth". With --output each line is written again with score,
-acc, pred, timed_out and grader_died added, in the same order.
-"""
+"""``tapo grade``: a file of responses graded with the reward's own grader."""
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.flag_types import above_zero, positive
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
 from recipe_tapo.grading.batch import score_all
 from recipe_tapo.records.write import atomic_paths, write_jsonl
 
+DESCRIPTION = """\
+Grades a file of responses with the grader of training.
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parses the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipe_tapo.cli.grade",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+reads:    a jsonl file whose lines are objects with "response" and "ground_truth"
+writes:   the accuracy on the terminal; with --output each line again, in the same order, with score, acc, pred,
+          timed_out and grader_died added
+example:  tapo grade responses.jsonl --output graded.jsonl
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
     files = parser.add_argument_group("files")
     files.add_argument("file", metavar="FILE", type=Path, help="jsonl file with response and ground_truth")
-    files.add_argument("--output", type=Path, help="graded jsonl to write, replaced as a whole (default: none)")
-    files.add_argument("--response_key", default="response", help="field of the response (default: %(default)s)")
-    files.add_argument("--gold_key", default="ground_truth", help="field of the right answer (default: %(default)s)")
+    files.add_argument(
+        "--output", metavar="FILE", type=Path, help="graded jsonl to write, replaced as a whole (default: none)"
+    )
+    files.add_argument(
+        "--response_key", default="response", metavar="NAME", help="field of the response (default: %(default)s)"
+    )
+    files.add_argument(
+        "--gold_key", default="ground_truth", metavar="NAME", help="field of the right answer (default: %(default)s)"
+    )
     grading = parser.add_argument_group("grading")
     grading.add_argument(
         "--time_limit",
-        type=float,
+        type=above_zero,
         default=DEFAULT_TIME_LIMIT_S,
-        help="seconds for one comparison, after which the answer counts as wrong (default: %(default)s)",
+        metavar="SECONDS",
+        help="for one comparison, after which the answer counts as wrong (default: %(default)s)",
     )
-    grading.add_argument("--threads", type=int, default=4, help="comparisons under way at once (default: %(default)s)")
-    args = parser.parse_args(argv)
-    if not args.time_limit > 0:
-        parser.error(f"--time_limit must be positive, not {args.time_limit}")
-    if args.threads < 1:
-        parser.error(f"--threads must be at least 1, not {args.threads}")
-    return args
+    grading.add_argument(
+        "--threads", type=positive, default=4, metavar="N", help="comparisons under way at once (default: %(default)s)"
+    )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the command."""
-    args = parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    """Grades the file."""
     # The first pass finds a bad line before an hour of grading, and counts for the progress bar.
     total = sum(1 for _ in _read_rows(args))
     if not total:
@@ -103,7 +103,3 @@ def _parse(line: str, place: str, response_key: str, gold_key: str) -> dict[str,
     if not isinstance(row.get(gold_key), str | int | float):
         raise InputError(f"{place}: the field {gold_key!r} must be a string or a number")
     return row
-
-
-if __name__ == "__main__":
-    run_command(main)

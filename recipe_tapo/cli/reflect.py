@@ -1,79 +1,94 @@
-"""``python -m recipe_tapo.cli.reflect``: DSR and ERR of evaluated models, by a judge of their reflections."""
+"""``tapo reflect``: DSR and ERR of evaluated models, by a judge of their reflections."""
 
 import argparse
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from itertools import chain, combinations
+from pathlib import Path
 from typing import Any
 
-from recipe_tapo.cli.reflect_flags import parse_args
-from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.flag_types import json_object, natural, positive
+from recipe_tapo.cli.reflection_tables import print_reflection
 from recipe_tapo.errors import InputError
-from recipe_tapo.evaluation.folder import Evaluation, load_evaluation, write_object
-from recipe_tapo.evaluation.names import distinct_names
+from recipe_tapo.evaluation.folder import load_evaluation, write_object
 from recipe_tapo.records.write import atomic_paths, write_jsonl
 from recipe_tapo.reflection.agreement import agreement
-from recipe_tapo.reflection.boundary import boundary_subset
 from recipe_tapo.reflection.cache import VerdictCache
-from recipe_tapo.reflection.collect import judge_by_endpoint, judge_by_function
-from recipe_tapo.reflection.compare import Bootstrap, cases_of, compare_pair, judged_responses
-from recipe_tapo.reflection.endpoint import EndpointJudge, EndpointSettings
-from recipe_tapo.reflection.function import FunctionJudge
-from recipe_tapo.reflection.prompt import load_judge_prompt
-from recipe_tapo.reflection.results import REFLECTION, VERDICTS, count_verdicts, print_results, verdict_rows
+from recipe_tapo.reflection.function import FunctionJudge, judge_by_function
+from recipe_tapo.reflection.pairs import Bootstrap, ModelPairs
+from recipe_tapo.reflection.prompt import DEFAULT_PROMPT, RESPONSE_FORMATS, load_judge_prompt
+from recipe_tapo.reflection.results import REFLECTION, VERDICTS, count_verdicts, verdict_rows
 from recipe_tapo.reflection.verdict import Case, Outcome
 
 CACHE = "judge_cache.jsonl"
 
+DESCRIPTION = """\
+Asks a judge about the responses of two or more evaluated models: does a response reflect on itself, does it locate an
+error, is the diagnosis right, and did that lead to the right answer. Every two models are compared on the problems that
+both solve sometimes but not always. DSR: of the right responses, the share without reflection. ERR: of the responses
+that reflect, the share that find an error, diagnose it and reach the right answer.
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the command."""
-    args = parse_args(argv, __doc__.split(": ", 1)[1])
-    evaluations = [load_evaluation(folder) for folder in args.evaluations]
-    names = distinct_names(evaluations)
-    pairs = list(combinations(range(len(evaluations)), 2))
-    subsets = {pair: boundary_subset(*(evaluations[i] for i in pair)) for pair in pairs}
-    # What any of the comparisons needs of each model.
-    needed = {
-        i: list(dict.fromkeys(chain.from_iterable(subset for pair, subset in subsets.items() if i in pair)))
-        for i in range(len(evaluations))
-    }
-    cases = {names[i]: cases_of(evaluation, needed[i]) for i, evaluation in enumerate(evaluations)}
-    to_judge = [case for judged in cases.values() for _, case in judged]
-    if not to_judge:
+reads:    folders that 'tapo evaluate' wrote; a judge behind an OpenAI-compatible server, or a Python function
+writes:   reflection.json and verdicts.jsonl in --output, and tables on the terminal; the same --output again goes on
+          with an interrupted run, and serves further comparisons by the same judge
+example:  tapo reflect evaluations/grpo evaluations/tapo --output reflection --judge_url http://localhost:8000/v1
+          --judge_model Qwen/Qwen3-32B
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
+    parser.add_argument("evaluations", nargs="+", type=Path, metavar="DIR", help="two or more evaluated models")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    _add_judge(parser)
+    _add_statistics(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Has the responses judged, and writes and prints the rates."""
+    _check(args)
+    pairs = ModelPairs([load_evaluation(folder) for folder in args.evaluations])
+    cases = pairs.to_judge()
+    if not cases:
         raise InputError("nothing to judge: no two models have a problem that both get right sometimes but not always")
-
     truth = FunctionJudge(args.agreement) if args.agreement else None
-    outcomes = _judge(args, to_judge)
-    rows = verdict_rows(cases, outcomes)
+    outcomes = _judge(args, cases)
+    rows = verdict_rows(pairs.cases, outcomes)
     bootstrap = Bootstrap(args.resamples, args.confidence, args.seed)
     results = {
         "judge": _describe_judge(args),
         "bootstrap": asdict(bootstrap),
-        "models": dict(zip(names, map(str, args.evaluations), strict=True)),
-        "pairs": [
-            {
-                "models": [names[i] for i in pair],
-                "benchmarks": compare_pair(*(evaluations[i] for i in pair), outcomes, bootstrap),
-            }
-            for pair in pairs
-        ],
+        "models": dict(zip(pairs.names, map(str, args.evaluations), strict=True)),
+        "pairs": pairs.rates(outcomes, bootstrap),
         "verdicts": count_verdicts(rows),
-        "agreement": _agreement(truth, evaluations, needed, outcomes) if truth else None,
+        "agreement": None
+        if truth is None
+        else agreement(pairs.judged(judge_by_function(truth, cases)), pairs.judged(outcomes)),
     }
     with atomic_paths(args.output / VERDICTS) as (path,):
         write_jsonl(path, rows)
     write_object(args.output / REFLECTION, results)
-    print_results(results)
-    failed = sum(case not in outcomes for case in dict.fromkeys(to_judge))
+    print_reflection(results)
+    failed = sum(case not in outcomes for case in dict.fromkeys(cases))
     if failed:
         print(f"{failed} requests to the judge failed and count as undecided; run the same command again to retry them")
     print(f"wrote {args.output / REFLECTION} and {VERDICTS}")
 
 
+def _check(args: argparse.Namespace) -> None:
+    if len(args.evaluations) < 2:
+        raise InputError("two or more evaluations are needed: the boundary subset is that of two models")
+    if args.judge and (args.judge_url or args.judge_model):
+        raise InputError("--judge is a judge of its own; leave out --judge_url and --judge_model")
+    if not args.judge and not (args.judge_url and args.judge_model):
+        raise InputError("who judges? give --judge_url and --judge_model, or --judge MODULE:FUNCTION")
+
+
 def _judge(args: argparse.Namespace, cases: list[Case]) -> dict[Case, Outcome]:
     if args.judge:
         return judge_by_function(FunctionJudge(args.judge), cases)
+    # Imported here: the library that asks a server belongs to the extra "evaluate".
+    from recipe_tapo.reflection.collect import judge_by_endpoint
+    from recipe_tapo.reflection.endpoint import EndpointJudge, EndpointSettings
+
     judge = EndpointJudge(
         EndpointSettings(
             url=args.judge_url,
@@ -110,20 +125,63 @@ def _describe_judge(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _agreement(
-    truth: FunctionJudge,
-    evaluations: Sequence[Evaluation],
-    needed: Mapping[int, list[tuple[str, int]]],
-    outcomes: Mapping[Case, Outcome],
-) -> dict[str, Any]:
-    cases = [case for i, evaluation in enumerate(evaluations) for _, case in cases_of(evaluation, needed[i])]
-    true_outcomes = judge_by_function(truth, cases)
-    truths, judged = (
-        [r for i, evaluation in enumerate(evaluations) for r in judged_responses(evaluation, needed[i], known)]
-        for known in (true_outcomes, outcomes)
+def _add_judge(parser: argparse.ArgumentParser) -> None:
+    judge = parser.add_argument_group("judge")
+    judge.add_argument(
+        "--judge_url", metavar="URL", help="OpenAI-compatible server, http://localhost:8000/v1 (key: OPENAI_API_KEY)"
     )
-    return agreement(truths, judged)
+    judge.add_argument("--judge_model", metavar="NAME", help="its name there")
+    judge.add_argument(
+        "--judge",
+        metavar="MODULE:FUNCTION",
+        help="a Python function instead; examples.arithmetic.step_judge:judge knows the demo's arithmetic",
+    )
+    judge.add_argument(
+        "--agreement",
+        metavar="MODULE:FUNCTION",
+        help="a function that knows the truth: also measure how well the judge agrees with it",
+    )
+    judge.add_argument(
+        "--judge_prompt", type=Path, default=DEFAULT_PROMPT, metavar="FILE", help="(default: %(default)s)"
+    )
+    judge.add_argument(
+        "--judge_response_format",
+        choices=list(RESPONSE_FORMATS),
+        default="json_schema",
+        help="what the server is asked to enforce; outputs are checked in any case (default: %(default)s)",
+    )
+    judge.add_argument("--judge_temperature", type=float, default=0.0, metavar="T", help="(default: %(default)s)")
+    judge.add_argument(
+        "--judge_max_tokens",
+        type=natural,
+        default=4096,
+        metavar="N",
+        help="longest output, thinking included; 0 leaves it to the server (default: %(default)s)",
+    )
+    judge.add_argument(
+        "--judge_options",
+        type=json_object,
+        default={},
+        metavar="JSON",
+        help='further fields of the request, such as \'{"chat_template_kwargs": {"enable_thinking": false}}\'',
+    )
+    judge.add_argument("--concurrency", type=positive, default=32, metavar="N", help="requests at a time")
+    judge.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="per request")
+    judge.add_argument("--retries", type=natural, default=4, metavar="N", help="further tries of a request")
+    judge.add_argument(
+        "--retry_malformed", action="store_true", help="ask again where an earlier answer was no verdict"
+    )
 
 
-if __name__ == "__main__":
-    run_command(main)
+def _add_statistics(parser: argparse.ArgumentParser) -> None:
+    statistics = parser.add_argument_group("confidence intervals")
+    statistics.add_argument("--resamples", type=positive, default=10_000, metavar="N", help="(default: %(default)s)")
+    statistics.add_argument("--confidence", type=_level, default=0.95, metavar="SHARE", help="(default: %(default)s)")
+    statistics.add_argument("--seed", type=natural, default=0, help="(default: %(default)s)")
+
+
+def _level(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return value

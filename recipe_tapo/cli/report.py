@@ -1,66 +1,82 @@
-"""``python -m recipe_tapo.report``: one HTML file about evaluated models and constructed trajectories."""
+"""``tapo report``, and ``--report`` of the commands that can write the same page."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipe_tapo.cli.run import run_command
-from recipe_tapo.evaluation.folder import load_evaluation
+from recipe_tapo.cli.flag_types import above_zero
+from recipe_tapo.errors import InputError
+from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
 from recipe_tapo.report import write_report
 from recipe_tapo.report.budget import DEFAULT_MEGABYTES
 
+DESCRIPTION = """\
+Writes one HTML file that needs no network: tables and Pass@k curves of evaluated models, their differences, every
+problem and as many responses as there is room for; and the trajectories that a training run constructed.
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parses the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipe_tapo.report",
-        description="Writes one self-contained HTML file: tables, Pass@k curves, problems, lengths, responses of "
-        "evaluated models, and constructed trajectories of a training run.",
-    )
+reads:    folders that 'tapo evaluate' wrote, differences being to the first; the dump of constructions that a training
+          run wrote (tapo.dump_dir); the folder that 'tapo reflect' wrote
+writes:   the HTML file
+example:  tapo report evaluations/grpo evaluations/tapo --reflection reflection --output report.html
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
     inputs = parser.add_argument_group("input")
-    inputs.add_argument(
-        "evaluations",
-        nargs="*",
-        type=Path,
-        metavar="DIR",
-        help="folders that python -m recipe_tapo.cli.evaluate wrote; differences are to the first",
-    )
-    inputs.add_argument("--constructions", type=Path, metavar="DIR", help="tapo.dump_dir of a training run")
-    inputs.add_argument("--reflection", type=Path, metavar="DIR", help="--output of python -m recipe_tapo.cli.reflect")
+    inputs.add_argument("evaluations", nargs="*", type=Path, metavar="DIR", help="evaluated models, first the baseline")
+    _add_further_inputs(inputs)
     output = parser.add_argument_group("output")
     output.add_argument("--output", type=Path, required=True, metavar="FILE", help="the HTML file")
     output.add_argument(
         "--max_megabytes",
-        type=_positive,
+        type=above_zero,
         default=DEFAULT_MEGABYTES,
         metavar="MB",
         help="room for texts; with more, each problem and each step keeps its share (default: %(default)s)",
     )
-    args = parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Writes the page."""
     if not args.evaluations and args.constructions is None:
-        parser.error("nothing to report: give evaluation folders, --constructions, or both")
-    return args
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Runs the command."""
-    args = parse_args(argv)
-    write_report(
-        args.output,
-        [load_evaluation(folder) for folder in args.evaluations],
-        args.constructions,
-        args.reflection,
-        max_megabytes=args.max_megabytes,
-    )
+        raise InputError("nothing to report: give evaluation folders, --constructions, or both")
+    evaluations = [load_evaluation(folder) for folder in args.evaluations]
+    write_report(args.output, evaluations, args.constructions, args.reflection, max_megabytes=args.max_megabytes)
     print(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
+def add_report(group: argparse._ArgumentGroup, default: str) -> None:
+    """Adds ``--report``, and what else the page can show, to another command.
+
+    Args:
+        group: Where to.
+        default: Where the page goes when no file is named, for the help.
+    """
+    group.add_argument(
+        "--report",
+        type=Path,
+        nargs="?",
+        const=Path(),
+        metavar="FILE",
+        help=f"also write the page of 'tapo report' (default: {default})",
+    )
+    _add_further_inputs(group)
 
 
-if __name__ == "__main__":
-    run_command(main)
+def write_report_if_asked(args: argparse.Namespace, evaluations: Sequence[Evaluation], default: Path) -> None:
+    """Writes the page to the file that ``--report`` names, or else to the default.
+
+    Raises:
+        InputError: The construction dump or the judge's results cannot be read.
+    """
+    if args.report is None:
+        return
+    path = default if args.report == Path() else args.report.expanduser()
+    write_report(path, list(evaluations), args.constructions, args.reflection)
+    print(f"report: {path}")
+
+
+def _add_further_inputs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--constructions", type=Path, metavar="DIR", help="tapo.dump_dir of a training run to show")
+    group.add_argument("--reflection", type=Path, metavar="DIR", help="--output of 'tapo reflect' to show")

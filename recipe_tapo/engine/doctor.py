@@ -1,8 +1,6 @@
-"""``python -m recipe_tapo.engine.doctor``: what is found of everything TAPO needs, line by line, with remedies."""
+"""``tapo check``: what is found of everything TAPO needs, line by line, with remedies."""
 
-import argparse
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, entry_points, version
@@ -133,11 +131,8 @@ CHECKS: tuple[Callable[[], Iterator[Line]], ...] = (
 )
 
 
-def main() -> int:
-    """Prints the lines; 1 if anything is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m recipe_tapo.engine.doctor", description=__doc__.split(": ", 1)[1])
-    parser.add_argument("-q", "--quiet", action="store_true", help="print only what is wrong")
-    arguments = parser.parse_args()
+def run(quiet: bool) -> int:
+    """Prints the lines, with ``quiet`` only those that are wrong; 1 if there are any."""
     wrong = 0
     for check in CHECKS:
         try:
@@ -146,11 +141,7 @@ def main() -> int:
             lines = [(BAD, check.__name__.replace("_", " "), f"{type(error).__name__}: {error}")]
         for status, what, found in lines:
             wrong += status == BAD
-            if status == BAD or not arguments.quiet:
+            if status == BAD or not quiet:
                 print(f"[{status:>3}] {what:<{70 if check is symbols else 34}} {found}")
     print(f"{wrong} problem(s) found." if wrong else "Everything TAPO needs is here.")
     return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

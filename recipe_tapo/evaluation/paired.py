@@ -31,7 +31,7 @@ class Difference:
     unbiased_stderr: float | None
 
 
-def compare(evaluation: Evaluation, baseline: Evaluation) -> dict[str, list[Difference]]:
+def paired_differences(evaluation: Evaluation, baseline: Evaluation) -> dict[str, list[Difference]]:
     """Compares Pass@k problem by problem, for each benchmark that both have and each k that both runs allow.
 
     Pairing takes out of the standard error what makes a problem hard for both models.
@@ -45,7 +45,7 @@ def compare(evaluation: Evaluation, baseline: Evaluation) -> dict[str, list[Diff
         other = baselines.get(grid.benchmark)
         if other is not None:
             _check_problems(evaluation, baseline, grid.benchmark)
-            differences[grid.benchmark] = _compare_grids(grid, other)
+            differences[grid.benchmark] = _grid_differences(grid, other)
     return differences
 
 
@@ -78,7 +78,7 @@ def _check_problems(evaluation: Evaluation, baseline: Evaluation, benchmark: str
         )
 
 
-def _compare_grids(grid: Grid, baseline: Grid) -> list[Difference]:
+def _grid_differences(grid: Grid, baseline: Grid) -> list[Difference]:
     right, others = grid.right_PRS, baseline.right_PRS
     result = []
     for k in range(1, min(right.shape[2], others.shape[2]) + 1):

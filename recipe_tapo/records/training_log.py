@@ -6,11 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recipe_tapo.errors import InputError
 from recipe_tapo.records.json_lines import read_whole_lines
-
-
-class RunError(ValueError):
-    """A path that holds no metrics; the message says which and why."""
 
 
 @dataclass
@@ -26,12 +23,12 @@ def metrics_file(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise RunError(f"{path}: no such file or folder")
+        raise InputError(f"{path}: no such file or folder")
     if (path / "metrics.jsonl").is_file():
         return path / "metrics.jsonl"
     found = [file for file in sorted(path.rglob("*.jsonl")) if _holds_metrics(file)]
     if len(found) != 1:
-        raise RunError(f"{path}: {len(found)} files of verl's file logger below it; name the one to draw")
+        raise InputError(f"{path}: {len(found)} files of verl's file logger below it; name the one to draw")
     return found[0]
 
 
@@ -48,7 +45,7 @@ def read_run(path: Path) -> Run:
     """Reads one run; lines cut short by a killed run are passed over.
 
     Raises:
-        RunError: There is no metric in it.
+        InputError: There is no metric in it.
     """
     file = metrics_file(path)
     run = Run(label=path.resolve().stem if path.is_file() else path.resolve().name)
@@ -61,5 +58,5 @@ def read_run(path: Path) -> Run:
             if isinstance(value, int | float) and math.isfinite(value):
                 run.series[name][step] = float(value)
     if not run.series:
-        raise RunError(f"{file}: no metrics; was trainer.logger=[console,file] set?")
+        raise InputError(f"{file}: no metrics; was trainer.logger=[console,file] set?")
     return run

@@ -29,7 +29,7 @@ def agreement(truths: Sequence[JudgedResponse], judged: Sequence[JudgedResponse]
         for question in QUESTIONS
     }
     answers[EFFECTIVE] = [(_effective(truth), _effective(judge)) for truth, judge in reflecting]
-    return {question: _compare(given) for question, given in answers.items()}
+    return {question: _agreement_of(given) for question, given in answers.items()}
 
 
 def _effective(response: JudgedResponse) -> str:
@@ -38,7 +38,7 @@ def _effective(response: JudgedResponse) -> str:
     return {True: "yes", False: "no", None: "unsure"}[effective_reflection(response)]
 
 
-def _compare(answers: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _agreement_of(answers: Sequence[tuple[str, str]]) -> dict[str, Any]:
     decided = [pair for pair in answers if set(pair) <= {"yes", "no"}]
     agree = sum(truth == judge for truth, judge in decided) / len(decided) if decided else None
     return {

@@ -9,16 +9,10 @@ from tqdm import tqdm
 from recipe_tapo.errors import InputError
 from recipe_tapo.reflection.cache import VerdictCache
 from recipe_tapo.reflection.endpoint import EndpointJudge, RequestFailed
-from recipe_tapo.reflection.function import FunctionJudge
 from recipe_tapo.reflection.verdict import Case, Outcome
 
 # So many answers of which none is a verdict are no accident of single cases.
 _HOPELESS = 32
-
-
-def judge_by_function(judge: FunctionJudge, cases: Iterable[Case]) -> dict[Case, Outcome]:
-    """Outcomes of all cases; not cached, for a function's results change with its code."""
-    return {case: judge.judge(case) for case in tqdm(list(dict.fromkeys(cases)), desc="judging", disable=None)}
 
 
 def judge_by_endpoint(

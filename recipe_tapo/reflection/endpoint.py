@@ -10,20 +10,9 @@ from typing import Any
 import openai
 
 from recipe_tapo.errors import InputError
-from recipe_tapo.reflection.prompt import fill_judge_prompt
-from recipe_tapo.reflection.verdict import Case, Malformed, Outcome, Verdict, parse_verdict
+from recipe_tapo.reflection.prompt import RESPONSE_FORMATS, fill_judge_prompt
+from recipe_tapo.reflection.verdict import Case, Malformed, Outcome, parse_verdict
 from recipe_tapo.sampling.requests import one_line
-
-RESPONSE_FORMATS: Mapping[str, dict[str, Any]] = {
-    "json_schema": {
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "verdict", "strict": True, "schema": Verdict.model_json_schema()},
-        }
-    },
-    "json_object": {"response_format": {"type": "json_object"}},
-    "none": {},
-}
 
 # These say that no request can succeed, not that this one did not.
 _FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)

@@ -1,7 +1,9 @@
 """A judge that is a Python function, for tasks whose true steps are known."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+from tqdm import tqdm
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.reflection.verdict import Case, Outcome, Verdict
@@ -52,3 +54,8 @@ class FunctionJudge:
         except Exception as error:
             text = " ".join(str(error).split())
             raise InputError(f"judge function {self._path}: {type(error).__name__}: {text}") from error
+
+
+def judge_by_function(judge: FunctionJudge, cases: Iterable[Case]) -> dict[Case, Outcome]:
+    """Outcomes of all cases; not cached, for a function's results change with its code."""
+    return {case: judge.judge(case) for case in tqdm(list(dict.fromkeys(cases)), desc="judging", disable=None)}

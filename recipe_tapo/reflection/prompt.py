@@ -1,12 +1,25 @@
-"""The judge prompt: a problem, its answer and a response -> instruction text."""
+"""The judge prompt, a problem, its answer and a response -> instruction text; and the format asked for."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from recipe_tapo.errors import InputError
-from recipe_tapo.reflection.verdict import Case
+from recipe_tapo.reflection.verdict import Case, Verdict
 
 DEFAULT_PROMPT = Path(__file__).with_name("judge_prompt.txt")
+
+RESPONSE_FORMATS: Mapping[str, dict[str, Any]] = {
+    "json_schema": {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "verdict", "strict": True, "schema": Verdict.model_json_schema()},
+        }
+    },
+    "json_object": {"response_format": {"type": "json_object"}},
+    "none": {},
+}
 
 _PLACEHOLDERS = ("question", "gold", "response")
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(_PLACEHOLDERS) + r")\}")

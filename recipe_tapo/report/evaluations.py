@@ -6,7 +6,7 @@ from typing import Any
 
 from recipe_tapo.evaluation.folder import Evaluation
 from recipe_tapo.evaluation.names import distinct_names
-from recipe_tapo.evaluation.paired import compare
+from recipe_tapo.evaluation.paired import paired_differences
 from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.reflection.boundary import ProblemKey, pass_rates
 from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
@@ -91,7 +91,7 @@ def _differences(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Paired differences to the first model, and on how many problems the pass rate rose and fell."""
     rows = []
     for model, evaluation in enumerate(evaluations[1:], start=1):
-        for benchmark, differences in compare(evaluation, evaluations[0]).items():
+        for benchmark, differences in paired_differences(evaluation, evaluations[0]).items():
             first, second = (pass_rates(each) for each in (evaluations[0], evaluation))
             deltas = [second[key] - rate for key, rate in first.items() if key[0] == benchmark]
             rows.append(

@@ -1,13 +1,11 @@
-"""``python -m recipe_tapo.report.plots RUN…``: the paper's six training-dynamics panels, plus yield and hidden time.
+"""Curves of training runs: the paper's six training-dynamics panels, plus yield and hidden time.
 
 Reads what verl's file logger wrote (``trainer.logger=[console,file]``). Runs whose names differ only in a
 trailing seed (``tapo-seed1``, ``tapo-seed2-0``) are drawn as one mean curve with a band of one standard
 deviation. A metric that no run has leaves a labelled gap.
 """
 
-import argparse
 import re
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recipe_tapo.records.training_log import Run, RunError, read_run
+from recipe_tapo.records.training_log import Run
 
 
 @dataclass(frozen=True)
@@ -158,33 +156,3 @@ def _leave_gap(axis, panel: Panel) -> None:
     wanted = "\n".join(_name(metric) for metric in panel.metrics)
     axis.text(0.5, 0.5, f"not recorded\n{wanted}", transform=axis.transAxes, ha="center", va="center", color="gray")
     axis.set(xticks=[], yticks=[])
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Draws the runs; 2 for input that cannot be drawn."""
-    parser = argparse.ArgumentParser(
-        prog="python -m recipe_tapo.report.plots",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="metrics files, or folders that hold one each"
-    )
-    parser.add_argument("--output", type=Path, default=Path("training_dynamics"), help="without suffix (%(default)s)")
-    parser.add_argument("--smoothing", type=int, help="steps in the running mean (default: one in twenty; 1 for none)")
-    arguments = parser.parse_args(argv)
-    if arguments.smoothing is not None and arguments.smoothing < 1:
-        print(f"plots: --smoothing {arguments.smoothing}: must be 1 (none) or more", file=sys.stderr)
-        return 2
-    try:
-        runs = [read_run(path) for path in arguments.runs]
-    except (RunError, OSError) as error:
-        print(f"plots: {error}", file=sys.stderr)
-        return 2
-    for path in draw(runs, arguments.output, arguments.smoothing):
-        print(path)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

