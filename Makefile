@@ -39,7 +39,7 @@ format: $(READY) ## Mend style and format
 	@$(PYTHON) -m ruff check --fix . && $(PYTHON) -m ruff format .
 
 check: $(READY) ## Say what is found of everything TAPO needs
-	@$(PYTHON) -W ignore -m recipe_tapo.engine.doctor
+	@$(PYTHON) -W ignore -m recipe_tapo check
 
 lock: $(READY) ## Write the installed versions to .ci/constraints.txt
 	@{ echo "# Every version the CPU stack was tested with; 'make lock' writes it anew."; \

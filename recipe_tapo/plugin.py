@@ -26,7 +26,7 @@ def _when_imported(module_name: str, purpose: str, action: Callable[[ModuleType]
             except PackageNotFoundError:
                 verl_version = "unknown"
             logger.exception(
-                "TAPO could not set up %s with verl %s: %s: %s. Run `python -m recipe_tapo.engine.doctor`.",
+                "TAPO could not set up %s with verl %s: %s: %s. Run `tapo check`.",
                 purpose,
                 verl_version,
                 type(error).__name__,

@@ -1,1 +1,1 @@
-"""The one command ``tapo``, a module per subcommand, and what command lines share: flags, tables, errors in one line."""
+"""The one command ``tapo``, a module per subcommand, and what command lines share: flags, tables, errors."""

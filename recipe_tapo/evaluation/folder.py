@@ -50,7 +50,7 @@ class Evaluation:
 
 
 def load_evaluation(folder: Path) -> Evaluation:
-    """Reads what ``python -m recipe_tapo.cli.evaluate`` left in a folder.
+    """Reads what ``tapo evaluate`` left in a folder.
 
     Raises:
         InputError: It is no such folder, or the evaluation is not finished.
@@ -59,7 +59,7 @@ def load_evaluation(folder: Path) -> Evaluation:
         raise InputError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
     if not (folder / METRICS).is_file():
         state = "the evaluation is not finished" if (folder / RESPONSES).exists() else "holds no evaluation"
-        raise InputError(f"{folder}: {state}; run python -m recipe_tapo.cli.evaluate --output {folder}")
+        raise InputError(f"{folder}: {state}; run tapo evaluate --output {folder}")
     return Evaluation(
         folder=folder,
         responses=list(read_records(folder / RESPONSES, ResponseRecord)),

@@ -27,7 +27,7 @@ def write_report(
         path: The HTML file.
         evaluations: The models to show beside each other; may be empty where there are constructions.
         construction_dump: ``tapo.dump_dir`` of a training run.
-        reflection: ``--output`` of ``python -m recipe_tapo.cli.reflect``.
+        reflection: ``--output`` of ``tapo reflect``.
         max_megabytes: Room for texts of responses and constructions; see ``recipe_tapo.report.budget``.
 
     Raises:

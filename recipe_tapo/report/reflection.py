@@ -1,4 +1,4 @@
-"""What ``python -m recipe_tapo.cli.reflect`` left, for the page."""
+"""What ``tapo reflect`` left, for the page."""
 
 import json
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ class ReflectionData:
 
 
 def reflection_data(folder: Path) -> ReflectionData:
-    """Reads an ``--output`` folder of ``python -m recipe_tapo.cli.reflect``.
+    """Reads an ``--output`` folder of ``tapo reflect``.
 
     Raises:
         InputError: It is none, or the command has not finished.
     """
     if not (folder / REFLECTION).is_file():
-        raise InputError(f"{folder}: holds no {REFLECTION}; run python -m recipe_tapo.cli.reflect --output {folder}")
+        raise InputError(f"{folder}: holds no {REFLECTION}; run tapo reflect --output {folder}")
     verdicts: Verdicts = {}
     try:
         for line in (folder / VERDICTS).read_text(encoding="utf-8").split("\n"):

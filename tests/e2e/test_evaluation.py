@@ -24,8 +24,8 @@ PROBLEMS, RUNS, SAMPLES, CHUNK = 8, 2, 3, 8
 RESPONSES = PROBLEMS * RUNS * SAMPLES
 
 
-def command(module: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-W", "ignore", "-m", f"recipe_tapo.{module}", *map(str, arguments)]
+def command(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-W", "ignore", "-m", "recipe_tapo", name, *map(str, arguments)]
 
 
 def evaluation(data: Path, model: Path, output: Path, *options: object) -> list[str]:

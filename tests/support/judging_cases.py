@@ -21,7 +21,7 @@ def write_evaluation(
     metrics: dict[str, float | None] | None = None,
     **fields: Any,
 ) -> Path:
-    """Writes a folder as ``recipe_tapo.cli.evaluate`` does, from text and verdict of each problem's responses."""
+    """Writes a folder as ``tapo evaluate`` does, from text and verdict of each problem's responses."""
     folder.mkdir(parents=True)
     records = [
         ResponseRecord(name, index, 0, sample, text, right=right, pred="4" if right else "5", **fields)

@@ -171,7 +171,7 @@ def test_without_a_vllm_distribution_its_cpu_build_answers():
 
 def test_the_check_command_finds_everything_here():
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "recipe_tapo.engine.doctor", "-q"],
+        [sys.executable, "-W", "ignore", "-m", "recipe_tapo", "check", "-q"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -182,7 +182,7 @@ def test_the_check_command_finds_everything_here():
 
 def test_the_check_command_names_what_is_wrong():
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "recipe_tapo.engine.doctor", "-q"],
+        [sys.executable, "-W", "ignore", "-m", "recipe_tapo", "check", "-q"],
         capture_output=True,
         text=True,
         timeout=300,

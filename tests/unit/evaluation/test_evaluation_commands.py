@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from fake_server import Server, completion
 
-from recipe_tapo.cli import compare, evaluate
-from recipe_tapo.cli import evaluation_settings as settings
+from recipe_tapo.cli import evaluate
+from recipe_tapo.cli import main as tapo
 from recipe_tapo.cli.run import BAD_INPUT_EXIT_CODE, run_command
 from recipe_tapo.errors import InputError
+from recipe_tapo.evaluation import provenance
 from recipe_tapo.evaluation.checkpoint import resolve_model
 from recipe_tapo.evaluation.folder import load_evaluation
 from recipe_tapo.sampling.requests import Response
@@ -78,14 +78,14 @@ def model(tmp_path) -> Path:
 @pytest.fixture
 def run(tmp_path, data, model, monkeypatch):
     """Evaluates with an engine of this process."""
-    monkeypatch.setattr(settings, "_chat_template", lambda model: "{% if enable_thinking %}")
+    monkeypatch.setattr(provenance, "_chat_template", lambda model: "{% if enable_thinking %}")
 
     def run(output: str, *options: str, engine: Engine | None = None) -> Engine:
         engine = engine or Engine()
         monkeypatch.setattr(evaluate, "make_sampler", lambda args, keep: engine)
         arguments = ["--model", str(model), "--benchmark", "tiny", "--data_dir", str(data), "--samples", "2"]
         arguments += ["--runs", "3", "--chunk", "4", "--output", str(tmp_path / output)]
-        evaluate.main([*arguments, *options])
+        tapo.run(["evaluate", *arguments, *options])
         return engine
 
     return run
@@ -98,11 +98,10 @@ def content(folder: Path) -> dict[str, bytes | dict]:
     return files
 
 
-def error_of(main, *arguments, capsys, monkeypatch) -> str:
+def error_of(command, *arguments, capsys) -> str:
     """The one line on stderr with which a command ends."""
-    monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
     with pytest.raises(SystemExit) as stop:
-        run_command(main)
+        run_command(lambda: tapo.run([command, *map(str, arguments)]))
     assert stop.value.code == BAD_INPUT_EXIT_CODE
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1
@@ -147,7 +146,7 @@ def test_a_sampled_evaluation_is_complete_and_says_what_it_was_made_with(run, tm
 
 
 def test_the_defaults_are_the_papers():
-    args = evaluate.parse_args(["--model", "m", "--benchmark", "a,b", "--output", "o"])
+    args = tapo.parse(["evaluate", "--model", "m", "--benchmark", "a,b", "--output", "o"])
     assert (args.samples, args.runs, args.temperature, args.top_p, args.thinking) == (5, 16, 0.6, 0.9, "off")
     assert args.benchmark == ["a", "b"]
 
@@ -226,11 +225,16 @@ def test_a_full_disk_gets_one_line_and_keeps_what_was_computed(run, tmp_path, mo
     ],
 )
 def test_thinking_is_set_where_the_template_knows_it(monkeypatch, thinking, template, kwargs):
-    monkeypatch.setattr(settings, "_chat_template", lambda model: template)
+    monkeypatch.setattr(provenance, "_chat_template", lambda model: template)
     arguments = ["--model", "m", "--benchmark", "b", "--output", "o", "--thinking", thinking]
-    assert settings.template_kwargs(evaluate.parse_args(arguments)) == kwargs
+
+    def asked_for(options):
+        args = tapo.parse(["evaluate", *options])
+        return provenance.template_kwargs(args.model, args.base_url, args.thinking, args.chat_template_kwargs)
+
+    assert asked_for(arguments) == kwargs
     own = [*arguments, "--chat_template_kwargs", '{"enable_thinking": true, "x": 1}']
-    assert settings.template_kwargs(evaluate.parse_args(own)) == {"enable_thinking": True, "x": 1}
+    assert asked_for(own) == {"enable_thinking": True, "x": 1}
 
 
 # --- a server ---------------------------------------------------------------------------------------------------------
@@ -256,11 +260,11 @@ def test_a_server_that_goes_down_costs_no_answer_it_gave(data, tmp_path, capsys,
         url = f"http://127.0.0.1:{server.http.server_port}/v1"
         # Down, not only breaking this one request: the list of models is not to be had either.
         monkeypatch.setattr(ServerSampler, "_is_up", lambda sampler: False)
-        error = error_of(evaluate.main, *serve(data, tmp_path / "out", url), capsys=capsys, monkeypatch=monkeypatch)
+        error = error_of("evaluate", *serve(data, tmp_path / "out", url), capsys=capsys)
         assert "is the server running?" in error
         assert not (tmp_path / "out" / "metrics.json").exists()
         answered, before = 100, len(server.bodies)
-        evaluate.main(serve(data, tmp_path / "out", url))
+        tapo.run(["evaluate", *serve(data, tmp_path / "out", url)])
         assert len(server.bodies) - before == PROBLEMS * 3 * 2 - 7
         assert server.bodies[-1]["chat_template_kwargs"] == {"enable_thinking": False}
     evaluation = load_evaluation(tmp_path / "out")
@@ -271,9 +275,9 @@ def test_a_server_that_goes_down_costs_no_answer_it_gave(data, tmp_path, capsys,
     ]
 
 
-def test_no_server_at_all(data, tmp_path, capsys, monkeypatch):
+def test_no_server_at_all(data, tmp_path, capsys):
     arguments = serve(data, tmp_path / "out", "http://127.0.0.1:9/v1")
-    error = error_of(evaluate.main, *arguments, capsys=capsys, monkeypatch=monkeypatch)
+    error = error_of("evaluate", *arguments, capsys=capsys)
     assert "http://127.0.0.1:9/v1: no server answers" in error
 
 
@@ -285,7 +289,7 @@ def test_answers_from_elsewhere_are_scored(data, tmp_path, capsys):
     answers[1, 0, 1] = "so \\boxed{11.0}"
     answers[2, 1, 0] = "no idea"
     path = write_answers(tmp_path / "answers.jsonl", answers)
-    evaluate.main(["--responses", str(path), "--data_dir", str(data), "--output", str(tmp_path / "out")])
+    tapo.run(["evaluate", "--responses", str(path), "--data_dir", str(data), "--output", str(tmp_path / "out")])
     evaluation = load_evaluation(tmp_path / "out")
     metrics = evaluation.metrics
     # Problem 0 is always right, problem 1 once in four, at the second sample of run 0.
@@ -301,25 +305,25 @@ def test_answers_from_elsewhere_are_scored(data, tmp_path, capsys):
     # Scoring its own output gives the same again.
     before = content(tmp_path / "out")
     again = ["--responses", str(tmp_path / "out" / "responses.jsonl"), "--data_dir", str(data)]
-    evaluate.main([*again, "--output", str(tmp_path / "again")])
+    tapo.run(["evaluate", *again, "--output", str(tmp_path / "again")])
     for name in ("metrics.json", "responses.jsonl", "problems.jsonl"):
         assert content(tmp_path / "again")[name] == before[name]
 
 
 def test_verdicts_of_others_are_not_believed(data, tmp_path):
     path = write_answers(tmp_path / "answers.jsonl", grid_of_answers("\\boxed{0}"), right=True, pred="10", tokens=5)
-    evaluate.main(["--responses", str(path), "--data_dir", str(data), "--output", str(tmp_path / "out")])
+    tapo.run(["evaluate", "--responses", str(path), "--data_dir", str(data), "--output", str(tmp_path / "out")])
     metrics = load_evaluation(tmp_path / "out").metrics
     assert (metrics["tiny/pass@2"], metrics["tiny/response_length/mean"]) == (0.0, 5.0)
 
 
-def test_scoring_does_not_overwrite_what_was_sampled(run, data, tmp_path, capsys, monkeypatch):
+def test_scoring_does_not_overwrite_what_was_sampled(run, data, tmp_path, capsys):
     run("out")
     before = content(tmp_path / "out")
     path = write_answers(tmp_path / "answers.jsonl", grid_of_answers())
     arguments = ["--responses", path, "--data_dir", data, "--output", tmp_path / "out"]
     capsys.readouterr()
-    assert "choose another --output" in error_of(evaluate.main, *arguments, capsys=capsys, monkeypatch=monkeypatch)
+    assert "choose another --output" in error_of("evaluate", *arguments, capsys=capsys)
     assert content(tmp_path / "out") == before
 
 
@@ -341,16 +345,16 @@ def test_scoring_does_not_overwrite_what_was_sampled(run, data, tmp_path, capsys
         ),
     ],
 )
-def test_bad_answers_get_one_line(data, tmp_path, capsys, monkeypatch, lines, message):
+def test_bad_answers_get_one_line(data, tmp_path, capsys, lines, message):
     path = tmp_path / "answers.jsonl"
     if lines is not None:
         path.write_text(lines and lines + "\n")
     arguments = ["--responses", path, "--data_dir", data, "--output", tmp_path / "out"]
-    assert message in error_of(evaluate.main, *arguments, capsys=capsys, monkeypatch=monkeypatch)
+    assert message in error_of("evaluate", *arguments, capsys=capsys)
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 
-def test_bad_names_and_paths_get_one_line(data, model, tmp_path, capsys, monkeypatch):
+def test_bad_names_and_paths_get_one_line(data, model, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
     good = {"--model": model, "--benchmark": "tiny", "--data_dir": data, "--output": tmp_path / "out"}
@@ -361,7 +365,7 @@ def test_bad_names_and_paths_get_one_line(data, model, tmp_path, capsys, monkeyp
         ({"--output": tmp_path / "file"}, "file: is not a folder"),
     ):
         arguments = [part for pair in {**good, **change}.items() for part in pair]
-        assert message in error_of(evaluate.main, *arguments, capsys=capsys, monkeypatch=monkeypatch)
+        assert message in error_of("evaluate", *arguments, capsys=capsys)
     assert not (tmp_path / "out").exists()
 
 
@@ -374,14 +378,14 @@ def two_models(data, tmp_path):
     answers = grid_of_answers()
     for name in ("first", "second"):
         path = write_answers(tmp_path / f"{name}.jsonl", answers)
-        evaluate.main(["--responses", str(path), "--data_dir", str(data), "--output", str(tmp_path / name)])
+        tapo.run(["evaluate", "--responses", str(path), "--data_dir", str(data), "--output", str(tmp_path / name)])
         answers |= {(1, 0, 0): "\\boxed{11}", (1, 0, 1): "\\boxed{11}"}
     return tmp_path / "first", tmp_path / "second"
 
 
 def test_models_are_compared_problem_by_problem(two_models, capsys):
     capsys.readouterr()
-    compare.main(list(map(str, two_models)))
+    tapo.run(["compare", *map(str, two_models)])
     out = capsys.readouterr().out
     # Pass@1 is 1/3 and 1/2. Differences per problem 0, 1/2, 0: mean 1/6, s^2 = (1/36 + 4/36 + 1/36)/2 = 1/12,
     # standard error sqrt(1/12/3) = 1/6.
@@ -394,11 +398,11 @@ def test_models_are_compared_problem_by_problem(two_models, capsys):
 
 def test_one_folder_has_its_tables_printed_again(two_models, capsys):
     capsys.readouterr()
-    compare.main([str(two_models[0])])
+    tapo.run(["compare", str(two_models[0])])
     assert "mean@n" in capsys.readouterr().out
 
 
-def test_what_cannot_be_compared_gets_one_line(two_models, data, tmp_path, capsys, monkeypatch):
+def test_what_cannot_be_compared_gets_one_line(two_models, data, tmp_path, capsys):
     first, second = two_models
     capsys.readouterr()
     problems = [json.loads(line) for line in (second / "problems.jsonl").read_text().splitlines()]
@@ -407,10 +411,10 @@ def test_what_cannot_be_compared_gets_one_line(two_models, data, tmp_path, capsy
         ([first, data], "holds no evaluation"),
         ([first, first], "given 2 times"),
     ):
-        assert message in error_of(compare.main, *folders, capsys=capsys, monkeypatch=monkeypatch)
+        assert message in error_of("compare", *folders, capsys=capsys)
     problems[1]["gold"] = "99"
     (second / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
-    error = error_of(compare.main, first, second, capsys=capsys, monkeypatch=monkeypatch)
+    error = error_of("compare", first, second, capsys=capsys)
     assert "were asked different problems" in error
 
 

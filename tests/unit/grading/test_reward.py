@@ -17,7 +17,7 @@ from grading_cases import HOSTILE, RIGHT, WRONG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recipe_tapo.cli.grade import main as grade_main
+from recipe_tapo.cli.main import run as tapo
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading import MAX_ANSWER_CHARS, grade
 from recipe_tapo.grading.batch import score_all
@@ -441,7 +441,7 @@ def test_the_command_grades_a_file(tmp_path, capsys):
         {"response": "no answer", "ground_truth": 7},
     ]
     output = tmp_path / "graded.jsonl"
-    grade_main([str(write_rows(tmp_path / "in.jsonl", rows)), "--output", str(output)])
+    tapo(["grade", str(write_rows(tmp_path / "in.jsonl", rows)), "--output", str(output)])
     graded = [json.loads(line) for line in output.read_text().splitlines()]
     assert [row["score"] for row in graded] == [1.0, 1.0, 0.0]
     assert graded[1]["note"] == "kept"
@@ -465,7 +465,7 @@ def test_the_command_names_bad_input_in_one_line(tmp_path, content, message):
     path = tmp_path / "in.jsonl"
     if content is not None:
         path.write_text(content, encoding="latin-1")
-    command = [sys.executable, "-m", "recipe_tapo.cli.grade", str(path), "--output", str(tmp_path / "out.jsonl")]
+    command = [sys.executable, "-m", "recipe_tapo", "grade", str(path), "--output", str(tmp_path / "out.jsonl")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 2
     assert message in result.stderr and result.stderr.count("\n") == 1
@@ -475,7 +475,7 @@ def test_the_command_names_bad_input_in_one_line(tmp_path, content, message):
 def test_the_command_refuses_bad_settings(tmp_path):
     for flags in (["--time_limit", "0"], ["--time_limit", "nan"], ["--threads", "0"]):
         with pytest.raises(SystemExit) as stop:
-            grade_main([str(tmp_path / "in.jsonl"), *flags])
+            tapo(["grade", str(tmp_path / "in.jsonl"), *flags])
         assert stop.value.code == 2
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judging_cases import verdict_json, write_evaluation
-from recipe_tapo.reflection.compare import Bootstrap, compare_pair
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import load_evaluation
 from recipe_tapo.reflection.agreement import agreement, cohens_kappa
 from recipe_tapo.reflection.boundary import boundary_subset
+from recipe_tapo.reflection.pairs import Bootstrap, pair_rates
 from recipe_tapo.reflection.prompt import DEFAULT_PROMPT, fill_judge_prompt, load_judge_prompt
 from recipe_tapo.reflection.rates import (
     JudgedResponse,
@@ -244,7 +244,7 @@ def test_a_pair_has_numbers_per_benchmark_and_over_all(tmp_path):
     evaluations = [load_evaluation(write_evaluation(tmp_path / name, responses)) for name in "ab"]
     verdicts = {"direct": DIRECT, "mended": EFFECTIVE, "vain": FALSE_ALARM}
     outcomes = {Case(f"{name} question 0", "4", text): verdicts[text] for name in "xyz" for text in verdicts}
-    result = compare_pair(*evaluations, outcomes, Bootstrap(resamples=100))
+    result = pair_rates(*evaluations, outcomes, Bootstrap(resamples=100))
     assert list(result) == ["x", "y", "z", "all"]
     assert [part["boundary_problems"] for part in result.values()] == [1, 1, 0, 2]
     # x: two right responses, one direct; one reflecting, effective. y: one right, direct; one reflecting, in vain.

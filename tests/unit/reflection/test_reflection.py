@@ -1,4 +1,4 @@
-"""``python -m recipe_tapo.cli.reflect``: against a server in this process that answers well, badly or not at all."""
+"""``tapo reflect``: against a server in this process that answers well, badly or not at all."""
 
 import json
 import random
@@ -14,7 +14,7 @@ from judging_cases import completion, judge_server, verdict_json, write_evaluati
 from examples.arithmetic.problems import ChainProblem, is_right, random_problem
 from examples.arithmetic.step_judge import find_reflections, judge
 from examples.cpu_demo.teacher import Teacher
-from recipe_tapo.cli import reflect as reflection
+from recipe_tapo.cli import main as tapo
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.reflection.cache import VerdictCache
@@ -49,7 +49,7 @@ def folders(tmp_path):
 
 def run(folders, output, url=None, *options):
     judge = ["--judge_url", url, "--judge_model", "judge", "--retries", "0"] if url else []
-    reflection.main([*folders, "--output", str(output), *judge, *options])
+    tapo.run(["reflect", *folders, "--output", str(output), *judge, *options])
     return json.loads((output / "reflection.json").read_text())
 
 
@@ -161,7 +161,7 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped_and_ends_alike(tmp_path):
         assert asked == 30
         for stop in (1, 16):
             out = tmp_path / f"killed-{stop}"
-            command = [sys.executable, "-m", "recipe_tapo.cli.reflect", *folders, "--output", str(out)]
+            command = [sys.executable, "-m", "recipe_tapo", "reflect", *folders, "--output", str(out)]
             command += ["--judge_url", server.url, "--judge_model", "judge", "--concurrency", "2"]
             with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
                 cache = out / "judge_cache.jsonl"

@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from recipe_tapo.cli import main as tapo
+from recipe_tapo.cli.run import run_command
 from recipe_tapo.records.training_log import Run, read_run
-from recipe_tapo.report.plots import Panel, curve, group_by_seed, main, metric_of, series_of
+from recipe_tapo.report.plots import Panel, curve, group_by_seed, metric_of, series_of
 
 
 def write_run(folder, values, name="tapo/ots_weight/mean"):
@@ -14,6 +16,14 @@ def write_run(folder, values, name="tapo/ots_weight/mean"):
     ]
     (folder / "metrics.jsonl").write_text("\n".join(lines) + '\n{"step": 9, "da')
     return folder
+
+
+def exit_code(*arguments):
+    try:
+        run_command(lambda: tapo.run(["plot", *map(str, arguments)]))
+    except SystemExit as stop:
+        return stop.code
+    return 0
 
 
 def test_seeds_of_one_arm_become_a_mean_and_a_band(tmp_path):
@@ -31,7 +41,7 @@ def test_a_metric_that_is_missing_leaves_a_gap_and_the_pictures_are_written(tmp_
     run = write_run(tmp_path / "tapo", {1: 0.5, 2: 0.7})
     assert metric_of([read_run(run)], Panel("none", ("no/such",))) is None
     assert curve([read_run(run)], "no/such") is None
-    assert main([str(run), "--output", str(tmp_path / "out" / "figure")]) == 0
+    assert exit_code(run, "--output", tmp_path / "out" / "figure") == 0
     assert (tmp_path / "out" / "figure.png").stat().st_size > 10_000
     assert capsys.readouterr().out.count("figure.") == 2
 
@@ -41,7 +51,7 @@ def test_what_holds_no_metrics_gets_one_line_and_exit_code_2(tmp_path, capsys, c
     path = tmp_path / "run.jsonl"
     if content is not None:
         path.write_text(content)
-    assert main([str(path), "--output", str(tmp_path / "figure")]) == 2
+    assert exit_code(path, "--output", tmp_path / "figure") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and str(path) in error
     assert not list(tmp_path.glob("figure*"))
@@ -86,5 +96,5 @@ def test_each_run_is_smoothed_before_the_band_is_taken():
 
 
 def test_a_smoothing_below_one_is_refused(tmp_path, capsys):
-    assert main([str(write_run(tmp_path / "tapo", {1: 0.5})), "--smoothing", "0"]) == 2
+    assert exit_code(write_run(tmp_path / "tapo", {1: 0.5}), "--smoothing", 0) == 2
     assert "--smoothing 0" in capsys.readouterr().err

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judging_cases import write_evaluation
 
-from recipe_tapo.cli import reflect as reflection
-from recipe_tapo.cli.report import main
+from recipe_tapo.cli import main as tapo
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import load_evaluation
@@ -191,8 +190,8 @@ def test_verdicts_reach_the_responses_they_belong_to(tmp_path):
     given = {("b", 0): [("right", True), ("wrong", False)]}
     folders = [write_evaluation(tmp_path / name, given, question=lambda *_: "Compute 1+3 mod 13") for name in "ab"]
     out = tmp_path / "reflection"
-    reflection.main([*map(str, folders), "--output", str(out), "--judge", "examples.arithmetic.step_judge:judge"])
-    main([*map(str, folders), "--reflection", str(out), "--output", str(tmp_path / "report.html")])
+    tapo.run(["reflect", *map(str, folders), "--output", str(out), "--judge", "examples.arithmetic.step_judge:judge"])
+    tapo.run(["report", *map(str, folders), "--reflection", str(out), "--output", str(tmp_path / "report.html")])
     data = data_of(tmp_path / "report.html")
     assert [response["verdict"]["reflection_attempted"] for response in data["responses"]] == ["no"] * 4
     assert data["reflection"]["pairs"][0]["benchmarks"]["b"]["dsr"][0]["value"] == 1.0
@@ -230,7 +229,7 @@ def test_bad_input_ends_with_one_line_and_exit_code_2_and_leaves_the_old_file(tm
     output = tmp_path / "report.html"
     output.write_text("old")
     with pytest.raises(SystemExit) as end:
-        run_command(lambda: main([*(a.format(tmp=tmp_path) for a in arguments), "--output", str(output)]))
+        run_command(lambda: tapo.run(["report", *(a.format(tmp=tmp_path) for a in arguments), "--output", str(output)]))
     assert end.value.code == 2
     assert message in capsys.readouterr().err.strip().splitlines()[-1]
     assert output.read_text() == "old"
