@@ -7,7 +7,7 @@ MARKERS ?= $(if $(CI),,not e2e)
 STUDY ?= full
 export HF_DATASETS_CACHE := $(CURDIR)/.cache/datasets
 
-.PHONY: help demo demo-coldstart study benchmark test e2e lint format check lock clean
+.PHONY: help demo demo-coldstart study benchmark test e2e lint format docs check lock clean
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -37,6 +37,9 @@ lint: $(READY) ## Check style and format
 
 format: $(READY) ## Mend style and format
 	@$(PYTHON) -m ruff check --fix . && $(PYTHON) -m ruff format .
+
+docs: $(READY) ## Build the documentation into build/site; what is broken in it is an error
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 check: $(READY) ## Say what is found of everything TAPO needs
 	@$(PYTHON) -W ignore -m recipe_tapo check

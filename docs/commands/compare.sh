@@ -1,0 +1,1 @@
+tapo compare evaluations/grpo evaluations/tapo --report comparison.html

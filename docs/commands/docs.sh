@@ -1,0 +1,1 @@
+make docs     # strict; the site is build/site/index.html

@@ -1,0 +1,1 @@
+tapo evaluate --responses answers.jsonl --benchmark arithmetic=val.parquet --output evaluations/elsewhere

@@ -1,0 +1,1 @@
+tapo grade responses.jsonl --output graded.jsonl

@@ -1,0 +1,1 @@
+PYTHONPATH=. python tests/support/grading_benchmark.py --worst

@@ -1,0 +1,1 @@
+tapo plot outputs/tapo outputs/grpo --output figure

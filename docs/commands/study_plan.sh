@@ -1,0 +1,1 @@
+python -m examples.study --known_results examples/study/results/results.jsonl --arms grpo tapo --plan

@@ -1,0 +1,2 @@
+# Needs a GPU.
+python -m pytest tests/gpu
