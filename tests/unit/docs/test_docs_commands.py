@@ -212,9 +212,9 @@ def workplace(tmp_path_factory):
     program(folder, "python", f'exec {sys.executable} -W ignore "$@"')
     program(folder, "tapo", f'exec {sys.executable} -W ignore -m recipe_tapo "$@"')
 
-    (folder / "downloads" / "benchmarks").mkdir(parents=True)
-    for sample in (ROOT / "tests" / "data").glob("sample_*.jsonl"):
-        shutil.copy(sample, folder / "downloads" / "benchmarks" / sample.name.removeprefix("sample_"))
+    for number, name in enumerate(("aime_2024", "aime_2025", "hmmt_feb_2025")):
+        sums = [{"problem": f"What is {number} + {n}?", "answer": str(number + n)} for n in range(30)]
+        write_lines(folder / "downloads" / "benchmarks" / f"{name}.jsonl", sums)
     shutil.copy(ROOT / "tests" / "data" / "sample_deepscaler.json", folder / "downloads" / "deepscaler.json")
 
     write_benchmark(folder / "val.parquet")
@@ -261,7 +261,12 @@ def answers(right):
 
 WRITES = {
     "compare": ["comparison.html"],
-    "data_local": ["data/aime_2024.parquet", "data/aime_2025.parquet", "data/hmmt_feb_2025.parquet", "data/train.parquet"],
+    "data_local": [
+        "data/aime_2024.parquet",
+        "data/aime_2025.parquet",
+        "data/hmmt_feb_2025.parquet",
+        "data/train.parquet",
+    ],
     "evaluate_responses": ["evaluations/elsewhere/metrics.json"],
     "grade": ["graded.jsonl"],
     "make_help": [],

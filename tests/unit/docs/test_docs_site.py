@@ -10,7 +10,15 @@ import pytest
 from doc_pages import PAGES, ROOT
 
 # What a browser loads by itself; a link is followed only by a reader.
-LOADING = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src", "link": "href"}
+LOADING = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "link": "href",
+}
 # A finder that answers for what a build must not need.
 FORBID = """
 import sys

@@ -4,9 +4,9 @@ import ast
 import configparser
 import dataclasses
 import re
-import tomllib
 
 import pytest
+import tomllib
 import yaml
 from doc_pages import DOCS, ROOT, codes, rows
 
@@ -30,7 +30,9 @@ def defaults():
 
 
 def test_configuration_has_every_key_with_its_default():
-    table = {codes(key)[0]: yaml.safe_load(codes(default)[0]) for key, default, *_ in rows(DOCS / "configuration.md", "Key")}
+    table = {
+        codes(key)[0]: yaml.safe_load(codes(default)[0]) for key, default, *_ in rows(DOCS / "configuration.md", "Key")
+    }
     assert table == defaults()
 
 
@@ -62,8 +64,12 @@ def test_the_ten_keys_of_the_readme():
 
 def test_arms_are_the_files_and_set_what_they_set():
     table = {codes(arm)[0]: codes(sets) for arm, _, sets in rows(DOCS / "arms.md", "Arm")}
-    files = {path.stem: flat(yaml.safe_load(path.read_text())["tapo"]) for path in (ROOT / "configs/arm").glob("*.yaml")}
-    assert {arm: {k: yaml.safe_load(v) for k, v in (s.split("=") for s in sets)} for arm, sets in table.items()} == files
+    files = {
+        path.stem: flat(yaml.safe_load(path.read_text())["tapo"]) for path in (ROOT / "configs/arm").glob("*.yaml")
+    }
+    assert {
+        arm: {k: yaml.safe_load(v) for k, v in (s.split("=") for s in sets)} for arm, sets in table.items()
+    } == files
 
 
 def names_in_code():

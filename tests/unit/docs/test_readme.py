@@ -7,9 +7,10 @@ import yaml
 from doc_pages import DOCS, ROOT, blocks
 
 README = ROOT / "README.md"
-AUTHORS = (
-    "Zhilin Huang, Hang Gao, Ziqiang Dong, Yuan Chen, Yifeng Luo, Chujun Qin, Jingyi Wang, Yang Yang, Guanjun Jiang"
-).split(", ")
+AUTHORS = [
+    *("Zhilin Huang", "Hang Gao", "Ziqiang Dong", "Yuan Chen", "Yifeng Luo"),
+    *("Chujun Qin", "Jingyi Wang", "Yang Yang", "Guanjun Jiang"),
+]
 
 
 def anchors(page):
