@@ -58,7 +58,7 @@ class _KnownGradient(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, outer: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+    def backward(ctx, outer: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         if ctx.gradient_BT is None:
             raise RuntimeError("the policy loss goes backward once: its gradient is handed over, not copied")
         gradient_BT, ctx.gradient_BT = ctx.gradient_BT, None

@@ -56,6 +56,7 @@ def build_trajectory(
     """
     parsed = parse_reconstruction(output, truncated)
     if parsed.reconstruction is None:
+        assert parsed.reason is not None
         return parsed.reason
     row = splice(parsed.reconstruction, error_ids, tokenizer)
     text = decode(tokenizer, row.ids)

@@ -11,7 +11,6 @@ from typing import Any
 
 import ray
 import transfer_queue as tq
-from tensordict import NonTensorStack, TensorDict
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
 
@@ -23,7 +22,7 @@ from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.construction.self_teacher import SelfTeacher
 from recipe_tapo.engine.opsd_rows import put_report, put_teacher_log_probs
-from recipe_tapo.engine.rows import REPORT_TAG, TRAIN_PARTITION, UID, UID_TAG, reflected_uid, row_key
+from recipe_tapo.engine.rows import REPORT_TAG, TRAIN_PARTITION, UID_TAG, reflected_uid, row_key, uid_field
 from recipe_tapo.engine.verl_config import stop_token_ids, tapo_config
 from recipe_tapo.engine.verl_engine import VerlEngine, VerlRollout, make_row
 from recipe_tapo.reasons import RejectReason
@@ -32,7 +31,11 @@ from recipe_tapo.records.attempts import AttemptDump
 logger = logging.getLogger(__name__)
 
 
-class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ray_actor_class__):
+# verl decorates the class at its definition; a subclass needs the class under Ray's decorator.
+_AgentLoopWorkerTQ: Any = AgentLoopWorkerTQ
+
+
+class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ray_actor_class__):
     """Runs rollouts as verl does and, after a training group's last one, its constructions."""
 
     def __init__(self, *args, **kwargs):
@@ -86,8 +89,8 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
         outputs = output if isinstance(output, list) else [output]
         if len(outputs) != 1 or not all(outputs[0].response_mask):
             group.single_turn = False
-        if outputs and outputs[-1].reward_score is not None:
-            final = outputs[-1]
+        final = outputs[-1] if outputs else None
+        if final is not None and final.reward_score is not None:
             correct = is_correct(final.reward_score, final.extra_fields.get("reward_extra_info"))
             source = VerlRollout(final, kwargs)
             group.rollouts.append(Rollout(kwargs["session_id"], final.response_ids, correct, source))
@@ -132,7 +135,7 @@ class TapoAgentLoopWorker(AgentLoopWorkerTQ.__ray_metadata__.modified_class.__ra
             await tq.async_kv_batch_put(
                 keys=[key],
                 partition_id=TRAIN_PARTITION,
-                fields=TensorDict({UID: NonTensorStack(group_uid)}, batch_size=[1]),
+                fields=uid_field(group_uid),
                 tags=[{UID_TAG: group_uid}],
             )
             attempt.record.key = key

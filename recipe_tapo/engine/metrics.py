@@ -12,11 +12,11 @@ from recipe_tapo.reasons import RejectReason
 
 def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
     """Counts over the groups of one step; every reject reason is always present, so that curves have no holes."""
-    rejected = sum((report.rejected for report in reports), Counter())
+    rejected = sum((report.rejected for report in reports), Counter[str]())
     attempts = sum(report.attempts for report in reports)
     parsed = sum(report.parsed for report in reports)
     right = sum(report.right for report in reports)
-    metrics = {
+    metrics: dict[str, float] = {
         "tapo/groups": len(reports),
         "tapo/eligible_groups": sum(report.eligible for report in reports),
         "tapo/attempts": attempts,

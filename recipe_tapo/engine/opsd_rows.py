@@ -18,10 +18,8 @@ from recipe_tapo.engine.rows import (
     OLD_LOG_PROBS,
     REPORT_TAG,
     RESPONSE_MASK,
-    get_fields,
-    like,
-    per_row,
-    put_fields,
+    get_columns,
+    put_columns,
     row_key,
 )
 
@@ -51,7 +49,7 @@ def take_report_metrics() -> dict[str, float]:
     reports = [TeacherReport.from_plain(tag[REPORT_TAG]) for tag in entries.values() if REPORT_TAG in tag]
     if entries:
         tq.kv_clear(keys=list(entries), partition_id=_PARTITION)
-    rejected = sum((report.rejected for report in reports), Counter())
+    rejected = sum((report.rejected for report in reports), Counter[str]())
     return {
         "tapo/opsd/rollouts": sum(report.rollouts for report in reports),
         "tapo/opsd/scored": sum(report.scored for report in reports),
@@ -66,18 +64,19 @@ def put_distillation_advantages(batch: KVBatchMeta) -> dict[str, float]:
         The mean estimate of the KL divergence from student to teacher over all scored tokens.
     """
     entries = tq.kv_list(_PARTITION).get(_PARTITION, {})
-    scored, others = [], []
+    scored: list[str] = []
+    others: list[str] = []
     for key in batch.keys:
         (scored if entries.get(key, {}).get(_FIELD) else others).append(key)
-    metrics = {}
+    metrics: dict[str, float] = {}
     if others:
-        mask = get_fields(others, [RESPONSE_MASK], batch.partition_id)[RESPONSE_MASK]
-        put_fields(others, {ADVANTAGES: per_row(mask, torch.zeros(len(others)))}, batch.partition_id)
+        mask = get_columns(others, [RESPONSE_MASK], batch.partition_id)[RESPONSE_MASK]
+        put_columns(others, {ADVANTAGES: mask.of_rows(torch.zeros(len(others)))}, batch.partition_id)
     if scored:
-        data = get_fields(scored, [OLD_LOG_PROBS, RESPONSE_MASK], batch.partition_id)
-        teacher = get_fields(scored, [_FIELD], _PARTITION)[_FIELD].values()
-        student, mask = data[OLD_LOG_PROBS].values(), data[RESPONSE_MASK].values()
-        advantages = like(data[OLD_LOG_PROBS], distillation_advantages(teacher, student, mask))
-        put_fields(scored, {ADVANTAGES: advantages}, batch.partition_id)
-        metrics["tapo/opsd/kl"] = masked_mean(student - teacher, mask)
+        data = get_columns(scored, [OLD_LOG_PROBS, RESPONSE_MASK], batch.partition_id)
+        student, mask = data[OLD_LOG_PROBS], data[RESPONSE_MASK]
+        teacher = get_columns(scored, [_FIELD], _PARTITION)[_FIELD]
+        advantages = distillation_advantages(teacher.values, student.values, mask.values)
+        put_columns(scored, {ADVANTAGES: student.like(advantages)}, batch.partition_id)
+        metrics["tapo/opsd/kl"] = masked_mean(student.values - teacher.values, mask.values)
     return metrics

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import transfer_queue as tq
-from tensordict import TensorDict
+from tensordict import NonTensorStack, TensorDict
 from transfer_queue import KVBatchMeta
 
 TRAIN_PARTITION = "train"
@@ -108,23 +108,65 @@ def on_policy_keys(batch: KVBatchMeta) -> list[str]:
     return [row.key for row in rows_of(batch) if not row.is_reflection]
 
 
-def get_fields(keys: list[str], fields: list[str], partition: str | None = TRAIN_PARTITION) -> TensorDict:
-    """Fetches fields of some rows, in the order of the keys; columns per token are jagged."""
-    return tq.kv_batch_get(keys=keys, partition_id=partition, select_fields=fields)
+def uid_field(uid: str) -> TensorDict:
+    """The ``uid`` field of one row, in the form in which verl stores what is no tensor."""
+    return TensorDict({UID: NonTensorStack(uid)}, batch_size=[1])  # pyright: ignore[reportAbstractUsage, reportCallIssue]
 
 
-def put_fields(
-    keys: list[str], fields: dict[str, torch.Tensor], partition: str | None = TRAIN_PARTITION
-) -> KVBatchMeta:
-    """Writes columns of some rows, in the order of the keys; columns per token are jagged."""
-    return tq.kv_batch_put(keys=keys, partition_id=partition, fields=TensorDict(fields, batch_size=[len(keys)]))
+@dataclass(frozen=True)
+class Column:
+    """One value per token of some rows, as verl stores it: one row behind the other.
+
+    Attributes:
+        values: Of all rows' tokens, shape (tokens,).
+        offsets: Where each row begins in them, and where the last one ends, shape (B + 1,).
+    """
+
+    values: torch.Tensor
+    offsets: torch.Tensor
+
+    @classmethod
+    def of(cls, nested: Any) -> "Column":
+        """Reads a jagged nested tensor."""
+        return cls(nested.values(), nested.offsets())
+
+    @property
+    def lengths_B(self) -> torch.Tensor:
+        """Tokens of each row."""
+        return self.offsets.diff()
+
+    def nested(self) -> torch.Tensor:
+        """As a jagged nested tensor."""
+        return torch.nested.nested_tensor_from_jagged(self.values, offsets=self.offsets)
+
+    def padded(self) -> torch.Tensor:
+        """As a tensor of shape (B, T), short rows filled up with zeros."""
+        longest = int(self.lengths_B.max())  # unless told, torch pads to the sum of the lengths
+        nested = torch.nested.nested_tensor_from_jagged(self.values, offsets=self.offsets, max_seqlen=longest)
+        return nested.to_padded_tensor(0)
+
+    def like(self, values: torch.Tensor) -> "Column":
+        """Other values of the same tokens."""
+        return Column(values, self.offsets)
+
+    def of_rows(self, values_B: torch.Tensor) -> "Column":
+        """Gives each token its row's value."""
+        return self.like(torch.repeat_interleave(values_B, self.lengths_B))
 
 
-def like(column: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """A jagged column of other values, one after the other, in the shape of a known one."""
-    return torch.nested.nested_tensor_from_jagged(values, offsets=column.offsets())
+def get_columns(keys: list[str], fields: Sequence[str], partition: str | None) -> dict[str, Column]:
+    """Fetches fields with a value per token, in the order of the keys."""
+    data: Any = tq.kv_batch_get(keys=keys, partition_id=partition or TRAIN_PARTITION, select_fields=list(fields))
+    return {field: Column.of(data[field]) for field in fields}
 
 
-def per_row(column: torch.Tensor, values_B: torch.Tensor) -> torch.Tensor:
-    """A jagged column in which each token has its row's value, in the shape of a known one."""
-    return like(column, torch.repeat_interleave(values_B, column.offsets().diff()))
+def get_uids(keys: list[str], partition: str | None) -> list[str]:
+    """Fetches the group id of each row, in the order of the keys."""
+    data: Any = tq.kv_batch_get(keys=keys, partition_id=partition or TRAIN_PARTITION, select_fields=[UID])
+    return data[UID].tolist()
+
+
+def put_columns(keys: list[str], columns: Mapping[str, Column], partition: str | None) -> KVBatchMeta:
+    """Writes fields with a value per token, in the order of the keys."""
+    fields = TensorDict({name: column.nested() for name, column in columns.items()}, batch_size=[len(keys)])
+    return tq.kv_batch_put(keys=keys, partition_id=partition or TRAIN_PARTITION, fields=fields)

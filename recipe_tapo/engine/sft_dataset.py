@@ -21,19 +21,19 @@ class RolloutFormatSFTDataset(MultiTurnSFTDataset):
     class.
     """
 
-    def _process_single_message(
+    # verl's annotation is that of an older form; its code returns four tensors' worth, as this does.
+    def _process_single_message(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         index: int,
         message: dict[str, Any],
         full_message: list[dict[str, Any]],
         tools: list[dict[str, Any]] | None = None,
         enable_thinking: bool | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    ) -> Any:
         if message["role"] != "assistant":
             return super()._process_single_message(index, message, full_message, tools, enable_thinking)
         answer = self.tokenizer.encode(message["content"], add_special_tokens=False)
-        answer.append(self.tokenizer.eos_token_id)
-        ids = torch.tensor([*self.generation_prompt, *answer])
+        ids = torch.tensor([*self.generation_prompt, *answer, self.tokenizer.eos_token_id])
         loss_mask = torch.ones_like(ids)
         loss_mask[: len(self.generation_prompt)] = 0
         return ids, loss_mask, torch.ones_like(ids), {}

@@ -11,7 +11,7 @@ from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
 
 import recipe_tapo.engine.registry  # noqa: F401  registers the policy loss in this process
 from recipe_tapo.algorithm.loss import GroupSizes, group_coefficients, group_sizes
-from recipe_tapo.engine.rows import RESPONSE_MASK, TOKEN_FACTOR, UID, VERL_TOKEN_FACTOR, like, per_row, split_uids
+from recipe_tapo.engine.rows import RESPONSE_MASK, TOKEN_FACTOR, UID, VERL_TOKEN_FACTOR, Column, split_uids
 from recipe_tapo.engine.update_plan import PLAN_KEY, UpdatePlan
 
 
@@ -40,8 +40,9 @@ class TapoTrainingWorker(TrainingWorker):
         """Turns the trainer's factors into those of Eqs. 6 and 8 on this mini-batch, all ranks together."""
         _, reflected_B = split_uids(list(data[UID]))
         is_reflection_B = torch.from_numpy(reflected_B)
-        mask_BT = data[RESPONSE_MASK].to_padded_tensor(0)
-        counts = torch.cat([group_sizes(mask_BT, is_reflection_B), data["loss_mask"].values().sum().double()[None]])
+        mask_BT = Column.of(data[RESPONSE_MASK]).padded()
+        trained_tokens = Column.of(data["loss_mask"]).values.sum().double()
+        counts = torch.cat([group_sizes(mask_BT, is_reflection_B), trained_tokens[None]])
         group = self.engine.get_data_parallel_group()
         if group is not None:
             counts = counts.to(get_device_name())
@@ -54,10 +55,11 @@ class TapoTrainingWorker(TrainingWorker):
             lambda_ref=plan.lambda_ref,
             normalization=plan.normalization,
         )
-        factor = data[TOKEN_FACTOR]
-        coefficients_B = torch.where(is_reflection_B, reflection, original).to(factor.device, factor.dtype)
+        factor = Column.of(data[TOKEN_FACTOR])
+        coefficients_B = torch.where(is_reflection_B, reflection, original)
+        coefficients = factor.of_rows(coefficients_B.to(factor.values.device, factor.values.dtype)).values
         # verl's losses take one factor per token, named after rollout correction, and multiply it into each term.
-        data[VERL_TOKEN_FACTOR] = like(factor, factor.values() * per_row(factor, coefficients_B).values())
+        data[VERL_TOKEN_FACTOR] = factor.like(factor.values * coefficients).nested()
 
 
 def _plan_of(data: TensorDict) -> UpdatePlan | None:

@@ -1,7 +1,9 @@
 """TAPO's trainer: verl's synchronous trainer with constructed rows in its batches."""
 
 from collections.abc import Sequence
+from typing import cast
 
+import numpy as np
 import ray
 import torch
 from omegaconf import DictConfig, open_dict
@@ -38,13 +40,11 @@ from recipe_tapo.engine.rows import (
     REWARDS,
     SCORES,
     TOKEN_FACTOR,
-    UID,
     VERL_TOKEN_FACTOR,
-    get_fields,
-    like,
+    get_columns,
+    get_uids,
     on_policy_keys,
-    per_row,
-    put_fields,
+    put_columns,
     reflected_keys,
     rows_of,
     split_uids,
@@ -106,7 +106,8 @@ class TapoTrainer(PPOTrainerSync):
         compare = self.config.actor_rollout_ref.rollout.calculate_log_probs
         if compare:
             fields += [RESPONSES, "rollout_log_probs"]
-        data = get_fields(on_policy_keys(batch), fields, batch.partition_id).to_padded_tensor()
+        columns = get_columns(on_policy_keys(batch), fields, batch.partition_id)
+        data = {name: column.padded() for name, column in columns.items()}
         actor = self.config.actor_rollout_ref.actor
         entropy = agg_loss(
             loss_mat=data[ENTROPY],
@@ -116,7 +117,7 @@ class TapoTrainer(PPOTrainerSync):
         )
         metrics["actor/entropy"] = entropy.item()
         if compare:
-            metrics.update(calculate_debug_metrics(DataProto(batch=data)))
+            metrics.update(calculate_debug_metrics(DataProto.from_dict(tensors=data)))
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if self.tapo.opsd.enable:
@@ -135,25 +136,24 @@ class TapoTrainer(PPOTrainerSync):
 
     def _put_penalized_rewards(self, reflected: list[str], partition: str | None) -> None:
         """r − β KL of constructed rows, as verl writes it for the others; call it before verl adapts β."""
-        data = get_fields(reflected, [SCORES, OLD_LOG_PROBS, REF_LOG_PROB, RESPONSE_MASK], partition)
-        divergence = kl_penalty(
-            data[OLD_LOG_PROBS].values(), data[REF_LOG_PROB].values(), self.config.algorithm.kl_penalty
-        )
-        penalty = self.kl_ctrl_in_reward.value * divergence * data[RESPONSE_MASK].values()
-        put_fields(reflected, {REWARDS: like(data[SCORES], data[SCORES].values() - penalty)}, partition)
+        data = get_columns(reflected, [SCORES, OLD_LOG_PROBS, REF_LOG_PROB, RESPONSE_MASK], partition)
+        log_probs, reference = data[OLD_LOG_PROBS].values, data[REF_LOG_PROB].values
+        divergence = _divergence(log_probs, reference, self.config.algorithm.kl_penalty) * data[RESPONSE_MASK].values
+        rewards = data[SCORES].values - self.kl_ctrl_in_reward.value * divergence
+        put_columns(reflected, {REWARDS: data[SCORES].like(rewards)}, partition)
 
     def _put_group_advantages(self, batch: KVBatchMeta) -> KVBatchMeta:
         """Writes the advantages of all rows, G_orig and G_ref normalised as ``tapo.advantage.mode`` says."""
         rewards_field = REWARDS if self.config.algorithm.use_kl_in_reward else SCORES
-        data = get_fields(batch.keys, [UID, RESPONSE_MASK, rewards_field], batch.partition_id)
+        data = get_columns(batch.keys, [RESPONSE_MASK, rewards_field], batch.partition_id)
         advantages_B = group_advantages(
-            data[rewards_field].to_padded_tensor(0.0).sum(dim=-1),
-            *split_uids(data[UID].tolist()),
+            data[rewards_field].padded().sum(dim=-1),
+            *split_uids(get_uids(batch.keys, batch.partition_id)),
             mode=self.tapo.advantage.mode,
             norm_by_std=self.config.algorithm.get("norm_adv_by_std_in_grpo", True),
         )
-        column = per_row(data[RESPONSE_MASK], advantages_B)
-        put = put_fields(batch.keys, {ADVANTAGES: column, RETURNS: column}, batch.partition_id)
+        advantages = data[RESPONSE_MASK].of_rows(advantages_B)
+        put = put_columns(batch.keys, {ADVANTAGES: advantages, RETURNS: advantages}, batch.partition_id)
         if put.fields is not None:
             # Rollout correction's factors lie on on-policy rows alone, and are in TOKEN_FACTOR.
             put.fields = [field for field in put.fields if field != VERL_TOKEN_FACTOR]
@@ -161,34 +161,41 @@ class TapoTrainer(PPOTrainerSync):
 
     def _put_token_factors(self, batch: KVBatchMeta, on_policy: list[str], reflected: list[str], metrics: dict) -> None:
         """Writes Eq. 7's weights of constructed rows; verl's rollout correction, or 1, of the others."""
-        data = get_fields(reflected, [OLD_LOG_PROBS, ENTROPY, RESPONSE_MASK], batch.partition_id)
-        log_probs = data[OLD_LOG_PROBS]
-        weights = torch.ones_like(log_probs.values())
+        data = get_columns(reflected, [OLD_LOG_PROBS, ENTROPY, RESPONSE_MASK], batch.partition_id)
+        log_probs = data[OLD_LOG_PROBS].values
+        weights = torch.ones_like(log_probs)
         if self.tapo.ots.enable:
             limits = {"w_min": self.tapo.ots.w_min, "w_max": self.tapo.ots.w_max}
-            weights = ots_weights(log_probs.values(), data[ENTROPY].values(), **limits)
-            metrics.update(weight_metrics(weights[data[RESPONSE_MASK].values().bool()], **limits))
-            self._dump_weights(batch, reflected, like(log_probs, weights))
-        put_fields(reflected, {TOKEN_FACTOR: like(log_probs, weights)}, batch.partition_id)
+            weights = ots_weights(log_probs, data[ENTROPY].values, **limits)
+            metrics.update(weight_metrics(weights[data[RESPONSE_MASK].values.bool()], **limits))
+            self._dump_weights(batch, reflected, weights)
+        put_columns(reflected, {TOKEN_FACTOR: data[OLD_LOG_PROBS].like(weights)}, batch.partition_id)
 
         correction = self.config.algorithm.get("rollout_correction")
         if correction is None or correction.rollout_is is None:
-            mask = get_fields(on_policy, [RESPONSE_MASK], batch.partition_id)[RESPONSE_MASK]
-            factor = per_row(mask, torch.ones(len(on_policy)))
+            mask = get_columns(on_policy, [RESPONSE_MASK], batch.partition_id)[RESPONSE_MASK]
+            factor = mask.of_rows(torch.ones(len(on_policy)))
         else:
-            factor = get_fields(on_policy, [VERL_TOKEN_FACTOR], batch.partition_id)[VERL_TOKEN_FACTOR]
-        put_fields(on_policy, {TOKEN_FACTOR: factor}, batch.partition_id)
+            factor = get_columns(on_policy, [VERL_TOKEN_FACTOR], batch.partition_id)[VERL_TOKEN_FACTOR]
+        put_columns(on_policy, {TOKEN_FACTOR: factor}, batch.partition_id)
 
     def _dump_weights(self, batch: KVBatchMeta, keys: list[str], weights: torch.Tensor) -> None:
         if self.tapo.dump_dir:
-            responses = get_fields(keys, [RESPONSES], batch.partition_id)[RESPONSES]
-            write_weights(self.tapo.dump_dir, self.tokenizer, self.global_steps, keys, responses, weights)
+            responses = get_columns(keys, [RESPONSES], batch.partition_id)[RESPONSES]
+            write_weights(
+                self.tapo.dump_dir,
+                self.tokenizer,
+                self.global_steps,
+                keys,
+                responses.nested(),
+                responses.like(weights).nested(),
+            )
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if reflected_keys(batch):
             plan = make_plan(self.config, self.tapo, len(batch))
             plan.rows_per_mini_batch()  # raises where the batch was not padded for the plan
-            batch.extra_info[PLAN_KEY] = plan.to_plain()
+            batch.extra_info = {**(batch.extra_info or {}), PLAN_KEY: plan.to_plain()}
         return super()._update_actor(batch, metrics)
 
     def _compute_metrics(self, batch: KVBatchMeta, metrics: dict, *args, **kwargs) -> None:
@@ -211,14 +218,19 @@ class TapoTrainer(PPOTrainerSync):
         fields = [ADVANTAGES, RESPONSE_MASK, ENTROPY, OLD_LOG_PROBS]
         if self.use_reference_policy:
             fields.append(REF_LOG_PROB)
-        data = get_fields(list(reflected), [UID, *fields], batch.partition_id)
-        uid_B, _ = split_uids(data.pop(UID).tolist())
-        lengths_B = data[RESPONSE_MASK].offsets().diff()
-        padded = data.to_padded_tensor()
+        columns = get_columns(list(reflected), fields, batch.partition_id)
+        data = {name: column.padded() for name, column in columns.items()}
         divergence = None
         if self.use_reference_policy:
-            divergence = kl_penalty(padded[OLD_LOG_PROBS], padded[REF_LOG_PROB], "low_var_kl")
+            divergence = _divergence(data[OLD_LOG_PROBS], data[REF_LOG_PROB], "low_var_kl")
+        uids = np.array(get_uids(list(reflected), batch.partition_id))
+        lengths_B = columns[RESPONSE_MASK].lengths_B
         return {
-            **reflection_metrics(padded[ADVANTAGES], padded[RESPONSE_MASK], uid_B, lengths_B),
-            **distribution_metrics(padded[RESPONSE_MASK], padded[ENTROPY], padded[OLD_LOG_PROBS], divergence),
+            **reflection_metrics(data[ADVANTAGES], data[RESPONSE_MASK], uids, lengths_B),
+            **distribution_metrics(data[RESPONSE_MASK], data[ENTROPY], data[OLD_LOG_PROBS], divergence),
         }
+
+
+def _divergence(log_probs: torch.Tensor, reference: torch.Tensor, kind: str) -> torch.Tensor:
+    """verl's KL estimate per token, whose annotations ask for CUDA's or the CPU's float tensors by name."""
+    return kl_penalty(cast(torch.FloatTensor, log_probs), cast(torch.FloatTensor, reference), kind)

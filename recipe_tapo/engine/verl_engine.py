@@ -88,6 +88,8 @@ class VerlEngine:
         """See ``Engine``."""
         row = make_row(error.source.output, trajectory)
         await self.worker._compute_score([row], kwargs=error.source.fields)
+        if row.reward_score is None:
+            raise RuntimeError("there is no reward function that grades during generation")
         info = row.extra_fields.get("reward_extra_info") or {}
         return Grade(float(row.reward_score), is_correct(row.reward_score, info), info)
 

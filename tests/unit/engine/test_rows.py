@@ -32,7 +32,9 @@ def test_a_batch_tells_its_rows_apart_by_their_tags():
     assert [row.report for row in rows.rows_of(batch)] == [{"attempts": 1}, None, None]
 
 
-def test_columns_per_token_keep_the_shape_of_a_known_one():
-    column = torch.nested.as_nested_tensor([torch.zeros(2), torch.zeros(1)], layout=torch.jagged)
-    made = rows.per_row(column, torch.tensor([3.0, 5.0]))
-    assert [row.tolist() for row in made.unbind()] == [[3.0, 3.0], [5.0]]
+def test_a_column_keeps_its_rows_apart():
+    column = rows.Column.of(torch.nested.as_nested_tensor([torch.ones(2), torch.ones(1)], layout=torch.jagged))
+    assert column.lengths_B.tolist() == [2, 1]
+    assert column.padded().tolist() == [[1.0, 1.0], [1.0, 0.0]]
+    assert column.of_rows(torch.tensor([3.0, 5.0])).values.tolist() == [3.0, 3.0, 5.0]
+    assert [row.tolist() for row in column.like(torch.tensor([7, 8, 9])).nested().unbind()] == [[7, 8], [9]]
