@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep import flags
+from data_prep import data_flags
 from data_prep.clean import clean
 from data_prep.findings import print_unverified
 from data_prep.gold import unverified_golds
 from data_prep.hub import read_hub_rows
-from data_prep.read import list_files, read_files, to_records
-from data_prep.records import Problem, Record
+from data_prep.problems import MathProblem, RawProblem
+from data_prep.read import list_files, read_files, to_raw_problems
 from data_prep.reject import MEANINGS, Reason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_SIZE, BENCHMARKS, FILE_SUFFIXES, Benchmark, find_benchmark_file
@@ -24,7 +24,7 @@ from recipe_tapo.records.write import atomic_paths, write_parquet
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parses the command line."""
     names = [benchmark.name for benchmark in BENCHMARKS]
-    parser = flags.new_parser(
+    parser = data_flags.new_parser(
         "benchmarks",
         f"Writes one parquet file of {BENCHMARK_SIZE} rows per benchmark in verl's RL format. Each has a data_source "
         "of its own (tapo/<name>), which no default scorer of verl claims.",
@@ -47,13 +47,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--only", nargs="+", choices=names, default=names, metavar="NAME", help="prepare these alone (default: all)"
     )
     outputs = parser.add_argument_group("output")
-    flags.add_save_dir(outputs)
-    flags.add_prompt_suffix(outputs)
-    flags.add_gold_check(parser.add_argument_group("checks"))
+    data_flags.add_save_dir(outputs)
+    data_flags.add_prompt_suffix(outputs)
+    data_flags.add_gold_check(parser.add_argument_group("checks"))
     return parser.parse_args(argv)
 
 
-def load_benchmark(benchmark: Benchmark, source: str) -> list[Problem]:
+def load_benchmark(benchmark: Benchmark, source: str) -> list[MathProblem]:
     """Reads a benchmark and insists on its being complete.
 
     Args:
@@ -83,7 +83,7 @@ def load_benchmark(benchmark: Benchmark, source: str) -> list[Problem]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command."""
     args = parse_args(argv)
-    folder = flags.save_dir(args.local_save_dir)
+    folder = data_flags.save_dir(args.local_save_dir)
     chosen = [benchmark for benchmark in BENCHMARKS if benchmark.name in args.only]
     # All are read before any is written, so that bad input leaves everything as it was.
     loaded = {benchmark: load_benchmark(benchmark, _source_of(benchmark, args)) for benchmark in chosen}
@@ -116,15 +116,15 @@ def _source_of(benchmark: Benchmark, args: argparse.Namespace) -> str:
     return str(path)
 
 
-def _read(source: str) -> list[Record]:
+def _read(source: str) -> list[RawProblem]:
     path = Path(source).expanduser()
     # "owner/name" is a hub data set unless there is such a file or it is written like a path.
     if path.exists() or path.suffix in FILE_SUFFIXES or source.startswith((".", "/", "~")):
         return read_files(list_files(path))
-    return to_records(read_hub_rows(source), source=source, where=source)
+    return to_raw_problems(read_hub_rows(source), source=source, where=source)
 
 
-def _aime_answer(problem: Problem, source: str) -> str:
+def _aime_answer(problem: MathProblem, source: str) -> str:
     """Returns an AIME answer without the leading zeros that only some copies have."""
     if not (problem.answer.isascii() and problem.answer.isdigit() and int(problem.answer) <= 999):
         raise InputError(f"{source}: row {problem.index + 1}: '{problem.answer}' is no integer from 0 to 999")

@@ -6,13 +6,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from data_prep.problems import MathProblem, RawProblem
 from data_prep.read import is_answer_type
-from data_prep.records import Problem, Record
 from data_prep.reject import Reason, Rejections
 from data_prep.text import collapse_white_space, is_encodable, normalise_white_space
 
 
-def clean(records: Iterable[Record], rejections: Rejections) -> list[Problem]:
+def clean(records: Iterable[RawProblem], rejections: Rejections) -> list[MathProblem]:
     """Normalises white space and drops rows without a problem or a usable answer.
 
     Args:
@@ -32,7 +32,7 @@ def clean(records: Iterable[Record], rejections: Rejections) -> list[Problem]:
     return problems
 
 
-def _clean_one(record: Record) -> Problem | Reason:
+def _clean_one(record: RawProblem) -> MathProblem | Reason:
     answer = _answer_text(record.answer)
     if isinstance(answer, Reason):
         return answer
@@ -41,7 +41,7 @@ def _clean_one(record: Record) -> Problem | Reason:
         return Reason.NO_PROBLEM
     if not is_encodable(text) or not is_encodable(answer):
         return Reason.BAD_UNICODE
-    return Problem(record.index, record.source, record.problem, text, answer)
+    return MathProblem(record.index, record.source, record.problem, text, answer)
 
 
 def _answer_text(answer: Any) -> str | Reason:

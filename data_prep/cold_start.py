@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data_prep import flags
+from data_prep import data_flags
 from data_prep.constructions import read_constructions, sample_constructions
 from data_prep.joint_report import examples_text, make_report, print_report
 from data_prep.joint_set import SFT_SCHEMA, Recipe, build_joint_set
@@ -33,7 +33,7 @@ OUTPUT_NAMES = ("cold_start.parquet", "report.json", "examples.md")
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parses the command line."""
-    parser = flags.new_parser(
+    parser = data_flags.new_parser(
         "cold_start",
         "Samples n responses per query, pairs a wrong with a right one, has the same model rebuild the wrong one into "
         "a micro-reflective trajectory, and keeps what is verified right. Writes cold_start.parquet for verl's "
@@ -82,7 +82,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="SHARE",
         help="least share of the wrong response that a trajectory must repeat from its start (default: %(default)s)",
     )
-    flags.add_sampled_model(parser)
+    data_flags.add_sampled_model(parser)
     add_sampling(parser)
     return parser.parse_args(argv)
 
@@ -90,7 +90,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command."""
     args = parse_args(argv)
-    folder = flags.save_dir(args.output_dir, "--output_dir")
+    folder = data_flags.save_dir(args.output_dir, "--output_dir")
     recipe = Recipe(
         args.sft_size,
         args.ift_size,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data_prep import flags
+from data_prep import data_flags
 from data_prep.contamination import (
     benchmark_files,
     find_contaminated,
@@ -21,7 +21,7 @@ from recipe_tapo.records.write import atomic_paths, write_jsonl, write_parquet
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parses the command line."""
-    parser = flags.new_parser(
+    parser = data_flags.new_parser(
         "decontaminate",
         "Lists the rows of a training parquet (RL or SFT format of verl, or with a problem column) whose question "
         "overlaps a benchmark problem.",
@@ -37,7 +37,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "left out: the folder of --train",
     )
     check = parser.add_argument_group("check")
-    flags.add_overlap_threshold(check)
+    data_flags.add_overlap_threshold(check)
     outputs = parser.add_argument_group("output")
     outputs.add_argument("--findings", type=Path, metavar="FILE", help="also write the findings to this jsonl file")
     outputs.add_argument("--output", type=Path, metavar="FILE", help="write --train without the findings here")

@@ -4,15 +4,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep import flags
+from data_prep import data_flags
 from data_prep.clean import clean
 from data_prep.contamination import Finding, benchmark_files, find_contaminated, load_index, print_findings
 from data_prep.duplicates import CONFLICT_CHOICES, merge_duplicates
 from data_prep.findings import conflict_record, print_conflicts, print_unverified, unverified_record
 from data_prep.gold import unverified_golds, verifies
 from data_prep.hub import read_hub_rows
-from data_prep.read import list_files, read_files, to_records
-from data_prep.records import Problem, Record
+from data_prep.problems import MathProblem, RawProblem
+from data_prep.read import list_files, read_files, to_raw_problems
 from data_prep.reject import Reason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_NAMES, DEEPSCALER_DATA_SOURCE, DEEPSCALER_HUB, find_benchmark_files
@@ -25,7 +25,7 @@ OUTPUT_NAMES = ("train.parquet", "rejected.jsonl", "findings.jsonl")
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parses the command line."""
-    parser = flags.new_parser(
+    parser = data_flags.new_parser(
         "deepscaler",
         "Turns DeepScaleR into a training file for verl: train.parquet (RL format), rejected.jsonl (every dropped row "
         "and why) and findings.jsonl (conflicts, overlaps with benchmarks, gold answers that do not verify). "
@@ -50,7 +50,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="problems that come with different answers: drop all their rows, keep one row per answer, or report: "
         "keep one row per answer and print the list (default: %(default)s)",
     )
-    flags.add_gold_check(cleaning)
+    data_flags.add_gold_check(cleaning)
     overlap = parser.add_argument_group("decontamination")
     overlap.add_argument(
         "--benchmarks",
@@ -66,10 +66,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default="drop",
         help="problems that overlap a benchmark: drop them, or keep them; both list them (default: %(default)s)",
     )
-    flags.add_overlap_threshold(overlap)
+    data_flags.add_overlap_threshold(overlap)
     outputs = parser.add_argument_group("output")
-    flags.add_save_dir(outputs)
-    flags.add_prompt_suffix(outputs)
+    data_flags.add_save_dir(outputs)
+    data_flags.add_prompt_suffix(outputs)
     outputs.add_argument(
         "--data_source",
         default=DEEPSCALER_DATA_SOURCE,
@@ -82,7 +82,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command."""
     args = parse_args(argv)
-    folder = flags.save_dir(args.local_save_dir)
+    folder = data_flags.save_dir(args.local_save_dir)
     outputs = [folder / name for name in OUTPUT_NAMES]
     # Read first: a mistyped benchmark path should not cost the time of everything before it.
     files = benchmark_files(args.benchmarks) if args.benchmarks else find_benchmark_files(folder)
@@ -124,9 +124,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"wrote {outputs[0]} ({len(problems)} rows), {outputs[1].name} and {outputs[2].name}")
 
 
-def _read(args: argparse.Namespace, outputs: Sequence[Path]) -> list[Record]:
+def _read(args: argparse.Namespace, outputs: Sequence[Path]) -> list[RawProblem]:
     if not args.local_dataset_path:
-        return to_records(read_hub_rows(args.dataset), source=args.dataset, where=args.dataset)
+        return to_raw_problems(read_hub_rows(args.dataset), source=args.dataset, where=args.dataset)
     files = [file for path in args.local_dataset_path for file in list_files(path, skip_stems=BENCHMARK_NAMES)]
     # A folder that is input and output at once would otherwise feed a second run with the first one's output.
     own = {path.resolve() for path in outputs}
@@ -137,7 +137,7 @@ def _read(args: argparse.Namespace, outputs: Sequence[Path]) -> list[Record]:
     return read_files(files)
 
 
-def _drop_contaminated(problems: list[Problem], found: list[Finding], rejections: Rejections) -> list[Problem]:
+def _drop_contaminated(problems: list[MathProblem], found: list[Finding], rejections: Rejections) -> list[MathProblem]:
     matches = {finding.index: finding.match for finding in found}
     for problem in problems:
         match = matches.get(problem.index)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from data_prep.records import Problem
+from data_prep.problems import MathProblem
 from data_prep.reject import Reason, Rejections
 from data_prep.text import collapse_white_space
 
@@ -16,7 +16,7 @@ CONFLICT_CHOICES = ("drop", "keep", "report")
 class Conflict:
     """A problem that comes with different answers: the first row of each answer."""
 
-    rows: tuple[Problem, ...]
+    rows: tuple[MathProblem, ...]
 
     @property
     def answers(self) -> str:
@@ -25,11 +25,11 @@ class Conflict:
 
 
 def merge_duplicates(
-    problems: Iterable[Problem],
+    problems: Iterable[MathProblem],
     rejections: Rejections,
     agree: Callable[[str, str], bool],
     drop_conflicts: bool,
-) -> tuple[list[Problem], list[Conflict]]:
+) -> tuple[list[MathProblem], list[Conflict]]:
     r"""Keeps one row per problem and answer.
 
     Problems are the same when they differ in white space only. Answers are the same when their strings are, or
@@ -44,13 +44,13 @@ def merge_duplicates(
     Returns:
         The kept rows in their old order, and the conflicts.
     """
-    groups: dict[str, list[Problem]] = {}
+    groups: dict[str, list[MathProblem]] = {}
     for problem in problems:
         groups.setdefault(collapse_white_space(problem.text), []).append(problem)
 
     kept, conflicts = [], []
     for group in tqdm(groups.values(), desc="comparing", disable=None):
-        distinct: list[Problem] = []
+        distinct: list[MathProblem] = []
         for problem in group:
             earlier = next((row for row in distinct if _same(row.answer, problem.answer, agree)), None)
             if earlier is None:

@@ -1,11 +1,11 @@
 """What is worth knowing about rows that are kept: conflicts, golds that the grader does not accept."""
 
 from data_prep.duplicates import Conflict
-from data_prep.records import Problem
+from data_prep.problems import MathProblem
 from recipe_tapo.cli.tables import print_table, shorten
 
 
-def print_unverified(problems: list[Problem]) -> None:
+def print_unverified(problems: list[MathProblem]) -> None:
     """Prints the problems whose gold answer does not verify against itself."""
     print(f"gold check: {len(problems)} gold answers do not verify against themselves")
     if problems:
@@ -32,7 +32,7 @@ def print_conflicts(conflicts: list[Conflict]) -> None:
     )
 
 
-def unverified_record(problem: Problem) -> dict:
+def unverified_record(problem: MathProblem) -> dict:
     """Returns an unverified gold as a json object."""
     return {
         "finding": "gold_unverified",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tqdm import tqdm
 
-from data_prep.records import Problem
+from data_prep.problems import MathProblem
 from recipe_tapo.grading.batch import score_all
 
 
@@ -18,7 +18,7 @@ def verifies(answer: str, gold: str) -> bool:
     return score["acc"] == 1.0
 
 
-def unverified_golds(problems: Iterable[Problem]) -> list[Problem]:
+def unverified_golds(problems: Iterable[MathProblem]) -> list[MathProblem]:
     """Returns the problems whose gold answer the grader does not accept as its own right answer.
 
     No response to such a problem can earn a reward.

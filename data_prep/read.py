@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from data_prep.records import Record
+from data_prep.problems import RawProblem
 from data_prep.sources import FILE_SUFFIXES
 from recipe_tapo.errors import InputError
 
@@ -17,7 +17,7 @@ PROBLEM_COLUMNS = ("problem", "question")
 ANSWER_COLUMNS = ("answer",)
 
 
-def read_files(paths: Iterable[Path]) -> list[Record]:
+def read_files(paths: Iterable[Path]) -> list[RawProblem]:
     """Reads problems from files, numbering the rows through.
 
     Args:
@@ -26,9 +26,9 @@ def read_files(paths: Iterable[Path]) -> list[Record]:
     Raises:
         InputError: A file cannot be read or does not hold problems and answers.
     """
-    records: list[Record] = []
+    records: list[RawProblem] = []
     for path in paths:
-        records += to_records(read_rows(path), source=path.name, where=str(path), first_index=len(records))
+        records += to_raw_problems(read_rows(path), source=path.name, where=str(path), first_index=len(records))
     return records
 
 
@@ -92,7 +92,7 @@ def read_parquet_table(path: Path) -> pa.Table:
         raise InputError(f"{path}: not a readable parquet file ({error})") from error
 
 
-def to_records(rows: list[dict[str, Any]], source: str, where: str, first_index: int = 0) -> list[Record]:
+def to_raw_problems(rows: list[dict[str, Any]], source: str, where: str, first_index: int = 0) -> list[RawProblem]:
     """Picks the problem and the answer out of rows.
 
     Args:
@@ -117,7 +117,7 @@ def to_records(rows: list[dict[str, Any]], source: str, where: str, first_index:
     if not any(is_answer_type(answer) for answer in answers):
         raise InputError(f"{where}: column '{answer_column}' is of type {_type(answers[0])}, expected text or numbers")
     return [
-        Record(index, source, problem, answer)
+        RawProblem(index, source, problem, answer)
         for index, (problem, answer) in enumerate(zip(problems, answers, strict=True), start=first_index)
     ]
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 
-from data_prep.records import Problem, Record
+from data_prep.problems import MathProblem, RawProblem
 from recipe_tapo.cli.tables import print_table
 
 
@@ -39,7 +39,7 @@ class Rejections:
 
     rows: list[dict] = field(default_factory=list)
 
-    def add(self, reason: Reason, row: Record | Problem, detail: str = "") -> None:
+    def add(self, reason: Reason, row: RawProblem | MathProblem, detail: str = "") -> None:
         """Records a dropped row.
 
         Args:
@@ -48,7 +48,7 @@ class Rejections:
             detail: What else helps to judge the case, such as the row it equals.
         """
         answer = row.answer if isinstance(row.answer, str | None) else repr(row.answer)
-        problem = row.question if isinstance(row, Problem) else row.problem
+        problem = row.question if isinstance(row, MathProblem) else row.problem
         self.rows.append(
             {
                 "reason": reason.value,

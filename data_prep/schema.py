@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from data_prep.records import Problem
+from data_prep.problems import MathProblem
 
 QUESTION_COLUMNS = ("extra_info", "prompt", "messages", "problem", "question")
 
@@ -26,7 +26,7 @@ RL_SCHEMA = pa.schema(
 )
 
 
-def to_rl_table(problems: Iterable[Problem], data_source: str, split: str, prompt_suffix: str) -> pa.Table:
+def to_rl_table(problems: Iterable[MathProblem], data_source: str, split: str, prompt_suffix: str) -> pa.Table:
     """Lays problems out in verl's RL schema.
 
     Args:

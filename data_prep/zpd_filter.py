@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from data_prep import flags
+from data_prep import data_flags
 from data_prep.accuracy import draw_histogram, measure_accuracies, print_accuracies, with_accuracy
 from data_prep.queries import read_queries
 from data_prep.read import read_parquet_table
@@ -21,7 +21,7 @@ from recipe_tapo.records.write import atomic_paths, write_parquet
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parses the command line."""
-    parser = flags.new_parser(
+    parser = data_flags.new_parser(
         "zpd_filter",
         "Samples n responses per query, grades them and keeps the queries whose accuracy lies within bounds: the zone "
         "of proximal development of the model that RL starts from. Writes OUTPUT with the accuracy in extra_info, "
@@ -46,7 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="SHARE",
         help="largest share of right responses, itself kept (default: %(default)s)",
     )
-    flags.add_sampled_model(parser)
+    data_flags.add_sampled_model(parser)
     add_sampling(parser)
     args = parser.parse_args(argv)
     if args.min_accuracy > args.max_accuracy:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.records import Problem
+from data_prep.problems import MathProblem
 from data_prep.schema import to_rl_table
 from recipe_tapo.sampling.requests import Request, Response, Sampling
 
@@ -38,7 +38,7 @@ class Killed(BaseException):
 
 def write_queries(path: Path, golds: Sequence[str], suffix: str = "") -> list[dict]:
     """Writes one query ``Question <number>?`` per gold; returns the rows."""
-    problems = [Problem(n, "made-up", f"Question {n}?", f"Question {n}?", gold) for n, gold in enumerate(golds)]
+    problems = [MathProblem(n, "made-up", f"Question {n}?", f"Question {n}?", gold) for n, gold in enumerate(golds)]
     table: pa.Table = to_rl_table(problems, "test/made-up", "train", suffix)
     pq.write_table(table, path)
     return table.to_pylist()

@@ -1,11 +1,11 @@
-"""What a row is before it is cleaned (``Record``) and after (``Problem``)."""
+"""What a row is before it is cleaned (``RawProblem``) and after (``MathProblem``)."""
 
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RawProblem:
     """A row as it was read.
 
     Attributes:
@@ -22,12 +22,12 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class MathProblem:
     """A row that can be used.
 
     Attributes:
-        index: See ``Record``.
-        source: See ``Record``.
+        index: See ``RawProblem``.
+        source: See ``RawProblem``.
         question: The problem exactly as given.
         text: The problem with white space normalised, which goes into the prompt.
         answer: The gold answer on one line, never empty.
