@@ -36,12 +36,13 @@ def _clean_one(record: RawProblem) -> MathProblem | Reason:
     answer = _answer_text(record.answer)
     if isinstance(answer, Reason):
         return answer
-    text = normalise_white_space(record.problem or "")
+    problem = record.problem or ""
+    text = normalise_white_space(problem)
     if not text:
         return Reason.NO_PROBLEM
     if not is_encodable(text) or not is_encodable(answer):
         return Reason.BAD_UNICODE
-    return MathProblem(record.index, record.source, record.problem, text, answer)
+    return MathProblem(record.index, record.source, problem, text, answer)
 
 
 def _answer_text(answer: Any) -> str | Reason:

@@ -87,12 +87,13 @@ def read_training_table(path: Path) -> tuple[pa.Table, list[str]]:
     if not rows:
         raise InputError(f"{path}: the file has no rows")
     questions = [question_of(row) for row in rows]
-    if None in questions:
+    found = [question for question in questions if question is not None]
+    if len(found) < len(questions):
         raise InputError(
             f"{path}: row {questions.index(None) + 1} has no question in {', '.join(QUESTION_COLUMNS)}; "
             f"found the columns {', '.join(table.column_names)}"
         )
-    return table, questions
+    return table, found
 
 
 def find_contaminated(questions: Iterable[tuple[int, str]], index: OverlapIndex, threshold: float) -> list[Finding]:

@@ -29,7 +29,7 @@ def read_hub_rows(name: str) -> list[dict[str, Any]]:
             f"cannot load {name} from the Hugging Face hub ({error}); "
             "without network, name a local file instead, see --help"
         ) from error
-    rows = [row for split in splits.values() for row in split]
+    rows = [dict(row) for split in splits.values() for row in split]
     if not rows:
         raise InputError(f"{name}: the data set has no rows")
     return rows

@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,4 +26,5 @@ def peak_extra_bytes(call: Callable[[], object]) -> int | None:
 
 
 def _kilobytes(field: str) -> int:
-    return int(re.search(rf"{field}:\s+(\d+) kB", _STATUS.read_text()).group(1))
+    fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+    return int(fields[field].removesuffix("kB"))

@@ -13,7 +13,7 @@ from examples.arithmetic.question_files import write_split
 from examples.runs.command import training_command
 from examples.runs.metrics import METRICS, read_metrics
 from examples.runs.places import CHECKPOINT
-from examples.runs.process import run_training
+from examples.runs.process import TrainingFailed, run_training
 
 QUESTIONS, PER_QUESTION = 16, 8
 ROLLOUTS = QUESTIONS * PER_QUESTION
@@ -85,6 +85,8 @@ def time_run(arm: str, seed: int, steps: int, slots: int, questions: Path, folde
 
     run_training(command, folder, watch)
     records = read_metrics(folder / METRICS)
+    if first_logged is None:
+        raise TrainingFailed(f"training left no metrics in {folder / METRICS}; see train.log beside it")
     return Timing(
         first_step_s=first_logged - records[0]["timing_s/step"] - began,
         step_s=[record["timing_s/step"] for record in records[1:]],

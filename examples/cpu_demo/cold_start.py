@@ -19,8 +19,9 @@ from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from examples.cpu_demo.cold_start_training import train
 from examples.cpu_demo.criteria import CRITERIA, OPSD_CRITERIA, Criterion, measure, right_when_shown, which_hold
+from examples.cpu_demo.generation import hf_sampler
 from examples.cpu_demo.model import build_model
-from examples.cpu_demo.quality import hf_sampler, report
+from examples.cpu_demo.quality import report
 from examples.cpu_demo.regime import REGIMES, STARTS
 from examples.cpu_demo.tokenizer import build_tokenizer
 from recipe_tapo.records.write import atomic_paths

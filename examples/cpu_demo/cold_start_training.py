@@ -17,8 +17,10 @@ from examples.cpu_demo.cold_start_examples import (
     self_teacher_example,
     sft_example,
 )
+from examples.cpu_demo.generation import render_question
 from examples.cpu_demo.regime import Phase
 from examples.cpu_demo.teacher import Teacher
+from examples.cpu_demo.tokenizer import EOS
 
 IGNORE = -100
 
@@ -27,25 +29,18 @@ FULL_RECONSTRUCTION_SHARE = 0.1
 WARMUP_STEPS = 20
 
 
-def render(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
-    """The chat-templated prompt, ready for the assistant's turn."""
-    return tokenizer.apply_chat_template(
-        [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
-    )
-
-
-def pad_rows(rows: list[tuple[list[int], list[int]]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Right-pads (ids, labels) rows."""
+def pad_rows(rows: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Right-pads (ids, labels) rows; which ids the padding has is nothing to a causal model."""
     width = max(len(ids) for ids, _ in rows)
-    ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in rows])
+    ids = torch.tensor([row + [0] * (width - len(row)) for row, _ in rows])
     labels = torch.tensor([row + [IGNORE] * (width - len(row)) for _, row in rows])
     return ids, labels
 
 
 def example_rows(tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> list[tuple[list[int], list[int]]]:
     """Tokenizes examples; only the response, its end token included, carries labels."""
-    prompts = tokenizer([render(tokenizer, example.prompt) for example in examples])["input_ids"]
-    responses = tokenizer([example.response + tokenizer.eos_token for example in examples])["input_ids"]
+    prompts = tokenizer([render_question(tokenizer, example.prompt) for example in examples])["input_ids"]
+    responses = tokenizer([example.response + EOS for example in examples])["input_ids"]
     return [(p + r, [IGNORE] * len(p) + r) for p, r in zip(prompts, responses, strict=True)]
 
 
@@ -114,7 +109,7 @@ def train_step(
     labelled = sum(label != IGNORE for rows in batches.values() for _, labels in rows for label in labels)
     losses = {}
     for name, rows in batches.items():
-        loss, count = summed_loss(model, *pad_rows(rows, tokenizer.pad_token_id))
+        loss, count = summed_loss(model, *pad_rows(rows))
         (loss / labelled).backward()
         losses[name] = loss.item() / count
     return losses

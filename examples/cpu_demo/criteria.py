@@ -7,7 +7,8 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right, make_problems, write_solution
-from examples.cpu_demo.quality import GROUP, Sampler, construct, construction_numbers, is_eligible, is_formatted, share
+from examples.cpu_demo.generation import Sampler
+from examples.cpu_demo.quality import GROUP, construct, construction_numbers, is_eligible, is_formatted, share
 from examples.cpu_demo.regime import Regime
 from examples.cpu_demo.zpd import zpd_problems
 from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template

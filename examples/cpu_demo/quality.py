@@ -1,11 +1,8 @@
 """What a cold-started model can do: accuracy, eligible groups, constructions."""
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-import torch
-from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from examples.arithmetic.problems import (
     REFLECTION,
@@ -16,14 +13,12 @@ from examples.arithmetic.problems import (
     is_right,
     make_problems,
 )
-from examples.cpu_demo.cold_start_training import render
+from examples.cpu_demo.generation import Sampler
 from recipe_tapo.algorithm.parsing import parse_reconstruction
 from recipe_tapo.algorithm.prompts import fill_template, load_template
 
 GROUP = 8
 N_POS, N_NEG, M_MAX = 2, 4, 4
-
-Sampler = Callable[[Sequence[str], int, bool], list[str]]
 
 
 @dataclass(frozen=True)
@@ -34,23 +29,6 @@ class SynthesisAttempt:
     wrong: str
     right: str
     output: str
-
-
-def hf_sampler(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, batch: int = 256) -> Sampler:
-    """Samples through transformers at temperature 1 (or greedily)."""
-
-    @torch.no_grad()
-    def sample(prompts: Sequence[str], max_tokens: int, greedy: bool) -> list[str]:
-        texts = []
-        for start in range(0, len(prompts), batch):
-            rendered = [render(tokenizer, prompt) for prompt in prompts[start : start + batch]]
-            inputs = tokenizer(rendered, return_tensors="pt", padding=True)
-            options = {"do_sample": False} if greedy else {"do_sample": True, "top_k": 0, "top_p": 1.0}
-            output = model.generate(**inputs, max_new_tokens=max_tokens, **options)
-            texts += tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        return texts
-
-    return sample
 
 
 def is_formatted(text: str, steps: int = STEPS) -> bool:
@@ -88,7 +66,7 @@ def construct(
             chosen += [(problem, text, rng.choice(right)) for text in rng.sample(wrong, min(M_MAX, len(wrong)))]
     prompts = [fill_template(template, question=p.question, error_rollout=w, correct_rollout=r) for p, w, r in chosen]
     outputs = sample(prompts, max_tokens, False) if prompts else []
-    return [SynthesisAttempt(*item, output) for item, output in zip(chosen, outputs, strict=True)]
+    return [SynthesisAttempt(p, w, r, output) for (p, w, r), output in zip(chosen, outputs, strict=True)]
 
 
 def report(sample: Sampler, questions: int = 128, seed: int = 1) -> tuple[dict[str, float], list[SynthesisAttempt]]:

@@ -16,14 +16,14 @@ from examples.cpu_demo.regime import REGIMES, Regime
 def zpd_training_problems(regime: Regime, model_path: Path, size: int, seed: int) -> list[ChainProblem]:
     """Training questions that the cold-started model answers sometimes, seeded in choice and sampling."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer, Qwen3ForCausalLM
 
-    from examples.cpu_demo.quality import hf_sampler
+    from examples.cpu_demo.generation import hf_sampler
     from examples.cpu_demo.zpd import zpd_problems
 
     torch.set_num_threads(1)  # a model this small gains nothing from more, and the result stays reproducible
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_pretrained(model_path).eval()
+    model = Qwen3ForCausalLM.from_pretrained(model_path).eval()
     sample = hf_sampler(model, AutoTokenizer.from_pretrained(model_path))
     kept, tried = zpd_problems(sample, size, seed, regime.teacher.steps, regime.max_response_length)
     print(f"{len(kept)} of {tried} questions lie in the zone of proximal development of {model_path}")

@@ -1,7 +1,8 @@
 """Training questions in the zone of proximal development: neither always right nor always wrong (paper, §4)."""
 
 from examples.arithmetic.problems import ChainProblem, is_right, make_problems
-from examples.cpu_demo.quality import GROUP, Sampler
+from examples.cpu_demo.generation import Sampler
+from examples.cpu_demo.quality import GROUP
 
 LOW, HIGH = 0.125, 0.875
 CHUNK = 256

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from statistics import fmean
 
 from examples.study.arms import ARMS, BASELINE, Arm
 from examples.study.results import Record
@@ -27,7 +26,7 @@ def is_method(arm: Arm) -> bool:
 def colour(arm: Arm) -> str:
     """The method's colour, whatever the start; ablations and variants have one of their own each."""
     others = [other for other in ARMS.values() if not is_method(other)]
-    return _METHODS[arm.config] if is_method(arm) else _OTHERS[others.index(arm) % len(_OTHERS)]
+    return _METHODS[arm.config] if arm.config in _METHODS else _OTHERS[others.index(arm) % len(_OTHERS)]
 
 
 def curve_over_seeds(
@@ -99,8 +98,10 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
 
 
 def _smooth(curve: dict[str, float], width: int) -> dict[int, float]:
-    series = pd.Series({int(step): value for step, value in curve.items()}).sort_index()
-    return series.rolling(width, center=True, min_periods=1).mean().to_dict()
+    """The mean over the ``width`` (odd) points around each point, over fewer at the ends."""
+    steps, values = zip(*sorted((int(step), value) for step, value in curve.items()), strict=True)
+    half = width // 2
+    return {step: fmean(values[max(i - half, 0) : i + half + 1]) for i, step in enumerate(steps)}
 
 
 def _draw_curve(axis, row: Row, points: dict[int, tuple[float, float]]) -> None:

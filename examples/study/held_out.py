@@ -1,22 +1,21 @@
 """The held-out evaluation, the same for every arm: one pass over a model's folder, greedy and sampled."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, Qwen3ForCausalLM
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3ForCausalLM
 from transformers.utils import logging
 
 from examples.cpu_demo.cold_start_training import IGNORE, pad_rows
+from examples.cpu_demo.generation import BATCH, generate, render
 from recipe_tapo.evaluation.passk import unbiased_pass_at_k
 from recipe_tapo.grading.batch import score_all
 
 SAMPLES = 8
 PASS_AT = (1, 2, 4, 8)
-BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,14 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
     torch.set_num_threads(1)  # a model this small gains nothing from more, and the result stays reproducible
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(model_folder)
-    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32).eval()
+    model = Qwen3ForCausalLM.from_pretrained(model_folder, dtype=torch.float32).eval()
     rows = pq.read_table(questions).to_pylist()
-    prompts = [tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True) for row in rows]
+    prompts = [render(tokenizer, row["prompt"]) for row in rows]
     truths = [row["reward_model"]["ground_truth"] for row in rows]
 
-    greedy = _generate(model, tokenizer, prompts, max_tokens, do_sample=False)
+    greedy = generate(model, tokenizer, prompts, max_tokens, greedy=True)
     repeated = [prompt for prompt in prompts for _ in range(samples)]
-    sampled = _generate(model, tokenizer, repeated, max_tokens, do_sample=True, top_k=0, top_p=1.0, temperature=1.0)
+    sampled = generate(model, tokenizer, repeated, max_tokens, greedy=False)
     right_greedy = _grade(tokenizer, greedy, truths)
     right_PS = _grade(tokenizer, sampled, [truth for truth in truths for _ in range(samples)]).reshape(-1, samples)
     counts = right_PS.sum(axis=1)
@@ -82,21 +81,6 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
     )
 
 
-@torch.no_grad()
-def _generate(
-    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], max_tokens: int, **options
-) -> list[list[int]]:
-    """Response ids up to and including the end token."""
-    responses: list[list[int]] = []
-    for start in range(0, len(prompts), BATCH):
-        inputs = tokenizer(list(prompts[start : start + BATCH]), return_tensors="pt", padding=True)
-        output = model.generate(**inputs, max_new_tokens=max_tokens, **options)
-        for ids in output[:, inputs["input_ids"].shape[1] :].tolist():
-            end = ids.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in ids else len(ids)
-            responses.append(ids[:end])
-    return responses
-
-
 def _grade(tokenizer: PreTrainedTokenizerBase, responses: list[list[int]], truths: list[str]) -> np.ndarray:
     texts = tokenizer.batch_decode(responses, skip_special_tokens=True)
     return np.array([score["acc"] for score in score_all(zip(texts, truths, strict=True))])
@@ -113,7 +97,7 @@ def _entropy(
             (head + ids, [IGNORE] * len(head) + ids)
             for head, ids in zip(heads, responses[start : start + BATCH], strict=True)
         ]
-        ids, labels = pad_rows(rows, tokenizer.pad_token_id)
+        ids, labels = pad_rows(rows)
         hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
         log_probs = model.lm_head(hidden[labels[:, 1:] != IGNORE]).log_softmax(dim=-1)
         total -= float((log_probs.exp() * log_probs).sum())

@@ -90,7 +90,8 @@ def _scatter_note(records: Sequence[Record]) -> list[str]:
     arms = Counter(record["arm"] for record in records)
     most = max(arms.values())
     pooled = [deviation_between_rl_seeds(values_by_seeds(records, arm, column) for arm in arms) for column in HELD_OUT]
-    if None in pooled:
+    pooled = [scatter for scatter in pooled if scatter is not None]
+    if len(pooled) < len(HELD_OUT):
         return []
     points = [column.scale * deviation for column, (deviation, _) in zip(HELD_OUT, pooled, strict=True)]
     runs = ", ".join(f"{column.name} {value:.1f}" for column, value in zip(HELD_OUT, points, strict=True))

@@ -30,7 +30,8 @@ from examples.cpu_demo.cold_start_examples import (
     tagged_output,
     wrong_and_right,
 )
-from examples.cpu_demo.cold_start_training import render, train_step
+from examples.cpu_demo.cold_start_training import train_step
+from examples.cpu_demo.generation import render_question
 from examples.cpu_demo.model import build_model
 from examples.cpu_demo.quality import is_eligible, is_formatted
 from examples.cpu_demo.regime import REGIMES, Phase
@@ -146,7 +147,7 @@ def test_the_tokenizer_and_the_widths_serve_the_regime():
             assert tokenizer.decode(ids) == text
             # Only the short analysis is spelled in bytes.
             assert max(tokenizer(text.replace("One slip.", ""))["input_ids"]) < first_byte
-        assert len(tokenizer(render(tokenizer, sft.prompt))["input_ids"]) <= STUDY.max_prompt_length
+        assert len(tokenizer(render_question(tokenizer, sft.prompt))["input_ids"]) <= STUDY.max_prompt_length
         assert len(tokenizer(sft.response)["input_ids"]) < 0.85 * STUDY.max_response_length
         assert len(tokenizer(ift.response)["input_ids"]) < STUDY.max_synthesis_tokens
 
@@ -206,7 +207,7 @@ def test_data_of_the_study_is_filtered_and_repeatable(tmp_path, monkeypatch):
     tokenizer = build_tokenizer()
     torch.manual_seed(0)
     cold_start.save(build_model(tokenizer), tokenizer, tmp_path / "model")
-    monkeypatch.setattr("examples.cpu_demo.quality.hf_sampler", lambda *_: ScriptedSampler(lambda problem: 4))
+    monkeypatch.setattr("examples.cpu_demo.generation.hf_sampler", lambda *_: ScriptedSampler(lambda problem: 4))
     for name in ("one", "two"):
         arguments = ["--regime", "study", "--model", str(tmp_path / "model"), "--output_dir", str(tmp_path / name)]
         questions.main([*arguments, "--train_size", "12", "--val_size", "4", "--seed", "5"])
