@@ -7,7 +7,6 @@ from pathlib import Path
 from recipe_tapo.cli.flag_types import above_zero
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
-from recipe_tapo.report import write_report
 from recipe_tapo.report.budget import DEFAULT_MEGABYTES
 
 DESCRIPTION = """\
@@ -41,6 +40,9 @@ def run(args: argparse.Namespace) -> None:
     """Writes the page."""
     if not args.evaluations and args.constructions is None:
         raise InputError("nothing to report: give evaluation folders, --constructions, or both")
+    # Imported here: it needs torch to read a construction dump, which takes seconds.
+    from recipe_tapo.report.write import write_report
+
     evaluations = [load_evaluation(folder) for folder in args.evaluations]
     write_report(args.output, evaluations, args.constructions, args.reflection, max_megabytes=args.max_megabytes)
     print(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
@@ -72,6 +74,8 @@ def write_report_if_asked(args: argparse.Namespace, evaluations: Sequence[Evalua
     """
     if args.report is None:
         return
+    from recipe_tapo.report.write import write_report
+
     path = default if args.report == Path() else args.report.expanduser()
     write_report(path, list(evaluations), args.constructions, args.reflection)
     print(f"report: {path}")

@@ -14,7 +14,7 @@ from recipe_tapo.evaluation.metrics import measure
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.records.token_weights import token_texts
 from recipe_tapo.records.write import write_jsonl
-from recipe_tapo.report import write_report
+from recipe_tapo.report.write import write_report
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -10,7 +10,7 @@ from recipe_tapo.evaluation.paired import paired_differences
 from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.reflection.boundary import ProblemKey, pass_rates
 from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
-from recipe_tapo.report.reflection import Verdicts
+from recipe_tapo.report.reflection_view import Verdicts
 
 _MAX_PRED_CHARACTERS = 80
 
