@@ -32,8 +32,10 @@ test: $(READY) ## Run the tests (fast ones; with CI=true all)
 e2e: $(READY) ## Run the end-to-end tests on the real engine
 	@$(PYTHON) -m pytest -m e2e $(PYTEST_ARGS)
 
-lint: $(READY) ## Check style and format
+lint: $(READY) ## Check style, format, the direction of imports and types
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+	@.venv/bin/lint-imports
+	@$(PYTHON) -m pyright
 
 format: $(READY) ## Mend style and format
 	@$(PYTHON) -m ruff check --fix . && $(PYTHON) -m ruff format .

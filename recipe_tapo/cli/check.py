@@ -3,9 +3,10 @@
 import argparse
 
 DESCRIPTION = """\
-Says line by line what is found of everything that training with TAPO needs, and what to do where something is missing.
-Run it once after installing: where verl does not find the plug-in, Hydra accepts +recipe=tapo as an unknown key, and
-verl trains without TAPO and without a warning.
+Says line by line what is found of everything that training with TAPO needs,
+and what to do where something is missing. Run it once after installing: where
+verl does not find the plug-in, Hydra accepts +recipe=tapo as an unknown key,
+and verl trains without TAPO and without a warning.
 
 reads:    the installed packages, and verl's registries and configuration
 writes:   nothing; the exit code is 1 if anything is wrong

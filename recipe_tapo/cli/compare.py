@@ -14,12 +14,14 @@ DEFAULT_REPORT = Path("comparison.html")
 
 
 DESCRIPTION = """\
-Shows evaluated models side by side. Differences are to the first one, problem by problem, with the standard error of
-the paired difference. A single folder has its tables printed again.
+Shows evaluated models side by side. Differences are to the first one, problem
+by problem, with the standard error of the paired difference. A single folder
+has its tables printed again.
 
 reads:    folders that 'tapo evaluate' wrote, all for the same benchmark files
 writes:   tables on the terminal; with --report also an HTML page
-example:  tapo compare evaluations/grpo evaluations/tapo --report comparison.html
+example:  tapo compare evaluations/grpo evaluations/tapo --report
+          comparison.html
 """
 
 

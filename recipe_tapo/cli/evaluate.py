@@ -24,14 +24,18 @@ KEPT = f"{RESPONSES}.partial"
 
 
 DESCRIPTION = """\
-Samples responses of one model to benchmarks, grades them as in training, and reports Pass@k as in the paper and
-unbiased. The defaults are the paper's. A run that was interrupted goes on where it stopped when the same command is
-given again.
+Samples responses of one model to benchmarks, grades them as in training, and
+reports Pass@k, both as the paper computes it and without bias. The defaults
+are the paper's. An interrupted run goes on where it stopped when the same
+command is given again.
 
-reads:    benchmarks as parquet files in verl's RL format, which 'python -m data_prep.benchmarks' of the repository
-          writes; a model from a folder, from Hugging Face, from a checkpoint of verl's, or behind a server
-writes:   responses.jsonl, problems.jsonl, settings.json and metrics.json in --output, and tables on the terminal
-example:  tapo evaluate --model Qwen/Qwen3-8B --benchmark aime_2024,aime_2025 --output evaluations/qwen3-8b
+reads:    benchmarks as parquet files in verl's RL format, which 'python -m
+          data_prep.benchmarks' of the repository writes; and a model: a
+          folder, a name on Hugging Face, a checkpoint of verl's, or a server
+writes:   responses.jsonl, problems.jsonl, settings.json and metrics.json in
+          --output, and tables on the terminal
+example:  tapo evaluate --model Qwen/Qwen3-8B --benchmark aime_2024 --output
+          qwen3-8b
 """
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from recipe_tapo.cli.tables import print_table
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import Evaluation
 from recipe_tapo.evaluation.metrics import Metrics
 
@@ -53,7 +54,15 @@ def describe_settings(settings: dict[str, Any], metrics: Metrics, benchmarks: li
 
 def grid_size(metrics: Metrics, benchmark: str) -> tuple[int, int]:
     """Samples per run, and runs."""
-    return int(metrics[f"{benchmark}/samples"]), int(metrics[f"{benchmark}/runs"])
+    return _count(metrics, f"{benchmark}/samples"), _count(metrics, f"{benchmark}/runs")
+
+
+def _count(metrics: Metrics, key: str) -> int:
+    """A number that every evaluation has."""
+    value = metrics[key]
+    if value is None:
+        raise InputError(f"metrics.json: {key} has no value; evaluate again")
+    return int(value)
 
 
 def percent(value: float | None) -> float | None:
@@ -73,7 +82,7 @@ def _other_measures(metrics: Metrics, name: str) -> dict[str, float | None]:
     n = samples * runs
     lengths = {f"tokens, {key}": metrics[f"{name}/response_length/{key}"] for key in ("mean", "median", "max")}
     return {
-        "problems": int(metrics[f"{name}/problems"]),
+        "problems": _count(metrics, f"{name}/problems"),
         "mean@n, %": percent(metrics[f"{name}/mean@{n}"]),
         "  ± problems": percent(metrics[f"{name}/mean@{n}/stderr_problems"]),
         "maj@n, %, of each run": percent(metrics[f"{name}/maj@{samples}"]),

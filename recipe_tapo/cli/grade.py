@@ -15,11 +15,14 @@ from recipe_tapo.grading.batch import score_all
 from recipe_tapo.records.write import atomic_paths, write_jsonl
 
 DESCRIPTION = """\
-Grades a file of responses with the grader of training.
+Grades a file of responses with the grader of training. It takes the content of
+the last \\boxed{}, or else the last 'Final Answer:' line, and compares it with
+the right answer.
 
-reads:    a jsonl file whose lines are objects with "response" and "ground_truth"
-writes:   the accuracy on the terminal; with --output each line again, in the same order, with score, acc, pred,
-          timed_out and grader_died added
+reads:    a jsonl file whose lines are objects with "response" and
+          "ground_truth"
+writes:   the accuracy on the terminal; with --output each line again, in the
+          same order, with score, acc, pred, timed_out and grader_died added
 example:  tapo grade responses.jsonl --output graded.jsonl
 """
 

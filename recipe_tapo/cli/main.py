@@ -31,8 +31,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     parser = Parser(
         prog="tapo",
-        description="TAPO trains language models by reinforcement learning with verl. These commands check the "
-        "installation, and measure and show what trained models can do.",
+        description="TAPO trains language models by reinforcement learning with verl. These\n"
+        "commands check the installation, and measure and show what trained models do.",
         epilog="'tapo COMMAND --help' says what a command reads and writes, with an example.",
     )
     parser.add_argument("--version", action="version", version=f"tapo {__version__}")

@@ -6,9 +6,11 @@ from pathlib import Path
 from recipe_tapo.errors import InputError
 
 DESCRIPTION = """\
-Draws the paper's six panels of training dynamics, and how many constructions were right and how much of their time was
-hidden. Runs whose names differ only in a trailing seed (tapo-seed1, tapo-seed2) become one mean curve with a band of
-one standard deviation. A metric that no run has leaves a labelled gap.
+Draws the paper's six panels of training dynamics, the share of constructions
+that were right, and the share of construction time that was hidden behind
+generation. Runs whose names differ only in a trailing seed (tapo-seed1, tapo-
+seed2) become one mean curve with a band of one standard deviation. A metric
+that no run has leaves a labelled gap.
 
 reads:    what verl's file logger wrote (trainer.logger=[console,file])
 writes:   the figure as OUTPUT.png and OUTPUT.svg

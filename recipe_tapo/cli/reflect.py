@@ -21,16 +21,22 @@ from recipe_tapo.reflection.verdict import Case, Outcome
 CACHE = "judge_cache.jsonl"
 
 DESCRIPTION = """\
-Asks a judge about the responses of two or more evaluated models: does a response reflect on itself, does it locate an
-error, is the diagnosis right, and did that lead to the right answer. Every two models are compared on the problems that
-both solve sometimes but not always. DSR: of the right responses, the share without reflection. ERR: of the responses
-that reflect, the share that find an error, diagnose it and reach the right answer.
+Asks a judge about the responses of two or more evaluated models: does a
+response reflect on itself, does it locate an error, is the diagnosis right,
+and did that lead to the right answer? Every two models are compared on the
+problems that both solve sometimes but not always.
 
-reads:    folders that 'tapo evaluate' wrote; a judge behind an OpenAI-compatible server, or a Python function
-writes:   reflection.json and verdicts.jsonl in --output, and tables on the terminal; the same --output again goes on
-          with an interrupted run, and serves further comparisons by the same judge
-example:  tapo reflect evaluations/grpo evaluations/tapo --output reflection --judge_url http://localhost:8000/v1
-          --judge_model Qwen/Qwen3-32B
+DSR, the direct solution rate: of the right responses, the share without
+reflection. ERR, the effective reflection rate: of the responses that reflect,
+the share that locate an error, diagnose it and reach the right answer.
+
+reads:    folders that 'tapo evaluate' wrote; a judge model behind an
+          OpenAI-compatible server, or a Python function as judge
+writes:   reflection.json and verdicts.jsonl in --output, and tables on the
+          terminal; the same --output again goes on with an interrupted run,
+          and serves further comparisons by the same judge
+example:  tapo reflect evaluations/grpo evaluations/tapo --output reflection
+          --judge_url http://localhost:8000/v1 --judge_model Qwen/Qwen3-32B
 """
 
 
@@ -130,7 +136,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     judge.add_argument(
         "--judge_url", metavar="URL", help="OpenAI-compatible server, http://localhost:8000/v1 (key: OPENAI_API_KEY)"
     )
-    judge.add_argument("--judge_model", metavar="NAME", help="its name there")
+    judge.add_argument("--judge_model", metavar="NAME", help="name of the judge model there")
     judge.add_argument(
         "--judge",
         metavar="MODULE:FUNCTION",
@@ -142,7 +148,11 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
         help="a function that knows the truth: also measure how well the judge agrees with it",
     )
     judge.add_argument(
-        "--judge_prompt", type=Path, default=DEFAULT_PROMPT, metavar="FILE", help="(default: %(default)s)"
+        "--judge_prompt",
+        type=Path,
+        default=DEFAULT_PROMPT,
+        metavar="FILE",
+        help="instruction with the placeholders {question}, {gold} and {response} (default: the project's)",
     )
     judge.add_argument(
         "--judge_response_format",
@@ -150,7 +160,9 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
         default="json_schema",
         help="what the server is asked to enforce; outputs are checked in any case (default: %(default)s)",
     )
-    judge.add_argument("--judge_temperature", type=float, default=0.0, metavar="T", help="(default: %(default)s)")
+    judge.add_argument(
+        "--judge_temperature", type=float, default=0.0, metavar="T", help="0 is greedy (default: %(default)s)"
+    )
     judge.add_argument(
         "--judge_max_tokens",
         type=natural,
@@ -165,9 +177,11 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help='further fields of the request, such as \'{"chat_template_kwargs": {"enable_thinking": false}}\'',
     )
-    judge.add_argument("--concurrency", type=positive, default=32, metavar="N", help="requests at a time")
-    judge.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="per request")
-    judge.add_argument("--retries", type=natural, default=4, metavar="N", help="further tries of a request")
+    judge.add_argument("--concurrency", type=positive, default=32, metavar="N", help="requests at a time (default: 32)")
+    judge.add_argument(
+        "--timeout", type=float, default=600.0, metavar="SECONDS", help="per request (default: %(default)s)"
+    )
+    judge.add_argument("--retries", type=natural, default=4, metavar="N", help="further tries (default: %(default)s)")
     judge.add_argument(
         "--retry_malformed", action="store_true", help="ask again where an earlier answer was no verdict"
     )
@@ -175,9 +189,19 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
 
 def _add_statistics(parser: argparse.ArgumentParser) -> None:
     statistics = parser.add_argument_group("confidence intervals")
-    statistics.add_argument("--resamples", type=positive, default=10_000, metavar="N", help="(default: %(default)s)")
-    statistics.add_argument("--confidence", type=_level, default=0.95, metavar="SHARE", help="(default: %(default)s)")
-    statistics.add_argument("--seed", type=natural, default=0, help="(default: %(default)s)")
+    statistics.add_argument(
+        "--resamples",
+        type=positive,
+        default=10_000,
+        metavar="N",
+        help="bootstrap resamples of the problems (default: %(default)s)",
+    )
+    statistics.add_argument(
+        "--confidence", type=_level, default=0.95, metavar="SHARE", help="of the intervals (default: %(default)s)"
+    )
+    statistics.add_argument(
+        "--seed", type=natural, default=0, metavar="N", help="of the resamples (default: %(default)s)"
+    )
 
 
 def _level(text: str) -> float:

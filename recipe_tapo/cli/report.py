@@ -10,13 +10,15 @@ from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
 from recipe_tapo.report.budget import DEFAULT_MEGABYTES
 
 DESCRIPTION = """\
-Writes one HTML file that needs no network: tables and Pass@k curves of evaluated models, their differences, every
-problem and as many responses as there is room for; and the trajectories that a training run constructed.
+Writes one HTML file that needs no network. It shows the Pass@k tables and
+curves of evaluated models, their differences, every problem, as many responses
+as there is room for, and the trajectories that a training run constructed.
 
-reads:    folders that 'tapo evaluate' wrote, differences being to the first; the dump of constructions that a training
-          run wrote (tapo.dump_dir); the folder that 'tapo reflect' wrote
+reads:    folders that 'tapo evaluate' wrote (differences are to the first),
+          the constructions that a training run wrote (tapo.dump_dir), and the
+          folder that 'tapo reflect' wrote
 writes:   the HTML file
-example:  tapo report evaluations/grpo evaluations/tapo --reflection reflection --output report.html
+example:  tapo report evaluations/grpo evaluations/tapo --output report.html
 """
 
 

@@ -12,7 +12,7 @@ BAD_INPUT_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
 
 # What not every installation has, and the extra that brings it.
-EXTRAS = {"datasets": "data", "matplotlib": "plot", "openai": "evaluate", "vllm": "gpu"}
+EXTRAS = {"datasets": "data", "matplotlib": "plot", "openai": "evaluate", "pandas": "plot", "vllm": "gpu"}
 
 
 class Parser(argparse.ArgumentParser):

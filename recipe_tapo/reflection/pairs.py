@@ -90,7 +90,7 @@ class ModelPairs:
         return [
             {
                 "models": list(pair),
-                "benchmarks": pair_rates(*(self._evaluations[name] for name in pair), outcomes, bootstrap),
+                "benchmarks": pair_rates(self._evaluations[pair[0]], self._evaluations[pair[1]], outcomes, bootstrap),
             }
             for pair in self._subsets
         ]
@@ -125,5 +125,5 @@ def _subset_rates(
     ):
         tallies = [tally(given, len(subset)) for given in responses]
         result[name] = [asdict(rate(counts, draws_RP, bootstrap.confidence, nothing)) for counts in tallies]
-        result[f"{name}_difference"] = difference(*tallies, draws_RP, bootstrap.confidence)
+        result[f"{name}_difference"] = difference(tallies[0], tallies[1], draws_RP, bootstrap.confidence)
     return result

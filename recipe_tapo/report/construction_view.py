@@ -49,7 +49,7 @@ def _record(record: dict[str, Any]) -> dict[str, Any]:
     text = record.get("reconstruction")
     prefix = record.get("prefix_text") or ""
     tokens, weights = record["tokens"], record["weights"]
-    matching = text is not None and tokens is not None and "".join(tokens) == text
+    matching = tokens if text is not None and tokens is not None and "".join(tokens) == text else None
     row = {
         "step": record["step"],
         "uid": record["uid"],
@@ -66,8 +66,8 @@ def _record(record: dict[str, Any]) -> dict[str, Any]:
         "right": record.get("right"),
         "reason": record.get("reason"),
         "trained": record.get("key") is not None,
-        "lengths": [_javascript_length(token) for token in tokens] if matching else None,
-        "weights": weights if matching else None,
+        "lengths": None if matching is None else [_javascript_length(token) for token in matching],
+        "weights": None if matching is None else weights,
     }
     row["kept"] = len(row["kept"]) and _javascript_length(row["kept"])
     return {key: value for key, value in row.items() if value is not None}

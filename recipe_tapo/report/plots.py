@@ -73,8 +73,8 @@ def curve(
     if not series:
         return None
     table = pd.DataFrame(dict(enumerate(series))).sort_index()
-    table = table.rolling(smoothing, center=True, min_periods=1).mean().where(table.notna())
-    return table.index.to_numpy(), table.mean(axis=1).to_numpy(), table.std(axis=1, ddof=0).to_numpy()
+    smooth = pd.DataFrame(table.rolling(smoothing, center=True, min_periods=1).mean()).where(table.notna())
+    return table.index.to_numpy(), np.asarray(smooth.mean(axis=1)), np.asarray(smooth.std(axis=1, ddof=0))
 
 
 def group_by_seed(runs: list[Run]) -> dict[str, list[Run]]:

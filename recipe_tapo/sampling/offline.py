@@ -57,6 +57,8 @@ class OfflineSampler:
             self._start({"model": model, "max_model_len": max_model_len, **engine})
         # Whatever vLLM, transformers and torch raise here means that there is no engine.
         except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and error.name == "vllm":
+                raise  # The command says which extra brings it.
             raise InputError(f"vLLM cannot load {model}: {one_line(error)}") from error
         self._template_kwargs = dict(chat_template_kwargs)
         self._max_model_len = self._llm.model_config.max_model_len

@@ -14,10 +14,10 @@ from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import load_evaluation
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
-from recipe_tapo.report.write import write_report
 from recipe_tapo.report.budget import MAX_CHARACTERS, choose, share_out, shorten_middle
 from recipe_tapo.report.page import embed_json
 from recipe_tapo.report.segments import split_reconstruction
+from recipe_tapo.report.write import write_report
 
 # --- parts of a trajectory ---
 
