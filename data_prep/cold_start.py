@@ -25,8 +25,8 @@ from recipe_tapo.cli.sampling_flags import (
     sampling_of,
 )
 from recipe_tapo.errors import InputError
+from recipe_tapo.records.store import read_settings
 from recipe_tapo.records.write import atomic_paths, write_parquet
-from recipe_tapo.sampling.journal import read_settings
 
 OUTPUT_NAMES = ("cold_start.parquet", "report.json", "examples.md")
 
@@ -101,8 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.seed,
     )
     queries = read_queries(args.input.expanduser())
-    kept = folder / "unfinished.jsonl"
-    model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args, kept))
+    model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args))
     if args.responses:
         responses = args.responses.expanduser()
         if read_settings(responses).get("queries") != digest(queries):
@@ -131,7 +130,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         model=model,
         sampler=sampler,
     )
-    kept.unlink(missing_ok=True)
 
     joint = build_joint_set(read_constructions(constructions, queries), recipe)
     report = make_report(joint, recipe)

@@ -1,4 +1,4 @@
-"""At most one micro-reflective trajectory per query, written by the model itself (paper §3.2), kept in a journal."""
+"""At most one micro-reflective trajectory per query, written by the model itself (paper §3.2), kept in a store."""
 
 import hashlib
 import json
@@ -14,8 +14,9 @@ from recipe_tapo.algorithm.parsing import parse_reconstruction
 from recipe_tapo.algorithm.prompts import fill_template, question_text
 from recipe_tapo.algorithm.selection import group_rng, select_pairs
 from recipe_tapo.reasons import RejectReason
-from recipe_tapo.sampling.journal import fill_journal, read_journal, read_settings
-from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling, sample_all
+from recipe_tapo.records.store import Row, read_results, read_settings
+from recipe_tapo.sampling.fill import Task, fill_store
+from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling
 
 # Why a query has no trajectory, besides what ``RejectReason`` names.
 NO_RESPONSE = "no_complete_response"
@@ -39,12 +40,12 @@ def sample_constructions(
     model: dict[str, Any],
     sampler: Callable[[], Sampler],
 ) -> None:
-    """Constructs, parses and grades what the journal does not hold yet.
+    """Constructs, parses and grades what the store does not hold yet.
 
     Args:
-        path: The journal: one result per query, also of those that allow no construction.
+        path: The store: one result per query, also of those that allow no construction.
         queries: The questions.
-        responses: The journal of their responses.
+        responses: The store of their responses.
         template: The synthesis prompt.
         seed: Of the run.
         sampling: How constructions are drawn.
@@ -53,22 +54,20 @@ def sample_constructions(
         sampler: Makes the engine; called only when there is something to sample.
 
     Raises:
-        InputError: The journal was made otherwise, or the engine or the grader does not work.
+        InputError: The store was made otherwise, or the engine or the grader does not work.
     """
 
-    def work(batch: list[tuple[Query, list[dict]]]) -> list[dict]:
-        results = [_choose_material(query, group, seed) for query, group in batch]
-        eligible = [(query, result) for (query, _), result in zip(batch, results, strict=True) if not result["reason"]]
-        requests = [
-            Request(synthesis_messages(template, query, result), response_seed(seed, query, "synthesis"))
-            for query, result in eligible
-        ]
-        outputs = sample_all(sampler(), requests, sampling) if requests else []
-        _judge(eligible, outputs)
-        return results
+    def tasks() -> Iterator[Task[tuple[Query, Row]]]:
+        for query, (_, group) in zip(queries, read_groups(responses), strict=True):
+            result, request = _choose_material(query, group, seed), None
+            if not result["reason"]:
+                messages = synthesis_messages(template, query, result)
+                request = Request(messages, response_seed(seed, query, "synthesis"))
+            yield Task((query.key,), request, (query, result))
 
-    fill_journal(
+    fill_store(
         path,
+        ("query",),
         {
             "kind": "constructions",
             **model,
@@ -78,10 +77,12 @@ def sample_constructions(
             "template": _name(template),
             "responses": _name(json.dumps(read_settings(responses))),
         },
-        zip(queries, (group for _, group in read_groups(responses)), strict=True),
+        tasks(),
+        _judge,
         total=len(queries),
         chunk=chunk,
-        work=work,
+        make_sampler=sampler,
+        sampling=sampling,
         desc="constructing",
     )
 
@@ -94,9 +95,9 @@ def read_constructions(path: Path, queries: Sequence[Query]) -> Iterator[tuple[Q
     engine's raw ``text`` with ``prompt_tokens`` and ``tokens``.
 
     Raises:
-        InputError: The journal is missing or incomplete.
+        InputError: The store is missing or incomplete.
     """
-    return zip(queries, read_journal(path), strict=True)
+    return zip(queries, read_results(path), strict=True)
 
 
 def synthesis_messages(template: str, query: Query, result: dict) -> list[dict[str, str]]:
@@ -133,7 +134,7 @@ def prefix_fraction(result: dict) -> float:
     return prefix_length(result) / max(1, len(result["error"].strip()))
 
 
-def _choose_material(query: Query, group: list[dict], seed: int) -> dict[str, Any]:
+def _choose_material(query: Query, group: list[Row], seed: int) -> Row:
     # What was cut off at the token limit is wrong without a wrong step, and ends nowhere.
     complete = [response for response in group if response["failure"] is None and response["finish_reason"] == "stop"]
     rng = group_rng(seed, 0, query.key)
@@ -156,18 +157,21 @@ def _choose_material(query: Query, group: list[dict], seed: int) -> dict[str, An
     }
 
 
-def _judge(eligible: list[tuple[Query, dict]], outputs: list[Response]) -> None:
+def _judge(answers: Sequence[tuple[tuple[Query, Row], Response]]) -> list[Row]:
     """Puts output, trajectory and reason into each result; the reason stays None where the trajectory is right."""
-    parsed = []
-    for (query, result), output in zip(eligible, outputs, strict=True):
+    parsed: list[tuple[Query, Row]] = []
+    for (query, result), output in answers:
+        if result["reason"]:
+            continue
         outcome = parse_reconstruction(output.text, output.truncated)
         reason = _failure(output) or outcome.reason
         result.update(asdict(output), trajectory=outcome.reconstruction, reason=reason and reason.value)
         if reason is None:
             parsed.append((query, result))
-    rights = grade([Response(text=result["trajectory"]) for _, result in parsed], [query.gold for query, _ in parsed])
+    rights = grade([result["trajectory"] for _, result in parsed], [query.gold for query, _ in parsed])
     for (_, result), right in zip(parsed, rights, strict=True):
         result["reason"] = None if right else WRONG_ANSWER
+    return [result for (_, result), _ in answers]
 
 
 def _failure(output: Response) -> RejectReason | None:

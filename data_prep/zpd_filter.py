@@ -64,7 +64,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"{output}: --output is --input; name another file")
     queries = read_queries(source)
     journal, picture = output.with_suffix(".responses.jsonl"), output.with_suffix(".accuracy.png")
-    kept = output.with_suffix(".unfinished.jsonl")
     sample_responses(
         journal,
         queries,
@@ -73,9 +72,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sampling=sampling_of(args),
         chunk=args.chunk,
         model=model_settings(args),
-        sampler=cache(partial(make_sampler, args, kept)),
+        sampler=cache(partial(make_sampler, args)),
     )
-    kept.unlink(missing_ok=True)
     accuracies = measure_accuracies(read_groups(journal))
     inside = [accuracy is not None and args.min_accuracy <= accuracy <= args.max_accuracy for accuracy in accuracies]
     print_accuracies(accuracies, args.min_accuracy, args.max_accuracy)

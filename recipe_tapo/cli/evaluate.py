@@ -17,11 +17,7 @@ from recipe_tapo.evaluation.provenance import THINKING_VARIABLE, provenance, tem
 from recipe_tapo.evaluation.records import ResponseRecord, read_records
 from recipe_tapo.evaluation.sample import sample_problems
 from recipe_tapo.evaluation.score import score_records
-from recipe_tapo.sampling.journal import read_journal, read_settings, settings_path
-
-# Answers of a server that the journal does not hold yet.
-KEPT = f"{RESPONSES}.partial"
-
+from recipe_tapo.records.store import read_settings, settings_path
 
 DESCRIPTION = """\
 Samples responses of one model to benchmarks, grades them as in training, and
@@ -119,9 +115,9 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
     if not args.base_url:
         args.model = resolve_model(model, args.merged_dir)
     args.chat_template_kwargs = template_kwargs(args.model, args.base_url, args.thinking, args.chat_template_kwargs)
-    journal, kept = folder / RESPONSES, folder / KEPT
-    sample_problems(
-        journal,
+    responses = folder / RESPONSES
+    records = sample_problems(
+        responses,
         problems,
         runs=args.runs,
         samples=args.samples,
@@ -134,11 +130,9 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
             **model_settings(args),
             "vllm": vllm_version(args.base_url),
         },
-        make_sampler=lambda: make_sampler(args, kept),
+        make_sampler=lambda: make_sampler(args),
     )
-    kept.unlink(missing_ok=True)
-    records = [ResponseRecord(**result) for result in read_journal(journal)]
-    known = {**read_settings(journal), "model": model, "loaded_from": args.model, "base_url": args.base_url}
+    known = {**read_settings(responses), "model": model, "loaded_from": args.model, "base_url": args.base_url}
     return finish_evaluation(folder, problems, records, {**known, **provenance(files)})
 
 

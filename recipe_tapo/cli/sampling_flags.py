@@ -106,29 +106,21 @@ def model_settings(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def make_sampler(args: argparse.Namespace, keep: Path | None = None) -> Sampler:
+def make_sampler(args: argparse.Namespace) -> Sampler:
     """Starts the engine.
 
     Args:
         args: The command line.
-        keep: Where answers of a server are kept until the journal holds them; None for nowhere.
 
     Raises:
         InputError: It does not start.
     """
     if args.base_url:
-        from recipe_tapo.sampling.kept import KeptAnswers
+        from recipe_tapo.sampling.chat import ChatClient
         from recipe_tapo.sampling.server import ServerSampler
 
-        return ServerSampler(
-            args.base_url,
-            args.model,
-            args.chat_template_kwargs,
-            args.concurrency,
-            args.timeout,
-            args.retries,
-            None if keep is None else KeptAnswers(keep),
-        )
+        client = ChatClient(args.base_url, args.model, args.timeout, args.retries)
+        return ServerSampler(client, args.chat_template_kwargs, args.concurrency)
     engine = {
         "dtype": args.dtype,
         "tensor_parallel_size": args.tensor_parallel_size,

@@ -2,12 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, Field, StrictBool, StrictStr, TypeAdapter, ValidationError
 
 from recipe_tapo.errors import InputError
+
+Count = Annotated[int, Field(strict=True, ge=0)]
+# What tells a response from every other of an evaluation: the fields, and their values.
+KEY = ("benchmark", "problem_idx", "run", "sample")
+Place = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -27,21 +33,27 @@ class ResponseRecord:
         failure: Why there is no response; None where there is one.
     """
 
-    benchmark: str
-    problem_idx: int
-    run: int
-    sample: int
-    response: str
-    right: bool | None = None
-    pred: str | None = None
-    truncated: bool | None = None
-    tokens: int | None = None
-    failure: str | None = None
+    benchmark: StrictStr
+    problem_idx: Count
+    run: Count
+    sample: Count
+    response: StrictStr
+    right: StrictBool | None = None
+    pred: StrictStr | None = None
+    truncated: StrictBool | None = None
+    tokens: Count | None = None
+    failure: StrictStr | None = None
 
     @property
-    def key(self) -> tuple[str, int, int, int]:
+    def key(self) -> Place:
         """What tells it from every other response of an evaluation."""
         return self.benchmark, self.problem_idx, self.run, self.sample
+
+
+def _check_chat(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    if not all({"role", "content"} <= message.keys() for message in messages):
+        raise ValueError
+    return messages
 
 
 @dataclass(frozen=True)
@@ -56,14 +68,23 @@ class Problem:
         messages: The chat prompt, role and content each.
     """
 
-    benchmark: str
-    problem_idx: int
-    question: str
-    gold: str
-    messages: list[dict[str, str]] = field(default_factory=list)
+    benchmark: StrictStr
+    problem_idx: Count
+    question: StrictStr
+    gold: StrictStr
+    messages: Annotated[list[dict[StrictStr, StrictStr]], AfterValidator(_check_chat)] = field(default_factory=list)
 
 
 RecordType = TypeVar("RecordType", ResponseRecord, Problem)
+
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number from 0",
+    "greater_than_equal": "a whole number from 0",
+    "bool_type": "true or false",
+}
+_CHAT = "a list of messages with role and content"
 
 
 def read_records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
@@ -78,64 +99,33 @@ def read_records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
     """
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    adapter = TypeAdapter(kind)
     empty = True
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 empty = False
-                yield _to_record(line, kind, f"{path}, line {number}")
+                try:
+                    yield adapter.validate_python(json.loads(line))
+                except ValidationError as error:
+                    raise InputError(f"{path}, line {number}: {_explain(error, kind)}") from error
+                except (ValueError, RecursionError) as error:
+                    raise InputError(f"{path}, line {number}: broken json ({error})") from error
     if empty:
         raise InputError(f"{path}: the file is empty")
 
 
-def _to_record(line: bytes, kind: type[RecordType], where: str) -> RecordType:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: broken json ({error})") from error
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: is {_describe(row)}, expected an object with named fields")
-    values = {}
-    for column in fields(kind):
-        if column.name in row:
-            if not _fits(row[column.name], column.type):
-                raise InputError(
-                    f"{where}: '{column.name}' is {_describe(row[column.name])}, expected {_expected(column.type)}"
-                )
-            values[column.name] = row[column.name]
-        elif column.default is MISSING and column.default_factory is MISSING:
-            raise InputError(f"{where}: '{column.name}' is missing")
-    return kind(**values)
-
-
-_NAMES = {
-    str: "text",
-    int: "a whole number from 0",
-    bool: "true or false",
-    type(None): "null",
-    list: "a list of messages with role and content",
-}
-
-
-def _types(annotation: Any) -> tuple[type, ...]:
-    return (
-        get_args(annotation) if isinstance(annotation, UnionType) else (getattr(annotation, "__origin__", annotation),)
-    )
-
-
-def _fits(value: Any, annotation: Any) -> bool:
-    if type(value) not in _types(annotation):
-        return False
-    if isinstance(value, list):
-        return all(
-            isinstance(message, dict) and all(isinstance(message.get(name), str) for name in ("role", "content"))
-            for message in value
-        )
-    return not isinstance(value, int) or value >= 0
-
-
-def _expected(annotation: Any) -> str:
-    return " or ".join(_NAMES[kind] for kind in _types(annotation))
+def _explain(error: ValidationError, kind: type[RecordType]) -> str:
+    """The first thing that is wrong with a line, in the words of its author."""
+    problem = error.errors(include_url=False, include_context=False)[0]
+    if not problem["loc"]:
+        return f"is {_describe(problem['input'])}, expected an object with named fields"
+    name, *inside = problem["loc"]
+    if problem["type"] == "missing" and not inside:
+        return f"'{name}' is missing"
+    expected = _CHAT if inside else _EXPECTED.get(problem["type"], _CHAT)
+    may_be_null = any(column.name == name and column.default is None for column in fields(kind))
+    return f"'{name}' is {_describe(problem['input'])}, expected {expected}" + (" or null" if may_be_null else "")
 
 
 def _describe(value: Any) -> str:

@@ -1,17 +1,16 @@
-"""Sampling and grading the responses of an evaluation, into a journal that survives interruption."""
+"""Sampling and grading the responses of an evaluation, into a store that survives interruption."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.evaluation.records import Problem, ResponseRecord
+from recipe_tapo.evaluation.records import KEY, Place, Problem, ResponseRecord, read_records
 from recipe_tapo.evaluation.score import score_records
-from recipe_tapo.sampling.journal import fill_journal
-from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling, derive_seed, sample_all
-
-Item = tuple[Problem, int, int]
+from recipe_tapo.records.store import Row
+from recipe_tapo.sampling.fill import Task, fill_store
+from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling, derive_seed
 
 
 def sample_problems(
@@ -25,14 +24,14 @@ def sample_problems(
     chunk: int,
     settings: dict[str, Any],
     make_sampler: Callable[[], Sampler],
-) -> None:
-    """Samples and grades what the journal does not hold yet, problem by problem, run by run.
+) -> list[ResponseRecord]:
+    """Samples and grades what the store does not hold yet, problem by problem, run by run; returns all of it.
 
     A response's seed depends on the seed of the evaluation and on the response's own place alone, so that more runs or
     samples add responses and change none.
 
     Args:
-        path: The journal, of ``ResponseRecord`` lines.
+        path: The store, of ``ResponseRecord`` lines.
         problems: Of all benchmarks.
         runs: Independent runs.
         samples: Responses per problem and run.
@@ -43,38 +42,38 @@ def sample_problems(
         make_sampler: Starts the engine; called only when there is something to sample.
 
     Raises:
-        InputError: The journal was made otherwise, or the engine or the grader does not work.
+        InputError: The store was made otherwise, or the engine or the grader does not work.
     """
-    sampler = cache(make_sampler)
 
-    def work(batch: list[Item]) -> list[dict]:
-        requests = [
-            Request(problem.messages, derive_seed(seed, problem.benchmark, problem.problem_idx, run, sample))
-            for problem, run, sample in batch
-        ]
-        responses = sample_all(sampler(), requests, sampling)
-        records = [_to_record(item, response) for item, response in zip(batch, responses, strict=True)]
-        return list(map(asdict, score_records(records, problems)))
+    def tasks() -> Iterator[Task[Place]]:
+        for problem in problems:
+            for run, sample in product(range(runs), range(samples)):
+                place = (problem.benchmark, problem.problem_idx, run, sample)
+                yield Task(place, Request(problem.messages, derive_seed(seed, *place)), place)
 
-    fill_journal(
+    def to_results(answers: Sequence[tuple[Place, Response]]) -> list[Row]:
+        records = [_to_record(place, response) for place, response in answers]
+        return [asdict(record) for record in score_records(records, problems)]
+
+    fill_store(
         path,
+        KEY,
         {**settings, **asdict(sampling), "runs": runs, "samples": samples, "seed": seed},
-        ((problem, run, sample) for problem in problems for run in range(runs) for sample in range(samples)),
+        tasks(),
+        to_results,
         total=len(problems) * runs * samples,
         chunk=chunk,
-        work=work,
+        make_sampler=make_sampler,
+        sampling=sampling,
         desc="evaluating",
     )
+    return list(read_records(path, ResponseRecord))
 
 
-def _to_record(item: Item, response: Response) -> ResponseRecord:
-    problem, run, sample = item
+def _to_record(place: Place, response: Response) -> ResponseRecord:
     failed = response.failure is not None
     return ResponseRecord(
-        benchmark=problem.benchmark,
-        problem_idx=problem.problem_idx,
-        run=run,
-        sample=sample,
+        *place,
         response=response.text,
         truncated=None if failed else response.truncated,
         # A server may not count; a response of an engine that does has at least the token that ended it.

@@ -8,9 +8,9 @@ from typing import Any
 
 def read_whole_lines(path: Path) -> Iterator[Any]:
     """Yields the value of each line; those that are broken or only half there are passed over."""
-    with open(path, encoding="utf-8") as file:
+    with open(path, "rb") as file:
         for line in file:
             try:
                 yield json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 continue

@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,11 +36,12 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     pq.write_table(table, path)
 
 
-def write_jsonl(path: Path, records: Iterable[dict]) -> None:
-    """Writes one json object per line.
+def write_jsonl(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Writes one json object per line."""
+    with open(path, "wb") as file:
+        file.writelines(map(to_json_line, records))
 
-    Half a surrogate pair, which UTF-8 cannot hold, is written as the json escape it came from.
-    """
-    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
-        for record in records:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+def to_json_line(record: Mapping[str, Any]) -> bytes:
+    """A json object as a line of UTF-8; half a surrogate pair, which that cannot hold, becomes its json escape."""
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

@@ -1,15 +1,15 @@
 """Outcomes of many cases: from the cache where they are in it, else from the judge, and into the cache at once."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from itertools import islice
+from collections.abc import Iterable
+from itertools import chain
 
 from tqdm import tqdm
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.reflection.cache import VerdictCache
-from recipe_tapo.reflection.endpoint import EndpointJudge, RequestFailed
+from recipe_tapo.reflection.endpoint import EndpointJudge
 from recipe_tapo.reflection.verdict import Case, Outcome
+from recipe_tapo.sampling.chat import RequestFailed, ask_all
 
 # So many answers of which none is a verdict are no accident of single cases.
 _HOPELESS = 32
@@ -39,15 +39,16 @@ def judge_by_endpoint(
     useless = useful = 0
     last = ""
     with tqdm(total=len(distinct), initial=len(distinct) - len(open_cases), desc="judging", disable=None) as progress:
-        for case, outcome in _ask(judge, open_cases, concurrency):
-            if isinstance(outcome, Outcome):
+        for case, outcome in chain.from_iterable(ask_all(judge.judge, open_cases, concurrency)):
+            if isinstance(outcome, RequestFailed):
+                failure = str(outcome)
+            else:
                 cache.add(case.digest, outcome)
                 known[case] = outcome
-            if isinstance(outcome, Outcome) and outcome.verdict:
-                useful += 1
-            else:
-                useless += 1
-                last = f"malformed ({outcome.malformed.value})" if isinstance(outcome, Outcome) else str(outcome)
+                failure = outcome.malformed and f"malformed ({outcome.malformed.value})"
+            useful += not failure
+            useless += bool(failure)
+            last = failure or last
             if useless >= _HOPELESS and not useful:
                 break
             progress.update()
@@ -57,29 +58,3 @@ def judge_by_endpoint(
             "--judge_response_format, and --retry_malformed to ask again about these responses"
         )
     return {case: outcome for case, outcome in known.items() if outcome is not None}
-
-
-def _ask(judge: EndpointJudge, cases: list[Case], concurrency: int) -> Iterator[tuple[Case, Outcome | RequestFailed]]:
-    """Yields outcomes as they come. When the endpoint fails for good, those under way are still waited for."""
-    rest = iter(cases)
-    threads = ThreadPoolExecutor(max_workers=concurrency)
-    asked: dict[Future, Case] = {}
-    fatal: InputError | None = None
-    try:
-        while True:
-            for case in islice(rest, 0 if fatal else concurrency - len(asked)):
-                asked[threads.submit(judge.judge, case)] = case
-            if not asked:
-                break
-            for future in wait(asked, return_when=FIRST_COMPLETED).done:
-                case = asked.pop(future)
-                try:
-                    yield case, future.result()
-                except RequestFailed as failure:
-                    yield case, failure
-                except InputError as error:
-                    fatal = error
-    finally:
-        threads.shutdown(wait=False, cancel_futures=True)
-    if fatal:
-        raise fatal

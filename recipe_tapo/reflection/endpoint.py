@@ -2,24 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import openai
-
-from recipe_tapo.errors import InputError
 from recipe_tapo.reflection.prompt import RESPONSE_FORMATS, fill_judge_prompt
 from recipe_tapo.reflection.verdict import Case, Malformed, Outcome, parse_verdict
-from recipe_tapo.sampling.requests import one_line
-
-# These say that no request can succeed, not that this one did not.
-_FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
-
-
-class RequestFailed(Exception):
-    """One request got no answer; asking again may help."""
+from recipe_tapo.sampling.chat import ChatClient, Completion
 
 
 @dataclass(frozen=True)
@@ -54,13 +43,7 @@ class EndpointJudge:
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
-        self._client = openai.OpenAI(
-            base_url=settings.url,
-            # Local servers ask for none, the library insists on one.
-            api_key=os.environ.get("OPENAI_API_KEY", "none"),
-            timeout=settings.timeout,
-            max_retries=settings.retries,
-        )
+        self._client = ChatClient(settings.url, settings.model, settings.timeout, settings.retries)
 
     @property
     def identity(self) -> str:
@@ -78,36 +61,23 @@ class EndpointJudge:
         """
         settings = self._settings
         limit = {"max_tokens": settings.max_tokens} if settings.max_tokens else {}
-        # Half a surrogate pair, which a response may hold, cannot be sent.
-        prompt = fill_judge_prompt(settings.prompt, case).encode("utf-8", "replace").decode()
-        try:
-            answer = self._client.chat.completions.create(
-                model=settings.model,
-                messages=[{"role": "user", "content": prompt}],
-                temperature=settings.temperature,
-                extra_body=dict(settings.options),
-                **limit,
-                **RESPONSE_FORMATS[settings.response_format],
+        return _to_outcome(
+            self._client.ask(
+                [{"role": "user", "content": fill_judge_prompt(settings.prompt, case)}],
+                {
+                    "temperature": settings.temperature,
+                    **limit,
+                    **RESPONSE_FORMATS[settings.response_format],
+                    **settings.options,
+                },
             )
-        except openai.APITimeoutError as error:
-            raise RequestFailed(one_line(error)) from error
-        except (openai.APIConnectionError, *_FATAL) as error:
-            raise InputError(f"judge {settings.model} at {settings.url}: {one_line(error)}") from error
-        # What is no json, or json of another shape, comes out of the library as whatever it stumbled upon.
-        except Exception as error:
-            raise RequestFailed(one_line(error)) from error
-        return _outcome(answer)
+        )
 
 
-def _outcome(answer: Any) -> Outcome:
-    choices = getattr(answer, "choices", None)
-    if not choices or choices[0].message is None:
-        raise RequestFailed("the server answered without a choice; is the address right, with /v1 at its end?")
-    choice = choices[0]
-    refusal = getattr(choice.message, "refusal", None)
-    text = choice.message.content or ""
-    if refusal or choice.finish_reason == "content_filter":
-        return Outcome(malformed=Malformed.REFUSED, output=refusal or text)
+def _to_outcome(answer: Completion) -> Outcome:
+    choice = answer.choices[0]
+    if choice.message.refusal or choice.finish_reason == "content_filter":
+        return Outcome(malformed=Malformed.REFUSED, output=choice.message.refusal or choice.text)
     if choice.finish_reason == "length":
-        return Outcome(malformed=Malformed.CUT_SHORT, output=text)
-    return parse_verdict(text)
+        return Outcome(malformed=Malformed.CUT_SHORT, output=choice.text)
+    return parse_verdict(choice.text)

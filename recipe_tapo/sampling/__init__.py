@@ -1,1 +1,1 @@
-"""Responses of a model, drawn with vLLM or from a server, kept in a journal that survives interruption."""
+"""Responses of a model, drawn with vLLM or from a server, kept in a store that survives interruption."""

@@ -5,11 +5,11 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from tqdm import tqdm
+from tqdm.asyncio import tqdm  # the one that vLLM's signature names
 
 from recipe_tapo.engine.search_path import accelerator_present
 from recipe_tapo.errors import InputError
@@ -45,6 +45,8 @@ class OfflineSampler:
         InputError: vLLM cannot load the model.
     """
 
+    one_by_one = False
+
     def __init__(
         self, model: str, chat_template_kwargs: Mapping[str, Any], max_model_len: int | None, **engine: Any
     ) -> None:
@@ -63,7 +65,7 @@ class OfflineSampler:
         self._template_kwargs = dict(chat_template_kwargs)
         self._max_model_len = self._llm.model_config.max_model_len
 
-    def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Response]:
+    def sample(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[list[tuple[int, Response]]]:
         """See ``Sampler``."""
         if sampling.max_tokens >= self._max_model_len:
             raise InputError(
@@ -77,7 +79,7 @@ class OfflineSampler:
         chosen = [(prompts[i], requests[i].seed) for i in fitting]
         for i, response in zip(fitting, self._generate_safely(chosen, sampling), strict=True):
             responses[i] = response
-        return responses
+        yield list(enumerate(responses))
 
     def _start(self, engine: dict[str, Any]) -> None:
         # Imported here: vLLM reads the environment when it is imported.
@@ -92,10 +94,11 @@ class OfflineSampler:
         self._llm.reset_prefix_cache()
 
     def _render(self, request: Request) -> list[int]:
+        # vLLM declares the messages of every role and tool, and ids or text as the result.
         chat = self._tokenizer.apply_chat_template(
-            request.messages, add_generation_prompt=True, tokenize=False, **self._template_kwargs
+            cast("list[Any]", request.messages), add_generation_prompt=True, tokenize=False, **self._template_kwargs
         )
-        return self._tokenizer.encode(chat, add_special_tokens=False)
+        return self._tokenizer.encode(str(chat), add_special_tokens=False)
 
     def _generate_safely(self, prompts: list[tuple[list[int], int]], sampling: Sampling) -> list[Response]:
         try:

@@ -1,14 +1,9 @@
 """What is asked of a model and what comes back, whichever engine answers."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-
-from recipe_tapo.errors import InputError
-
-# So many requests that fail without exception are no accident of single requests.
-_HOPELESS = 32
 
 
 @dataclass(frozen=True)
@@ -68,25 +63,20 @@ class Response:
 class Sampler(Protocol):
     """An engine that answers."""
 
-    def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Response]:
-        """Answers in the order of the requests; a failing one is retried, then costs itself alone.
+    @property
+    def one_by_one(self) -> bool:
+        """Whether a response depends on its own request alone, and comes as soon as it is there."""
+        ...
+
+    def sample(self, requests: Sequence[Request], sampling: Sampling) -> Iterable[Sequence[tuple[int, Response]]]:
+        """Yields responses with the positions of their requests, those together that came together.
+
+        A failing request is retried, then costs itself alone.
 
         Raises:
             InputError: The engine does not work at all.
         """
         ...
-
-
-def sample_all(sampler: Sampler, requests: Sequence[Request], sampling: Sampling) -> list[Response]:
-    """Draws responses and insists on some success.
-
-    Raises:
-        InputError: Every one of many requests failed; recording that would make it final.
-    """
-    responses = sampler.sample(requests, sampling)
-    if len(responses) >= _HOPELESS and all(response.failure for response in responses):
-        raise InputError(f"all {len(responses)} requests of a chunk failed; the last one: {responses[-1].failure}")
-    return responses
 
 
 def derive_seed(*parts: str | int) -> int:

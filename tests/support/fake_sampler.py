@@ -1,6 +1,6 @@
 """An engine of the unit tests that answers by a function; and questions for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,16 +14,18 @@ from recipe_tapo.sampling.requests import Request, Response, Sampling
 class FakeSampler:
     """Answers with ``answer(prompt, seed)``; notes the requests; raises ``Killed`` at a chunk if told to."""
 
+    one_by_one = False
+
     def __init__(self, answer: Callable[[str, int], str | Response], die_at_chunk: int | None = None) -> None:
         self.answer = answer
         self.die_at_chunk = die_at_chunk
         self.chunks: list[list[Request]] = []
 
-    def sample(self, requests: Sequence[Request], sampling: Sampling) -> list[Response]:
+    def sample(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[list[tuple[int, Response]]]:
         if len(self.chunks) == self.die_at_chunk:
             raise Killed
         self.chunks.append(list(requests))
-        return [self._one(request.messages[-1]["content"], request.seed) for request in requests]
+        yield [(n, self._one(request.messages[-1]["content"], request.seed)) for n, request in enumerate(requests)]
 
     def _one(self, prompt: str, seed: int) -> Response:
         answer = self.answer(prompt, seed)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from recipe_tapo.sampling.chat import ChatClient
 from recipe_tapo.sampling.server import ServerSampler
 
 Answer = tuple[int, str, bytes]
@@ -77,4 +78,4 @@ class Server:
 
     def sampler(self, retries: int = 0, timeout: float = 10.0, concurrency: int = 4, **template) -> ServerSampler:
         url = f"http://127.0.0.1:{self.http.server_port}/v1"
-        return ServerSampler(url, "m", template, concurrency, timeout, retries)
+        return ServerSampler(ChatClient(url, "m", timeout, retries), template, concurrency)

@@ -19,8 +19,8 @@ from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation import provenance
 from recipe_tapo.evaluation.checkpoint import resolve_model
 from recipe_tapo.evaluation.folder import load_evaluation
+from recipe_tapo.sampling.chat import ChatClient
 from recipe_tapo.sampling.requests import Response
-from recipe_tapo.sampling.server import ServerSampler
 
 PROBLEMS = 3
 
@@ -32,6 +32,8 @@ class Interrupt(BaseException):
 class Engine:
     """Answers "2" where the seed is even and the right answer, the question's last word, elsewhere."""
 
+    one_by_one = False
+
     def __init__(self, fail_at: int | None = None, error: BaseException | None = None) -> None:
         self.requests = []
         self._fail_at, self._error = fail_at, error
@@ -40,7 +42,7 @@ class Engine:
         self.requests += requests
         if self._fail_at is not None and len(self.requests) > self._fail_at:
             raise self._error
-        return [self._answer(request) for request in requests]
+        yield [(number, self._answer(request)) for number, request in enumerate(requests)]
 
     def _answer(self, request):
         if request.seed % 7 == 0:
@@ -82,7 +84,7 @@ def run(tmp_path, data, model, monkeypatch):
 
     def run(output: str, *options: str, engine: Engine | None = None) -> Engine:
         engine = engine or Engine()
-        monkeypatch.setattr(evaluate, "make_sampler", lambda args, keep: engine)
+        monkeypatch.setattr(evaluate, "make_sampler", lambda args: engine)
         arguments = ["--model", str(model), "--benchmark", "tiny", "--data_dir", str(data), "--samples", "2"]
         arguments += ["--runs", "3", "--chunk", "4", "--output", str(tmp_path / output)]
         tapo.run(["evaluate", *arguments, *options])
@@ -259,7 +261,7 @@ def test_a_server_that_goes_down_costs_no_answer_it_gave(data, tmp_path, capsys,
     with Server(answer) as server:
         url = f"http://127.0.0.1:{server.http.server_port}/v1"
         # Down, not only breaking this one request: the list of models is not to be had either.
-        monkeypatch.setattr(ServerSampler, "_is_up", lambda sampler: False)
+        monkeypatch.setattr(ChatClient, "_is_up", lambda client: False)
         error = error_of("evaluate", *serve(data, tmp_path / "out", url), capsys=capsys)
         assert "is the server running?" in error
         assert not (tmp_path / "out" / "metrics.json").exists()

@@ -1,0 +1,163 @@
+"""The client of an OpenAI-compatible server of chat completions, such as ``vllm serve``."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Annotated, Any, TypeVar
+
+import openai
+from pydantic import BaseModel, Field
+
+from recipe_tapo.errors import InputError
+from recipe_tapo.sampling.requests import one_line
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# These say that no request can succeed, not that this one did not.
+_FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+
+
+class RequestFailed(Exception):
+    """One request got no answer; asking again may help."""
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What the model says; half a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
+        return _encodable(self.message.content or "")
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Completion(BaseModel):
+    """What is read of a server's answer.
+
+    Attributes:
+        choices: One or more; the first counts.
+        usage: Lengths in tokens; None where the server does not count.
+    """
+
+    choices: Annotated[list[_Choice], Field(min_length=1)]
+    usage: _Usage | None = None
+
+
+class ChatClient:
+    """Asks one model of a server; for use by many threads.
+
+    Args:
+        url: Address up to and including ``/v1``.
+        model: Name under which the server knows the model.
+        timeout: Seconds for one request.
+        retries: Further tries of a request that fails, with growing pauses.
+    """
+
+    def __init__(self, url: str, model: str, timeout: float, retries: int) -> None:
+        self._url = url
+        self._model = model
+        self._client = openai.OpenAI(
+            base_url=url,
+            # Local servers ask for none, the library insists on one.
+            api_key=os.environ.get("OPENAI_API_KEY", "none"),
+            timeout=timeout,
+            max_retries=retries,
+        )
+
+    def ask(self, messages: Iterable[dict[str, str]], fields: Mapping[str, Any]) -> Completion:
+        """Returns the answer to one chat.
+
+        Args:
+            messages: The chat, without the answer.
+            fields: Further fields of the request.
+
+        Raises:
+            RequestFailed: This request failed.
+            InputError: The server is down, or refuses every request.
+        """
+        # Half a surrogate pair cannot be sent.
+        chat = [{name: _encodable(text) for name, text in message.items()} for message in messages]
+        body = {"model": self._model, "messages": chat, **fields}
+        try:
+            # The library's own method for chats hands on whatever a server sends as if it were a completion.
+            return Completion.model_validate(self._client.post("/chat/completions", body=body, cast_to=object))
+        except (ValueError, RecursionError) as error:
+            raise RequestFailed(
+                f"the server's answer is no chat completion ({one_line(error)}); does its address end with /v1?"
+            ) from error
+        except _FATAL as error:
+            raise InputError(f"{self._url}: {one_line(error)}") from error
+        except openai.OpenAIError as error:
+            connected = isinstance(error, openai.APITimeoutError) or not isinstance(error, openai.APIConnectionError)
+            # One request that the server breaks over must not stop all others for ever.
+            if connected or self._is_up():
+                raise RequestFailed(one_line(error)) from error
+            raise InputError(f"{self._url}: {one_line(error)}; is the server running?") from error
+
+    def _is_up(self) -> bool:
+        try:
+            self._client.models.list()
+        except openai.APIStatusError:
+            return True
+        except (openai.OpenAIError, ValueError):
+            return False
+        return True
+
+
+def ask_all(
+    ask: Callable[[Item], Result], items: Iterable[Item], concurrency: int
+) -> Iterator[list[tuple[Item, Result | RequestFailed]]]:
+    """Yields items with their answers as they come, those together that came while the caller was busy.
+
+    Args:
+        ask: Asks about one item, in a thread of its own; may raise ``RequestFailed``.
+        items: What to ask about.
+        concurrency: How many are asked about at a time.
+
+    Raises:
+        InputError: The first one that ``ask`` raised. Nothing is asked any more then, but what was under way is waited
+            for, and yielded, before.
+    """
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
+    fatal: InputError | None = None
+    threads = ThreadPoolExecutor(max_workers=concurrency)
+    try:
+        asked = {threads.submit(ask, item): item for item in items}
+        for future in asked:
+            future.add_done_callback(done.put)
+        while asked:
+            ready = [done.get()] + [done.get() for _ in range(done.qsize())]
+            answers: list[tuple[Item, Result | RequestFailed]] = []
+            for future in ready:
+                item = asked.pop(future)
+                if future.cancelled():
+                    continue
+                try:
+                    answers.append((item, future.result()))
+                except RequestFailed as failure:
+                    answers.append((item, failure))
+                except InputError as error:
+                    fatal = fatal or error
+                    threads.shutdown(wait=False, cancel_futures=True)
+            if answers:
+                yield answers
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+    if fatal:
+        raise fatal
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

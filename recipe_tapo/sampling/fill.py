@@ -1,0 +1,128 @@
+"""Asking a model about many things, into a store of results that survives every interruption.
+
+Work goes in chunks of a fixed size, cut at the same places in every run. An engine whose rounding depends on what a
+response is drawn together with gets a chunk again as a whole when any of it is missing, so that the results are those
+of a run without interruption; one that answers each request by itself is asked for what is missing alone.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from tqdm import tqdm
+
+from recipe_tapo.errors import InputError
+from recipe_tapo.records.store import Key, ResultStore, Row
+from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling
+
+Subject = TypeVar("Subject")
+# So many requests that fail without exception are no accident of single requests.
+_HOPELESS = 32
+
+
+@dataclass(frozen=True)
+class Task(Generic[Subject]):
+    """One result to get.
+
+    Attributes:
+        key: Of the result.
+        request: What to ask; None where the result needs no answer.
+        subject: What it is about.
+    """
+
+    key: Key
+    request: Request | None
+    subject: Subject
+
+
+ToResults = Callable[[Sequence[tuple[Subject, Response]]], list[Row]]
+
+
+def fill_store(
+    path: Path,
+    key: Sequence[str],
+    settings: Mapping[str, Any],
+    tasks: Iterable[Task[Subject]],
+    to_results: ToResults[Subject],
+    *,
+    total: int,
+    chunk: int,
+    make_sampler: Callable[[], Sampler],
+    sampling: Sampling,
+    desc: str,
+) -> None:
+    """Gets every result that the store does not have yet; at the end it has one line per task, in their order.
+
+    Args:
+        path: The store.
+        key: The fields of a result that make up its key.
+        settings: All that the results depend on besides ``chunk`` and ``total``.
+        tasks: In an order that is the same in every run.
+        to_results: Subjects with their responses (an empty one where nothing was asked) to as many results.
+        total: Number of tasks.
+        chunk: How many are worked on together.
+        make_sampler: Starts the engine; called only when there is something to ask.
+        sampling: How responses are drawn.
+        desc: What to show beside the progress bar.
+
+    Raises:
+        InputError: The store was made with other settings, or another process is filling it; the engine does not work,
+            or not one of many requests of a chunk succeeded: to store that would make it final.
+    """
+    tasks, sampler = iter(tasks), cache(make_sampler)
+    keys: list[Key] = []
+    started, known = time.monotonic(), 0
+    with (
+        ResultStore(path, key, {**settings, "chunk": chunk, "total": total}) as store,
+        tqdm(total=total, desc=desc, disable=None) as progress,
+    ):
+        while batch := list(islice(tasks, chunk)):
+            keys += [task.key for task in batch]
+            if all(task.key in store for task in batch):
+                known += len(batch)
+                progress.initial = known
+                progress.update(len(batch))
+                continue
+            _work_on(batch, store, to_results, sampler, sampling)
+            store.sync()
+            progress.update(len(batch))
+            if progress.disable:
+                # In a log file, a line for each chunk.
+                seconds = time.monotonic() - started
+                meter = tqdm.format_meter(len(keys), total, seconds, prefix=desc, initial=known, ascii=True, ncols=80)
+                print(meter, file=sys.stderr, flush=True)
+        store.put_in_order(keys)
+
+
+def _work_on(
+    batch: Sequence[Task[Subject]],
+    store: ResultStore,
+    to_results: ToResults[Subject],
+    sampler: Callable[[], Sampler],
+    sampling: Sampling,
+) -> None:
+    """Gets the missing results of a chunk; failures wait for its end, for it is then that they become final."""
+    missing = [task for task in batch if task.key not in store]
+    one_by_one = any(task.request for task in missing) and sampler().one_by_one
+    waiting = dict(enumerate(missing if one_by_one else batch))
+    asked = [(number, task.request) for number, task in waiting.items() if task.request is not None]
+    responses: dict[int, Response] = {}
+
+    def keep(numbers: Iterable[int]) -> None:
+        store.add(to_results([(waiting.pop(number).subject, responses.get(number, Response())) for number in numbers]))
+
+    if asked:
+        for answers in sampler().sample([request for _, request in asked], sampling):
+            arrived = {asked[place][0]: response for place, response in answers}
+            responses |= arrived
+            if one_by_one:
+                keep(number for number, response in arrived.items() if response.failure is None)
+    failures = [response.failure for response in responses.values() if response.failure is not None]
+    if len(failures) >= _HOPELESS and len(failures) == sum(task.request is not None for task in batch):
+        raise InputError(f"all {len(failures)} requests of a chunk failed; the last one: {failures[-1]}")
+    keep(list(waiting))
