@@ -1,14 +1,14 @@
 """A judge that is a Python function, for tasks whose true steps are known."""
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from tqdm import tqdm
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.reflection.verdict import Case, Outcome, Verdict
 
-JudgeFunction = Callable[[str, str, str], Mapping[str, str]]
+JudgeFunction = Callable[[str, str, str], object]
 
 
 def load_function(path: str) -> JudgeFunction:

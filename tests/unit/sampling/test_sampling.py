@@ -1,4 +1,4 @@
-"""The sampling layer: journals that survive any interruption, and the client of an OpenAI-compatible server."""
+"""The sampling layer: runs that survive any interruption, and the client of an OpenAI-compatible server."""
 
 import argparse
 import fcntl
@@ -13,75 +13,135 @@ from hypothesis import strategies as st
 
 from recipe_tapo.cli import sampling_flags as flags
 from recipe_tapo.errors import InputError
-from recipe_tapo.sampling.journal import fill_journal, read_journal, read_settings, settings_path
-from recipe_tapo.sampling.requests import Request, Response, Sampling, derive_seed, sample_all
+from recipe_tapo.records.store import read_results, read_settings, settings_path
+from recipe_tapo.sampling.fill import Task, fill_store
+from recipe_tapo.sampling.requests import Request, Response, Sampling, derive_seed
+from recipe_tapo.sampling.server import ServerSampler
 
 TOTAL, CHUNK = 10, 3
+SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=20, max_tokens=32)
 
 
 class Interrupt(BaseException):
     """Ends a run as a signal would."""
 
 
-def fill(path: Path, chunks: list[list[int]] | None = None, stop_after: int | None = None, **options) -> None:
-    """Fills a journal with the squares of 0…9; notes the chunks that were worked on."""
-    chunks = chunks if chunks is not None else []
+class Squares:
+    """Answers with the square of the seed; notes the requests; ends before the call, or the answer, ``stop_after``.
 
-    def work(batch: list[int]) -> list[dict]:
-        if stop_after is not None and len(chunks) == stop_after:
+    One by one, the last request of a call is answered first; else all come together.
+    """
+
+    def __init__(self, one_by_one: bool, stop_after: int | None, fail: set[int]) -> None:
+        self.one_by_one, self.stop_after, self.fail = one_by_one, stop_after, fail
+        self.calls: list[list[int]] = []
+        self.given = 0
+
+    def sample(self, requests, sampling):
+        if not self.one_by_one and self.stop_after == len(self.calls):
             raise Interrupt
-        chunks.append(batch)
-        return [{"item": item, "square": item**2, "note": "é\ud800\u2028"} for item in batch]
+        self.calls.append([request.seed for request in requests])
+        answers = [(n, self._answer(request.seed)) for n, request in enumerate(requests)]
+        for batch in [[answer] for answer in reversed(answers)] if self.one_by_one else [answers]:
+            if self.one_by_one and self.stop_after == self.given:
+                raise Interrupt
+            self.given += len(batch)
+            yield batch
 
+    def _answer(self, seed):
+        return Response(failure="out of luck") if seed in self.fail else Response(str(seed**2), "stop")
+
+
+def fill(path: Path, stop_after: int | None = None, one_by_one: bool = False, fail=(), **options) -> list[list[int]]:
+    """Fills a store with the squares of 0…9; returns the chunks that were worked on."""
+    engine = Squares(one_by_one, stop_after, set(fail))
     arguments = {"settings": {"model": "m"}, "items": range(TOTAL), "total": TOTAL, "chunk": CHUNK, **options}
-    fill_journal(path, arguments.pop("settings"), arguments.pop("items"), work=work, desc="", **arguments)
+    fill_store(
+        path,
+        ("item",),
+        arguments.pop("settings"),
+        [Task((item,), Request([], item), item) for item in arguments.pop("items")],
+        lambda answers: [
+            {"item": item, "square": answer.text, "failure": answer.failure, "note": "é\ud800\u2028"}
+            for item, answer in answers
+        ],
+        make_sampler=lambda: engine,
+        sampling=SAMPLING,
+        desc="",
+        **arguments,
+    )
+    return engine.calls
 
 
 @pytest.fixture
-def journal(tmp_path) -> Path:
-    return tmp_path / "new" / "journal.jsonl"
+def store(tmp_path) -> Path:
+    return tmp_path / "new" / "results.jsonl"
 
 
-# --- journal ----------------------------------------------------------------------------------------------------------
+# --- runs -------------------------------------------------------------------------------------------------------------
 
 
-def test_results_come_back_in_the_order_of_the_items(journal):
-    chunks: list[list[int]] = []
-    fill(journal, chunks)
-    assert chunks == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
-    assert [result["square"] for result in read_journal(journal)] == [n * n for n in range(10)]
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_results_come_back_in_the_order_of_the_items(store, one_by_one):
+    assert fill(store, one_by_one=one_by_one) == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
+    assert [result["square"] for result in read_results(store)] == [str(n * n) for n in range(10)]
     # Half a surrogate pair and a line separator survive.
-    assert {result["note"] for result in read_journal(journal)} == {"é\ud800\u2028"}
+    assert {result["note"] for result in read_results(store)} == {"é\ud800\u2028"}
 
 
-def test_a_complete_journal_is_left_alone(journal):
-    fill(journal)
-    before = journal.read_bytes()
-    fill(journal, chunks := [])
-    assert (chunks, journal.read_bytes()) == ([], before)
+def test_a_complete_store_is_left_alone(store):
+    fill(store)
+    before = store.read_bytes(), store.stat().st_ino
+    assert fill(store) == []
+    assert (store.read_bytes(), store.stat().st_ino) == before
 
 
 @pytest.mark.parametrize("stop_after", range(4))
-def test_an_interrupted_run_goes_on_with_the_chunk_that_was_under_way(journal, tmp_path, stop_after):
+def test_an_interrupted_run_goes_on_with_the_chunk_that_was_under_way(store, tmp_path, stop_after):
     fill(tmp_path / "whole.jsonl")
     with pytest.raises(Interrupt):
-        fill(journal, stop_after=stop_after)
-    fill(journal, chunks := [])
+        fill(store, stop_after=stop_after)
+    chunks = fill(store)
     assert sum(map(len, chunks)) == TOTAL - stop_after * CHUNK
-    assert journal.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert settings_path(journal).read_bytes() == settings_path(tmp_path / "whole.jsonl").read_bytes()
+    assert store.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert settings_path(store).read_bytes() == settings_path(tmp_path / "whole.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("stop_after", range(10))
+def test_an_engine_that_answers_one_by_one_is_never_asked_again_for_what_it_gave(store, tmp_path, stop_after):
+    fill(tmp_path / "whole.jsonl")
+    with pytest.raises(Interrupt):
+        fill(store, stop_after, one_by_one=True)
+    assert store.read_bytes().count(b"\n") == stop_after
+    assert sum(map(len, fill(store, one_by_one=True))) == TOTAL - stop_after
+    assert store.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_a_failure_is_final_only_when_its_chunk_is_complete(store):
+    with pytest.raises(Interrupt):
+        fill(store, 2, one_by_one=True, fail={2})  # 2 has failed and 1 is there when the run ends before 0
+    assert store.read_bytes().count(b"\n") == 1
+    assert fill(store, one_by_one=True, fail={2, 4}) == [[0, 2], [3, 4, 5], [6, 7, 8], [9]]
+    assert [result["item"] for result in read_results(store) if result["failure"]] == [2, 4]
+    assert fill(store, one_by_one=True) == []
+
+
+def test_items_of_one_key_have_the_same_result(store):
+    fill(store, items=[0, 1, 1, 2, 1], total=5)
+    assert [result["item"] for result in read_results(store)] == [0, 1, 1, 2, 1]
+    assert fill(store, items=[0, 1, 1, 2, 1], total=5) == []
 
 
 @settings(max_examples=60, deadline=None)
-@given(cut=st.integers(0, 600), junk=st.binary(max_size=20))
-def test_a_journal_cut_anywhere_or_with_junk_at_its_end_is_completed(tmp_path_factory, cut, junk):
+@given(cut=st.integers(0, 600), junk=st.binary(max_size=20), one_by_one=st.booleans())
+def test_a_store_cut_anywhere_or_with_junk_at_its_end_is_completed(tmp_path_factory, cut, junk, one_by_one):
     """As a killed process, a full disk or a crashed machine leaves it."""
     folder = tmp_path_factory.mktemp("cut")
     fill(folder / "whole.jsonl")
     whole = (folder / "whole.jsonl").read_bytes()
     fill(folder / "cut.jsonl")
     (folder / "cut.jsonl").write_bytes(whole[:cut] + junk)
-    fill(folder / "cut.jsonl")
+    fill(folder / "cut.jsonl", one_by_one=one_by_one)
     assert (folder / "cut.jsonl").read_bytes() == whole
 
 
@@ -94,38 +154,38 @@ def test_a_journal_cut_anywhere_or_with_junk_at_its_end_is_completed(tmp_path_fa
         ({"total": 9, "items": range(9)}, "total 10 (now 9)"),
     ],
 )
-def test_other_settings_are_refused_and_harm_nothing(journal, options, message):
-    fill(journal)
-    before = journal.read_bytes()
+def test_other_settings_are_refused_and_harm_nothing(store, options, message):
+    fill(store)
+    before = store.read_bytes()
     with pytest.raises(InputError) as error:
-        fill(journal, **options)
+        fill(store, **options)
     assert message in str(error.value) and "\n" not in str(error.value)
-    assert journal.read_bytes() == before
+    assert store.read_bytes() == before
 
 
-def test_an_incomplete_journal_cannot_be_read_as_a_complete_one(journal):
+def test_an_incomplete_store_cannot_be_read_as_a_complete_one(store):
     with pytest.raises(Interrupt):
-        fill(journal, stop_after=2)
+        fill(store, stop_after=2)
     with pytest.raises(InputError, match="has 6 of 10 results; finish the command"):
-        list(read_journal(journal))
+        list(read_results(store))
 
 
-def test_a_journal_without_its_settings_is_refused(journal, tmp_path):
-    fill(journal)
-    settings_path(journal).unlink()
+def test_a_store_without_its_settings_is_refused(store, tmp_path):
+    fill(store)
+    settings_path(store).unlink()
     for use in (read_settings, fill):
         with pytest.raises(InputError, match="cannot be read"):
-            use(journal)
+            use(store)
     with pytest.raises(InputError, match="no such file"):
         read_settings(tmp_path / "none.jsonl")
 
 
-def test_two_processes_cannot_fill_one_journal(journal):
-    fill(journal)
-    with open(journal, "ab") as other:
+def test_two_processes_cannot_fill_one_store(store):
+    fill(store)
+    with open(store, "ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="another process is writing it"):
-            fill(journal)
+            fill(store)
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------
@@ -138,14 +198,24 @@ def test_seeds_depend_on_every_part_and_suit_every_engine():
     assert derive_seed(0, "a") == seeds[0]
 
 
-def test_many_failures_without_one_success_are_no_result():
-    class Broken:
-        def sample(self, requests, sampling):
-            return [Response(failure="out of memory") for _ in requests]
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_many_failures_without_one_success_are_no_result(store, tmp_path, one_by_one):
+    broken = {"one_by_one": one_by_one, "fail": range(40)}
+    with pytest.raises(InputError, match="all 32 requests of a chunk failed; the last one: out of luck"):
+        fill(store, items=range(32), total=32, chunk=32, **broken)
+    assert store.read_bytes() == b""
+    fill(tmp_path / "few.jsonl", items=range(31), total=31, chunk=31, **broken)
+    assert len(list(read_results(tmp_path / "few.jsonl"))) == 31
 
-    with pytest.raises(InputError, match="all 32 requests of a chunk failed; the last one: out of memory"):
-        sample_all(Broken(), [Request([], 0)] * 32, SAMPLING)
-    assert len(sample_all(Broken(), [Request([], 0)] * 31, SAMPLING)) == 31
+
+def test_what_is_left_of_a_chunk_may_fail_altogether(store):
+    """Else forty prompts that are too long for the server would stop every further run of the same command."""
+    options = {"items": range(41), "total": 41, "chunk": 41, "one_by_one": True, "fail": range(40)}
+    with pytest.raises(Interrupt):
+        fill(store, 40, **options)
+    assert store.read_bytes().count(b"\n") == 1
+    assert fill(store, **options) == [list(range(40))]
+    assert sum(result["failure"] is not None for result in read_results(store)) == 40
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------
@@ -195,7 +265,11 @@ def test_settings_tell_checkpoints_in_one_folder_apart(tmp_path):
 
 # --- server -----------------------------------------------------------------------------------------------------------
 
-SAMPLING = Sampling(temperature=0.7, top_p=0.9, top_k=20, max_tokens=32)
+
+def sample(sampler: ServerSampler, requests: list[Request]) -> list[Response]:
+    """The responses in the order of the requests; they come in any."""
+    responses = dict(answer for answers in sampler.sample(requests, SAMPLING) for answer in answers)
+    return [responses[number] for number in range(len(requests))]
 
 
 def ask(*texts: str) -> list[Request]:
@@ -209,7 +283,7 @@ def said(body: dict) -> str:
 def test_what_is_asked_and_what_comes_back(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     with Server(lambda body, _: completion(said(body).upper(), "length")) as server:
-        responses = server.sampler(enable_thinking=False).sample(ask("a"), SAMPLING)
+        responses = sample(server.sampler(enable_thinking=False), ask("a"))
     assert responses == [Response("A", "length", prompt_tokens=7, tokens=3)]
     assert responses[0].truncated
     assert server.headers[0]["authorization"] == "Bearer secret"
@@ -239,7 +313,7 @@ def test_answers_keep_the_order_of_the_requests_whenever_they_arrive():
         return completion(said(body))
 
     with Server(answer) as server:
-        responses = server.sampler().sample(ask(*map(str, range(40))), SAMPLING)
+        responses = sample(server.sampler(), ask(*map(str, range(40))))
     assert [response.text for response in responses] == [str(n) for n in range(40)]
 
 
@@ -257,7 +331,7 @@ def test_answers_keep_the_order_of_the_requests_whenever_they_arrive():
 )
 def test_a_failing_request_costs_itself_alone(answer, message):
     with Server(lambda body, _: answer if said(body) == "bad" else completion("fine")) as server:
-        responses = server.sampler().sample(ask("good", "bad", "good"), SAMPLING)
+        responses = sample(server.sampler(), ask("good", "bad", "good"))
     assert [response.text for response in responses] == ["fine", "", "fine"]
     assert [response.failure is None for response in responses] == [True, False, True]
     assert message in responses[1].failure and "\n" not in responses[1].failure
@@ -265,7 +339,7 @@ def test_a_failing_request_costs_itself_alone(answer, message):
 
 def test_a_failing_request_is_tried_again():
     with Server(lambda body, times: completion("fine") if times else failure(503, "busy")) as server:
-        responses = server.sampler(retries=1).sample(ask("a"), SAMPLING)
+        responses = sample(server.sampler(retries=1), ask("a"))
     assert [response.text for response in responses] == ["fine"]
     assert len(server.bodies) == 2
 
@@ -279,7 +353,7 @@ def test_a_request_that_takes_too_long_is_given_up():
         return completion("fine")
 
     with Server(answer) as server:
-        responses = server.sampler(timeout=0.5).sample(ask("slow", "quick"), SAMPLING)
+        responses = sample(server.sampler(timeout=0.5), ask("slow", "quick"))
         release.set()
     assert "APITimeoutError" in responses[0].failure
     assert responses[1].text == "fine"
@@ -291,20 +365,20 @@ def test_what_no_request_can_survive_ends_the_run_in_one_line(status):
         Server(lambda *_: failure(status, "no model m")) as server,
         pytest.raises(InputError, match=r"http://127\.0\.0\.1:\d+/v1: \w+: .*no model m"),
     ):
-        server.sampler().sample(ask("a", "b"), SAMPLING)
+        sample(server.sampler(), ask("a", "b"))
 
 
 def test_no_server_ends_the_run_in_one_line():
     with Server(lambda *_: completion("")) as server:
         sampler = server.sampler()
     with pytest.raises(InputError, match=r"APIConnectionError: .*is the server running"):
-        sampler.sample(ask("a"), SAMPLING)
+        sample(sampler, ask("a"))
 
 
 def test_texts_can_be_written_as_utf_8():
     with Server(lambda *_: completion("a\ud83d")) as server:
-        (response,) = server.sampler().sample(ask("a"), SAMPLING)
+        (response,) = sample(server.sampler(), ask("a"))
     assert response.text == "a?"
     with Server(lambda *_: completion(None)) as server:
-        (response,) = server.sampler().sample(ask("a"), SAMPLING)
+        (response,) = sample(server.sampler(), ask("a"))
     assert (response.text, response.failure) == ("", None)
