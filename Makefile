@@ -7,9 +7,9 @@ MARKERS ?= $(if $(CI),,not e2e)
 STUDY ?= full
 export HF_DATASETS_CACHE := $(CURDIR)/.cache/datasets
 
-.PHONY: help demo demo-coldstart study benchmark test e2e lint format docs check lock clean
+.PHONY: help demo demo-coldstart study benchmark benchmark-grading test e2e lint format docs check lock clean
 help: ## Show this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 $(READY): setup.cfg .ci/setup .ci/constraints.txt .ci/overrides.txt
 	@bash .ci/setup
@@ -25,6 +25,9 @@ study: $(READY) ## Compare the arms on the real engine (STUDY=quick: a coarse an
 
 benchmark: $(READY) ## Measure what TAPO costs against verl's own GRPO
 	@$(PYTHON) -m examples.benchmark $(BENCHMARK_ARGS)
+
+benchmark-grading: $(READY) ## Measure the grader beside verl's own math_verify scorer (three minutes)
+	@$(PYTHON) -m examples.benchmark.grading --worst
 
 test: $(READY) ## Run the tests (fast ones; with CI=true all)
 	@$(PYTHON) -m pytest -m "$(MARKERS)" $(PYTEST_ARGS)

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from examples.benchmark import __main__ as command
+from examples.benchmark import grading
 from examples.benchmark.kernels import NAMES, calls, make_batch
 from examples.benchmark.memory import peak_extra_bytes
 from examples.benchmark.steps import Timing, compare, slots_of
+from recipe_tapo.grading.extract import extract_answer
 
 
 def test_ratios_of_alternating_runs_by_hand():
@@ -121,3 +123,25 @@ def test_the_loss_needs_less_than_two_tensors_of_rows_by_tokens():
     if peak is None:
         pytest.skip("Linux only")
     assert peak < 2 * 4 * rows * tokens  # one of them is the gradient
+
+
+def test_ordinary_responses_are_half_right_and_of_the_size_that_is_stated():
+    pairs = grading.ordinary(1000)
+    assert len(pairs) == len({response for response, _ in pairs}) == 1000
+    assert 2300 < sum(len(response) for response, _ in pairs) / 1000 < 2700
+    repeated = [
+        extract_answer(response) == gold.replace("\\frac", "\\dfrac").replace(" ", "") for response, gold in pairs
+    ]
+    assert all(repeated[1::2])  # every second one, and of the others whoever drew an equal answer
+    assert sum(repeated[::2]) < 50
+    expressions = grading.ordinary(1000, expressions_only=True)
+    assert 200 < len(expressions) < 1000
+    assert not any(gold.lstrip("-").isdigit() for _, gold in expressions)
+
+
+def test_rates_and_verdicts_of_two_graders_are_compared(capsys):
+    graders = {"ours": lambda response, gold: float(response == gold), "verl": lambda response, gold: 1.0}
+    grading.compare("ordinary", [("4", "4"), ("5", "4"), ("6", "6"), ("7", "7")], graders, threads=2)
+    printed = capsys.readouterr().out
+    assert "0.750 right" in printed and "1.000 right" in printed
+    assert "same verdict on 75.0%" in printed and "gold '4', response …'5'" in printed
