@@ -163,7 +163,7 @@ def get_columns(keys: list[str], fields: Sequence[str], partition: str | None) -
 def get_uids(keys: list[str], partition: str | None) -> list[str]:
     """Fetches the group id of each row, in the order of the keys."""
     data: Any = tq.kv_batch_get(keys=keys, partition_id=partition or TRAIN_PARTITION, select_fields=[UID])
-    return data[UID].tolist()
+    return list(data[UID])  # tensordict hands non-tensors out as a plain list
 
 
 def put_columns(keys: list[str], columns: Mapping[str, Column], partition: str | None) -> KVBatchMeta:
