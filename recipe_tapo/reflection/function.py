@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from tqdm import tqdm
 
 from recipe_tapo.errors import InputError
-from recipe_tapo.reflection.verdict import Case, Outcome, Verdict
+from recipe_tapo.reflection.verdict import Case, JudgeVerdict, Outcome
 
 JudgeFunction = Callable[[str, str, str], object]
 
@@ -50,7 +50,7 @@ class FunctionJudge:
             InputError: The function fails, which is a mistake in it or a question of another task.
         """
         try:
-            return Outcome(verdict=Verdict.model_validate(self._function(case.question, case.gold, case.response)))
+            return Outcome(verdict=JudgeVerdict.model_validate(self._function(case.question, case.gold, case.response)))
         except Exception as error:
             text = " ".join(str(error).split())
             raise InputError(f"judge function {self._path}: {type(error).__name__}: {text}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe_tapo.errors import InputError
-from recipe_tapo.reflection.verdict import Case, Verdict
+from recipe_tapo.reflection.verdict import Case, JudgeVerdict
 
 DEFAULT_PROMPT = Path(__file__).with_name("judge_prompt.txt")
 
@@ -14,7 +14,7 @@ RESPONSE_FORMATS: Mapping[str, dict[str, Any]] = {
     "json_schema": {
         "response_format": {
             "type": "json_schema",
-            "json_schema": {"name": "verdict", "strict": True, "schema": Verdict.model_json_schema()},
+            "json_schema": {"name": "verdict", "strict": True, "schema": JudgeVerdict.model_json_schema()},
         }
     },
     "json_object": {"response_format": {"type": "json_object"}},

@@ -17,10 +17,10 @@ _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```\Z", re.DOTALL)
 
 
-class Verdict(BaseModel):
+class JudgeVerdict(BaseModel):
     """The answers to the judge prompt's four questions, and the words that decided."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Verdict")
 
     evidence: str
     reflection_attempted: Answer
@@ -56,7 +56,7 @@ class Outcome:
         output: The judge's words where they are no verdict.
     """
 
-    verdict: Verdict | None = None
+    verdict: JudgeVerdict | None = None
     malformed: Malformed | None = None
     output: str = ""
 
@@ -89,7 +89,7 @@ def parse_verdict(output: str) -> Outcome:
     except (ValueError, RecursionError):
         return Outcome(malformed=Malformed.NO_JSON, output=output)
     try:
-        verdict = Verdict.model_validate(values)
+        verdict = JudgeVerdict.model_validate(values)
     except ValidationError:
         return Outcome(malformed=Malformed.WRONG_FIELDS, output=output)
     if verdict.contradictory:

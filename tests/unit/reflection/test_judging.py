@@ -24,7 +24,7 @@ from recipe_tapo.reflection.rates import (
     tally_dsr,
     tally_err,
 )
-from recipe_tapo.reflection.verdict import QUESTIONS, Case, Malformed, Outcome, Verdict, parse_verdict
+from recipe_tapo.reflection.verdict import QUESTIONS, Case, JudgeVerdict, Malformed, Outcome, parse_verdict
 
 
 def outcome(*answers):
@@ -86,7 +86,7 @@ def test_no_text_makes_the_parser_raise(text):
 
 def test_the_prompt_names_every_field_and_leaves_braces_of_its_inputs_alone():
     template = load_judge_prompt(DEFAULT_PROMPT)
-    assert all(f'"{name}"' in template for name in Verdict.model_fields)
+    assert all(f'"{name}"' in template for name in JudgeVerdict.model_fields)
     text = fill_judge_prompt(template, Case("Q {response}", "{gold}", "\\boxed{4} {question}"))
     for part in ("Q {response}", "\n{gold}\n", "\\boxed{4} {question}"):
         assert part in text
