@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.json_lines import read_whole_lines
 from recipe_tapo.records.lock import lock
 from recipe_tapo.records.write import atomic_paths, to_json_line
 
+Store = TypeVar("Store", bound="ResultStore")
 Row = dict[str, Any]
 Key = tuple[str | int, ...]
 
@@ -49,7 +50,7 @@ class ResultStore:
             self._file.close()
             raise
 
-    def __enter__(self) -> "ResultStore":
+    def __enter__(self: Store) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,9 +65,7 @@ class ResultStore:
 
     def get(self, key: Key) -> Row | None:
         """The result of a key; None where there is none yet."""
-        if key not in self._places:
-            return None
-        return json.loads(self._read(*self._places[key]))
+        return json.loads(self._read(*self._places[key])) if key in self._places else None
 
     def add(self, results: Iterable[Row]) -> None:
         """Writes results, out of this process's hands at once; ``sync`` brings them safely to the disk."""

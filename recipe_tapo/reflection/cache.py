@@ -5,43 +5,30 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from recipe_tapo.records.store import ResultStore
-from recipe_tapo.reflection.verdict import Outcome
+from recipe_tapo.reflection.verdict import Case, Outcome
 
 _OUTCOME = TypeAdapter(Outcome)
 
 
-class VerdictCache:
-    """A judge's outcomes in a store; a run that is killed at any point leaves all that it had received.
+class VerdictCache(ResultStore):
+    """A store of a judge's outcomes; those of other judges in the same file are left alone.
 
     Args:
-        path: The store; made when missing.
-        judge: What identifies the judge; other judges' verdicts in the same store are left alone.
-
-    Raises:
-        InputError: Another process is writing the store.
+        path: The file; made when missing.
+        judge: What identifies the judge.
     """
 
     def __init__(self, path: Path, judge: str) -> None:
-        self.path = path
+        super().__init__(path, ("judge", "case"))
         self._judge = judge
-        self._store = ResultStore(path, ("judge", "case"))
 
-    def __enter__(self) -> "VerdictCache":
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._store.__exit__(*raised)
-
-    def __len__(self) -> int:
-        return len(self._store)
-
-    def get(self, digest: str) -> Outcome | None:
+    def recall(self, case: Case) -> Outcome | None:
         """The judge's outcome for a case, None if there is none yet."""
         try:
-            return _OUTCOME.validate_python(self._store.get((self._judge, digest)))
+            return _OUTCOME.validate_python(self.get((self._judge, case.digest)))
         except ValidationError:
             return None
 
-    def add(self, digest: str, outcome: Outcome) -> None:
+    def remember(self, case: Case, outcome: Outcome) -> None:
         """Stores an outcome; a later one of the same case counts."""
-        self._store.add([{"judge": self._judge, "case": digest, **_OUTCOME.dump_python(outcome, mode="json")}])
+        self.add([{"judge": self._judge, "case": case.digest, **_OUTCOME.dump_python(outcome, mode="json")}])

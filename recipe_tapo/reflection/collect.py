@@ -34,7 +34,7 @@ def judge_by_endpoint(
         InputError: The endpoint does not work, or answers with nothing but garbage. The cache keeps what came before.
     """
     distinct = list(dict.fromkeys(cases))
-    known = {case: cache.get(case.digest) for case in distinct}
+    known = {case: cache.recall(case) for case in distinct}
     open_cases = [case for case, outcome in known.items() if outcome is None or (retry_malformed and outcome.malformed)]
     useless = useful = 0
     last = ""
@@ -43,7 +43,7 @@ def judge_by_endpoint(
             if isinstance(outcome, RequestFailed):
                 failure = str(outcome)
             else:
-                cache.add(case.digest, outcome)
+                cache.remember(case, outcome)
                 known[case] = outcome
                 failure = outcome.malformed and f"malformed ({outcome.malformed.value})"
             useful += not failure

@@ -8,7 +8,7 @@ from typing import Any
 
 from recipe_tapo.reflection.prompt import RESPONSE_FORMATS, fill_judge_prompt
 from recipe_tapo.reflection.verdict import Case, Malformed, Outcome, parse_verdict
-from recipe_tapo.sampling.chat import ChatClient, Completion
+from recipe_tapo.sampling.chat import Answer, ChatClient
 
 
 @dataclass(frozen=True)
@@ -60,24 +60,15 @@ class EndpointJudge:
             InputError: The endpoint does not work at all.
         """
         settings = self._settings
+        chat = [{"role": "user", "content": fill_judge_prompt(settings.prompt, case)}]
         limit = {"max_tokens": settings.max_tokens} if settings.max_tokens else {}
-        return _to_outcome(
-            self._client.ask(
-                [{"role": "user", "content": fill_judge_prompt(settings.prompt, case)}],
-                {
-                    "temperature": settings.temperature,
-                    **limit,
-                    **RESPONSE_FORMATS[settings.response_format],
-                    **settings.options,
-                },
-            )
-        )
+        fields = {"temperature": settings.temperature, **limit, **RESPONSE_FORMATS[settings.response_format]}
+        return _to_outcome(self._client.ask(chat, {**fields, **settings.options}))
 
 
-def _to_outcome(answer: Completion) -> Outcome:
-    choice = answer.choices[0]
-    if choice.message.refusal or choice.finish_reason == "content_filter":
-        return Outcome(malformed=Malformed.REFUSED, output=choice.message.refusal or choice.text)
-    if choice.finish_reason == "length":
-        return Outcome(malformed=Malformed.CUT_SHORT, output=choice.text)
-    return parse_verdict(choice.text)
+def _to_outcome(answer: Answer) -> Outcome:
+    if answer.message.refusal or answer.finish_reason == "content_filter":
+        return Outcome(malformed=Malformed.REFUSED, output=answer.message.refusal or answer.text)
+    if answer.finish_reason == "length":
+        return Outcome(malformed=Malformed.CUT_SHORT, output=answer.text)
+    return parse_verdict(answer.text)

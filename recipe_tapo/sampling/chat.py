@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import openai
-from pydantic import BaseModel, Field
+from pydantic import AliasPath, BaseModel, Field
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.sampling.requests import one_line
@@ -28,31 +28,25 @@ class _Message(BaseModel):
     refusal: str | None = None
 
 
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
+class Answer(BaseModel):
+    """What is read of a server's answer: its first choice.
+
+    Attributes:
+        message: The model's words, or its refusal.
+        finish_reason: ``stop``, or ``length`` at the token limit, for instance.
+        prompt_tokens: Length of the chat; 0 where the server does not count.
+        tokens: Length of the answer; likewise.
+    """
+
+    message: _Message = Field(validation_alias=AliasPath("choices", 0, "message"))
+    finish_reason: str | None = Field(default=None, validation_alias=AliasPath("choices", 0, "finish_reason"))
+    prompt_tokens: int = Field(default=0, validation_alias=AliasPath("usage", "prompt_tokens"))
+    tokens: int = Field(default=0, validation_alias=AliasPath("usage", "completion_tokens"))
 
     @property
     def text(self) -> str:
         """What the model says; half a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
         return _encodable(self.message.content or "")
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class Completion(BaseModel):
-    """What is read of a server's answer.
-
-    Attributes:
-        choices: One or more; the first counts.
-        usage: Lengths in tokens; None where the server does not count.
-    """
-
-    choices: Annotated[list[_Choice], Field(min_length=1)]
-    usage: _Usage | None = None
 
 
 class ChatClient:
@@ -76,7 +70,7 @@ class ChatClient:
             max_retries=retries,
         )
 
-    def ask(self, messages: Iterable[dict[str, str]], fields: Mapping[str, Any]) -> Completion:
+    def ask(self, messages: Iterable[dict[str, str]], fields: Mapping[str, Any]) -> Answer:
         """Returns the answer to one chat.
 
         Args:
@@ -92,7 +86,7 @@ class ChatClient:
         body = {"model": self._model, "messages": chat, **fields}
         try:
             # The library's own method for chats hands on whatever a server sends as if it were a completion.
-            return Completion.model_validate(self._client.post("/chat/completions", body=body, cast_to=object))
+            return Answer.model_validate(self._client.post("/chat/completions", body=body, cast_to=object))
         except (ValueError, RecursionError) as error:
             raise RequestFailed(
                 f"the server's answer is no chat completion ({one_line(error)}); does its address end with /v1?"

@@ -84,14 +84,12 @@ def fill_store(
         while batch := list(islice(tasks, chunk)):
             keys += [task.key for task in batch]
             if all(task.key in store for task in batch):
-                known += len(batch)
-                progress.initial = known
-                progress.update(len(batch))
-                continue
-            _work_on(batch, store, to_results, sampler, sampling)
-            store.sync()
+                progress.initial = known = len(keys)
+            else:
+                _work_on(batch, store, to_results, sampler, sampling)
+                store.sync()
             progress.update(len(batch))
-            if progress.disable:
+            if progress.disable and known < len(keys):
                 # In a log file, a line for each chunk.
                 seconds = time.monotonic() - started
                 meter = tqdm.format_meter(len(keys), total, seconds, prefix=desc, initial=known, ascii=True, ncols=80)

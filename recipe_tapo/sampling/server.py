@@ -49,9 +49,4 @@ class ServerSampler:
                 **self._template,
             },
         )
-        return Response(
-            text=answer.choices[0].text,
-            finish_reason=answer.choices[0].finish_reason,
-            prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0,
-            tokens=answer.usage.completion_tokens if answer.usage else 0,
-        )
+        return Response(answer.text, answer.finish_reason, answer.prompt_tokens, answer.tokens)

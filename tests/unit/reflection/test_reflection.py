@@ -18,7 +18,7 @@ from recipe_tapo.cli import main as tapo
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.reflection.cache import VerdictCache
-from recipe_tapo.reflection.verdict import Malformed, Outcome, parse_verdict
+from recipe_tapo.reflection.verdict import Case, Malformed, Outcome, parse_verdict
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO_JUDGE = "examples.arithmetic.step_judge:judge"
@@ -197,19 +197,20 @@ def test_garbage_is_given_up_early(tmp_path):
 
 def test_a_half_written_cache_line_is_passed_over_and_does_not_swallow_the_next(tmp_path):
     path = tmp_path / "cache.jsonl"
+    one, two, three = (Case("q", "4", text) for text in ("one", "two", "three"))
     good = parse_verdict(TRUE_VERDICTS["vain"])
     with VerdictCache(path, "judge") as cache:
-        cache.add("one", good)
+        cache.remember(one, good)
     path.write_bytes(path.read_bytes() + b'{"judge": "judge", "case": "two", "ver')
     with VerdictCache(path, "judge") as cache:
-        assert (cache.get("one"), cache.get("two")) == (good, None)
-        cache.add("three", Outcome(malformed=Malformed.REFUSED, output="no"))
+        assert (cache.recall(one), cache.recall(two)) == (good, None)
+        cache.remember(three, Outcome(malformed=Malformed.REFUSED, output="no"))
         with pytest.raises(InputError, match="another process"):
             VerdictCache(path, "judge")
     with VerdictCache(path, "judge") as cache:
-        assert cache.get("one") == good and cache.get("three").malformed is Malformed.REFUSED
+        assert cache.recall(one) == good and cache.recall(three).malformed is Malformed.REFUSED
     with VerdictCache(path, "another judge") as cache:
-        assert cache.get("one") is None
+        assert cache.recall(one) is None
 
 
 @pytest.mark.parametrize(
