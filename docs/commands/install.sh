@@ -1,3 +1,3 @@
 # Needs a network.
-pip install -e .   # from a checkout; extras: .[gpu] .[cpu] .[data] .[test] .[docs]
+pip install -e .   # from a checkout; extras: .[gpu] .[cpu] .[evaluate] .[plot] .[data] .[test] .[docs]
 tapo check

@@ -51,5 +51,11 @@ def codes(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
+def expanded(name: str) -> list[str]:
+    """``a/{b,c}`` as ``a/b`` and ``a/c``."""
+    match = re.search(r"\{([^}]*)\}", name)
+    return [name.replace(match[0], choice) for choice in match[1].split(",")] if match else [name]
+
+
 def _cells(line: str) -> list[str]:
     return [cell.strip().replace("\\|", "|") for cell in _CELL.split(line.strip().strip("|"))]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas
 import pytest
-from doc_pages import COMMANDS, DOCS, PAGES, ROOT, blocks
+from doc_pages import COMMANDS, DOCS, PAGES, ROOT, blocks, codes, expanded, rows
 
 SHELL = {"bash", "sh", "shell", "console", "zsh"}
 SNIPPET = re.compile(r'^--8<-- "(commands/[\w.]+\.sh)"$', re.MULTILINE)
@@ -282,3 +282,13 @@ def test_quick_commands_do_what_they_say(name, workplace):
     assert result.returncode == 0, result.stderr
     for path in WRITES[name]:
         assert (workplace / path).stat().st_size > 0
+
+
+def test_the_keys_of_metrics_json_are_the_documented_ones(workplace):
+    known = json.loads((workplace / "evaluations" / "tapo" / "metrics.json").read_text())
+    documented = [code for _, keys, _ in rows(DOCS / "evaluation.md", "Measure") for code in codes(keys)]
+    assert len(documented) > 12
+    # 2 problems, 1 run of 3 samples.
+    for old, new in (("@k", "@1"), ("@n", "@3"), ("@<samples>", "@3"), ("@<n>", "@3"), ("…", "pass@1")):
+        documented = [key.replace(old, new) for key in documented]
+    assert {f"arithmetic/{name}" for key in documented for name in expanded(key)} <= set(known)

@@ -8,7 +8,7 @@ import re
 import pytest
 import tomllib
 import yaml
-from doc_pages import DOCS, ROOT, codes, rows
+from doc_pages import DOCS, ROOT, codes, expanded, rows
 
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.reasons import RejectReason
@@ -85,12 +85,6 @@ def names_in_code():
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
                 found.add(node.value)
     return {name for name in found if re.fullmatch(r"tapo(/[\w*]+)+", name)}
-
-
-def expanded(name):
-    """``a/{b,c}`` as ``a/b`` and ``a/c``."""
-    match = re.search(r"\{([^}]*)\}", name)
-    return [name.replace(match[0], choice) for choice in match[1].split(",")] if match else [name]
 
 
 def test_metrics_are_those_of_the_code():
