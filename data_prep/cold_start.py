@@ -10,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from data_prep import data_flags
-from data_prep.constructions import read_constructions, sample_constructions
 from data_prep.joint_report import examples_text, make_report, print_report
 from data_prep.joint_set import SFT_SCHEMA, Recipe, build_joint_set
 from data_prep.queries import digest, read_queries
 from data_prep.responses import sample_responses
+from data_prep.trajectories import read_constructions, sample_constructions
 from recipe_tapo.algorithm.prompts import PromptTemplateError, load_template
+from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.cli.flag_types import fraction, natural, positive
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.cli.sampling_flags import (
@@ -80,7 +81,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=fraction,
         default=0.0,
         metavar="SHARE",
-        help="least share of the wrong response that a trajectory must repeat from its start (default: %(default)s)",
+        help="least share of the wrong response's tokens that a trajectory must repeat from its start "
+        "(default: %(default)s)",
+    )
+    synthesis.add_argument(
+        "--tokenizer",
+        metavar="PATH",
+        help="Hugging Face folder or name of the model's tokenizer, which counts these tokens (default: --model)",
     )
     data_flags.add_sampled_model(parser)
     add_sampling(parser)
@@ -101,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.seed,
     )
     queries = read_queries(args.input.expanduser())
+    tokenizer = _load_tokenizer(args.tokenizer or args.model)
     model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args))
     if args.responses:
         responses = args.responses.expanduser()
@@ -124,6 +132,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         queries,
         responses,
         template=recipe.template,
+        tokenizer=tokenizer,
         seed=args.seed,
         sampling=replace(sampling, max_tokens=args.synthesis_max_tokens or args.max_tokens),
         chunk=args.chunk,
@@ -131,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sampler=sampler,
     )
 
-    joint = build_joint_set(read_constructions(constructions, queries), recipe)
+    joint = build_joint_set(read_constructions(constructions, queries, tokenizer), recipe)
     report = make_report(joint, recipe)
     print_report(report)
     if not joint.rows:
@@ -150,6 +159,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _fill_up_hint(args: argparse.Namespace) -> str:
     return "" if args.fill_up else ", or (SFT rows) of --fill_up"
+
+
+def _load_tokenizer(name: str) -> ChatTokenizer:
+    # Imported here: it takes seconds, which --help and bad input need not wait for.
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{name}: no tokenizer there ({reason}); name its folder or hub name with --tokenizer"
+        ) from error
 
 
 def _load_template(path: Path | None) -> str:

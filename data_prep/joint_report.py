@@ -4,8 +4,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from data_prep.constructions import INELIGIBLE, WRONG_ANSWER, prefix_length
 from data_prep.joint_set import IFT, SFT, JointSet, Recipe
+from data_prep.trajectories import INELIGIBLE, WRONG_ANSWER
 from recipe_tapo.cli.tables import print_table
 
 EXAMPLES = 10
@@ -66,7 +66,7 @@ def print_report(report: dict[str, Any]) -> None:
     lines.append(("sft rows filled up", rows["sft"]["fill_up"], "ordinary right responses, marked fill_up"))
     lines.append(("rows in all", rows["total"], ""))
     print_table("Cold start", ("", "count", ""), lines)
-    print(f"preserved prefix: mean {prefix['mean']:.0%}, median {prefix['median']:.0%} of the wrong response")
+    print(f"preserved prefix: mean {prefix['mean']:.0%}, median {prefix['median']:.0%} of the wrong response's tokens")
 
 
 def examples_text(joint: JointSet, seed: int) -> str:
@@ -76,14 +76,14 @@ def examples_text(joint: JointSet, seed: int) -> str:
 
 
 def _example(number: int, query: Any, result: dict) -> Iterator[str]:
-    error, trajectory = result["error"].strip(), result["trajectory"]
-    kept = prefix_length(result)
+    prefix = result["prefix_text"]
+    preserved = f"{result['prefix_length']} of {result['error_tokens']} tokens"
     yield f"# {number}. Gold answer: {query.gold}\n"
     for title, text in (
         ("Question", query.messages[-1]["content"]),
-        ("Wrong response", error),
-        (f"Trajectory: preserved prefix ({kept} of {len(error)} characters)", trajectory[:kept]),
-        ("Trajectory: what follows", trajectory[kept:]),
+        ("Wrong response", result["error"].strip()),
+        (f"Trajectory: preserved prefix ({preserved})", prefix),
+        ("Trajectory: what follows", result["trajectory"].removeprefix(prefix)),
     ):
         yield f"## {title}\n\n{_FENCE}\n{text}\n{_FENCE}\n"
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from data_prep.constructions import is_tidy, prefix_fraction, synthesis_messages
 from data_prep.queries import Query
+from data_prep.trajectories import is_tidy, synthesis_messages
+from recipe_tapo.reasons import RejectReason
 
 SFT, IFT = "sft", "ift"
 TOO_LONG = "too_long"
 UNTIDY = "untidy_output"
-PREFIX_TOO_SHORT = "prefix_too_short"
+PREFIX_TOO_SHORT = RejectReason.PREFIX_TOO_SHORT.value
 # What chat templates and a second tokenization add to the tokens that the engine counted.
 _TOKEN_MARGIN = 16
 
@@ -37,7 +38,7 @@ class Recipe:
         ift: Rows synthesis prompt → tagged output.
         fill_up: Whether ordinary right responses make up for missing SFT rows.
         max_tokens: Longest row.
-        min_prefix_fraction: Least share of the wrong response that a trajectory must repeat.
+        min_prefix_fraction: Least share of the wrong response's tokens that a trajectory must repeat.
         template: The synthesis prompt.
         seed: Of choice and order.
     """
@@ -90,7 +91,7 @@ def build_joint_set(constructions: Iterable[tuple[Query, dict]], recipe: Recipe)
             verified.append((query, result))
         elif recipe.fill_up and result["correct"] is not None:
             others.append((query, result))
-    joint.prefix_fractions = [prefix_fraction(result) for _, result in verified]
+    joint.prefix_fractions = [result["prefix_fraction"] for _, result in verified]
     verified = [
         pair
         for pair, fraction in zip(verified, joint.prefix_fractions, strict=True)

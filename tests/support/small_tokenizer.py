@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer of 340 tokens, trained at import."""
+"""Byte-level tokenizers: one of 340 tokens, trained at import, and one whose tokens are single bytes."""
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -19,6 +19,15 @@ def byte_level_bpe():
         show_progress=False,
     )
     tokenizer.train_from_iterator(CORPUS, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|im_end|>")
+
+
+def single_bytes():
+    """A token for each byte, so that tokens are counted by counting letters."""
+    letters = {letter: index for index, letter in enumerate(["<|im_end|>", *pre_tokenizers.ByteLevel.alphabet()])}
+    tokenizer = Tokenizer(models.BPE(vocab=letters, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|im_end|>")
 
 

@@ -12,12 +12,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from fake_sampler import FakeSampler, Killed, write_queries
+from small_tokenizer import single_bytes
 
 from data_prep import cold_start, zpd_filter
-from data_prep.constructions import is_tidy, prefix_fraction, prefix_length
 from data_prep.joint_set import SFT_SCHEMA
+from data_prep.queries import Query
+from data_prep.trajectories import is_tidy, read_constructions
 from recipe_tapo.algorithm.prompts import fill_template, load_template
 from recipe_tapo.errors import InputError
+from recipe_tapo.records.store import ResultStore
 from recipe_tapo.sampling.requests import Response
 
 RIGHT = "Step one. Step two. \\boxed{5}"
@@ -41,8 +44,16 @@ def engine(plan: list[int], construct=lambda _: TAGGED, **options) -> FakeSample
     return FakeSampler(answer, **options)
 
 
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory) -> Path:
+    """The folder of a tokenizer whose tokens are letters."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    single_bytes().save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
-def build(tmp_path, monkeypatch):
+def build(tmp_path, monkeypatch, tokenizer):
     """Runs the builder on ``len(plan)`` queries into a folder; returns the rows and the report."""
 
     def run(sampler: FakeSampler, plan: list[int], *options: str, name: str = "out") -> tuple[list[dict], dict]:
@@ -50,7 +61,7 @@ def build(tmp_path, monkeypatch):
             write_queries(tmp_path / "train.parquet", ["5"] * len(plan), SUFFIX)
         monkeypatch.setattr(cold_start, "make_sampler", lambda *_: sampler)
         arguments = ["--input", str(tmp_path / "train.parquet"), "--output_dir", str(tmp_path / name), "--model", "m"]
-        cold_start.main([*arguments, "--chunk", "8", *options])
+        cold_start.main([*arguments, "--tokenizer", str(tokenizer), "--chunk", "8", *options])
         table = pq.read_table(tmp_path / name / "cold_start.parquet")
         assert table.schema.equals(SFT_SCHEMA)
         return table.to_pylist(), json.loads((tmp_path / name / "report.json").read_text())
@@ -116,14 +127,7 @@ def test_responses_that_were_cut_off_are_no_material(build):
 
 
 def test_prefix_is_measured_and_can_be_required(build):
-    # RECONSTRUCTION repeats "Step one. Bad step. " (20 characters) of WRONG (29).
-    result = {"error": f" {WRONG}\n", "trajectory": RECONSTRUCTION}
-    assert (prefix_length(result), prefix_fraction(result)) == (20, 20 / 29)
-    assert prefix_length({"error": WRONG, "trajectory": WRONG}) == 29
-    assert prefix_fraction({"error": "", "trajectory": "x"}) == 0.0
-    for length in range(5):
-        assert prefix_length({"error": "abcde", "trajectory": "abcde"[:length] + "x"}) == length
-
+    # RECONSTRUCTION repeats "Step one. Bad step. " (20 letters, each a token) of WRONG (29).
     plan = [3, 3]
     anew = TAGGED.replace("Step one. Bad step. Wait.", "Anew.")
     sampler = engine(plan, lambda number: anew if number else TAGGED)
@@ -131,6 +135,34 @@ def test_prefix_is_measured_and_can_be_required(build):
     assert report["preserved_prefix"] == {"mean": 20 / 29 / 2, "median": 20 / 29, "none": 1}
     assert report["unfit"] == {"both/prefix_too_short": 1}
     assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "answer", "length", "fraction"),
+    [
+        (f" {WRONG}\n", RECONSTRUCTION, 20, 20 / 29),
+        (WRONG, WRONG, 29, 1.0),
+        ("", "x \\boxed{5}", 0, 0.0),
+        *(("abcde", "abcde"[:kept] + "x \\boxed{5}", kept, kept / 5) for kept in range(5)),
+    ],
+)
+def test_the_prefix_is_counted_in_tokens_of_the_wrong_response(error, answer, length, fraction, tmp_path):
+    text = TAGGED.replace(RECONSTRUCTION, answer)
+    row = {"query": "q", "reason": None, "error": error, "correct": RIGHT, "text": text, "finish_reason": "stop"}
+    with ResultStore(tmp_path / "constructions.jsonl", ("query",), {"kind": "constructions", "total": 1}) as store:
+        store.add([row | {"trajectory": answer}])
+    query = Query("q", [{"role": "user", "content": "?"}], "5", "", {})
+    [(_, result)] = read_constructions(tmp_path / "constructions.jsonl", [query], single_bytes())
+    assert (result["prefix_length"], result["prefix_fraction"]) == (length, fraction)
+    assert result["prefix_text"] == answer[:length]
+
+
+def test_a_server_whose_models_name_is_no_tokenizers_needs_one_named(tmp_path):
+    write_queries(tmp_path / "train.parquet", ["5"])
+    files = ["--input", str(tmp_path / "train.parquet"), "--output_dir", str(tmp_path / "out")]
+    with pytest.raises(InputError, match=r"no tokenizer there .*; name its folder or hub name with --tokenizer"):
+        cold_start.main([*files, "--model", str(tmp_path / "served"), "--base_url", "http://localhost:1/v1"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_sizes_are_kept_and_formats_share_as_little_as_the_yield_allows(build):
@@ -249,7 +281,7 @@ def test_ten_examples_to_read(build, tmp_path):
     text = (tmp_path / "out" / "examples.md").read_text()
     assert len(re.findall(r"^# \d+\. Gold answer: 5$", text, re.MULTILINE)) == 10
     assert len(set(re.findall(r"Question \d+\?", text))) == 10
-    assert "preserved prefix (20 of 29 characters)" in text
+    assert "preserved prefix (20 of 29 tokens)" in text
     assert "~~~~~~~~\nStep one. Bad step. \n~~~~~~~~" in text
     assert "~~~~~~~~\nWait. Step two.\nFinal Answer: \\boxed{5}\n~~~~~~~~" in text
 

@@ -3,16 +3,19 @@
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data_prep.queries import Query, digest, response_seed
 from data_prep.responses import grade, read_groups
-from recipe_tapo.algorithm.parsing import parse_reconstruction
 from recipe_tapo.algorithm.prompts import fill_template, question_text
 from recipe_tapo.algorithm.selection import group_rng, select_pairs
+from recipe_tapo.algorithm.tokens import ChatTokenizer, decode
+from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.store import Row, read_results, read_settings
 from recipe_tapo.sampling.fill import Task, fill_store
@@ -34,6 +37,7 @@ def sample_constructions(
     responses: Path,
     *,
     template: str,
+    tokenizer: ChatTokenizer,
     seed: int,
     sampling: Sampling,
     chunk: int,
@@ -47,6 +51,7 @@ def sample_constructions(
         queries: The questions.
         responses: The store of their responses.
         template: The synthesis prompt.
+        tokenizer: The model's.
         seed: Of the run.
         sampling: How constructions are drawn.
         chunk: Queries worked on together.
@@ -78,7 +83,7 @@ def sample_constructions(
             "responses": _name(json.dumps(read_settings(responses))),
         },
         tasks(),
-        _judge,
+        partial(_judge, tokenizer),
         total=len(queries),
         chunk=chunk,
         make_sampler=sampler,
@@ -87,17 +92,22 @@ def sample_constructions(
     )
 
 
-def read_constructions(path: Path, queries: Sequence[Query]) -> Iterator[tuple[Query, dict]]:
+def read_constructions(path: Path, queries: Sequence[Query], tokenizer: ChatTokenizer) -> Iterator[tuple[Query, Row]]:
     """Yields each query with its result.
 
     A result has ``reason`` (None for a verified-right trajectory), ``error`` and ``correct`` (the responses chosen,
     None where there is none), their prompt's ``question_tokens``, ``correct_tokens``, the ``trajectory`` and the
-    engine's raw ``text`` with ``prompt_tokens`` and ``tokens``.
+    engine's raw ``text`` with ``prompt_tokens`` and ``tokens``. That of a verified-right trajectory also has what it
+    preserves of the wrong response: ``prefix_length`` in tokens, ``prefix_fraction`` of the wrong response's
+    ``error_tokens``, and ``prefix_text``.
 
     Raises:
         InputError: The store is missing or incomplete.
     """
-    return zip(queries, read_results(path), strict=True)
+    for query, result in zip(queries, read_results(path), strict=True):
+        if result["reason"] is None:
+            _measure_prefix(result, tokenizer)
+        yield query, result
 
 
 def synthesis_messages(template: str, query: Query, result: dict) -> list[dict[str, str]]:
@@ -114,24 +124,6 @@ def synthesis_messages(template: str, query: Query, result: dict) -> list[dict[s
 def is_tidy(output: str) -> bool:
     """Whether an output is the two tagged parts and nothing else, fit to teach the format."""
     return _TIDY.fullmatch(output.strip()) is not None
-
-
-def prefix_length(result: dict) -> int:
-    """How many characters of the wrong response the trajectory repeats from its start."""
-    error, trajectory = result["error"].strip(), result["trajectory"]
-    same, at_most = 0, min(len(error), len(trajectory))
-    while same < at_most:
-        middle = (same + at_most + 1) // 2
-        if error[same:middle] == trajectory[same:middle]:
-            same = middle
-        else:
-            at_most = middle - 1
-    return same
-
-
-def prefix_fraction(result: dict) -> float:
-    """The same as a share of the wrong response."""
-    return prefix_length(result) / max(1, len(result["error"].strip()))
 
 
 def _choose_material(query: Query, group: list[Row], seed: int) -> Row:
@@ -157,21 +149,51 @@ def _choose_material(query: Query, group: list[Row], seed: int) -> Row:
     }
 
 
-def _judge(answers: Sequence[tuple[tuple[Query, Row], Response]]) -> list[Row]:
+def _judge(tokenizer: ChatTokenizer, answers: Sequence[tuple[tuple[Query, Row], Response]]) -> list[Row]:
     """Puts output, trajectory and reason into each result; the reason stays None where the trajectory is right."""
     parsed: list[tuple[Query, Row]] = []
     for (query, result), output in answers:
         if result["reason"]:
             continue
-        outcome = parse_reconstruction(output.text, output.truncated)
-        reason = _failure(output) or outcome.reason
-        result.update(asdict(output), trajectory=outcome.reconstruction, reason=reason and reason.value)
-        if reason is None:
+        result.update(asdict(output))
+        outcome = _failure(output) or _build(result, tokenizer)
+        if isinstance(outcome, RejectReason):
+            result["reason"] = outcome.value
+        else:
+            result["trajectory"] = outcome.text.strip()
             parsed.append((query, result))
     rights = grade([result["trajectory"] for _, result in parsed], [query.gold for query, _ in parsed])
     for (_, result), right in zip(parsed, rights, strict=True):
         result["reason"] = None if right else WRONG_ANSWER
     return [result for (_, result), _ in answers]
+
+
+def _build(result: Row, tokenizer: ChatTokenizer) -> Trajectory | RejectReason:
+    """The trajectory that reinforcement learning would make of a result's output, of any length."""
+    return build_trajectory(
+        result["text"],
+        truncated=result["finish_reason"] == "length",
+        error_ids=_error_ids(result, tokenizer),
+        tokenizer=tokenizer,
+        eos_token_id=tokenizer.eos_token_id,
+        max_response_length=sys.maxsize,
+    )
+
+
+def _error_ids(result: Row, tokenizer: ChatTokenizer) -> list[int]:
+    """The wrong response's tokens: those of its text, for an engine gives no others."""
+    return tokenizer.encode(result["error"].strip(), add_special_tokens=False)
+
+
+def _measure_prefix(result: Row, tokenizer: ChatTokenizer) -> None:
+    trajectory = _build(result, tokenizer)
+    if isinstance(trajectory, RejectReason):  # the store was made with another tokenizer
+        result["reason"] = trajectory.value
+        return
+    result["error_tokens"] = len(_error_ids(result, tokenizer))
+    result["prefix_length"] = trajectory.prefix_length
+    result["prefix_fraction"] = trajectory.prefix_fraction
+    result["prefix_text"] = decode(tokenizer, trajectory.response_ids[: trajectory.prefix_length])
 
 
 def _failure(output: Response) -> RejectReason | None:
