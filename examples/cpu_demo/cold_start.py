@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> None:
     print(f"{minutes:.1f} minutes, {cpu_minutes:.1f} of them computing")
     sample = hf_sampler(model, tokenizer)
     if args.regime == "demo":
-        numbers, _ = report(sample, args.report_questions or 128)
+        numbers = report(sample, tokenizer, regime, args.report_questions or 128)
         print_judgement(numbers, {})
         return
     numbers = measure(sample, tokenizer, regime, args.report_questions or 256)

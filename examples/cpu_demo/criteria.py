@@ -63,7 +63,7 @@ def measure(
     practised = [problem for problem, _ in kept]
     zpd_right, zpd_texts = _sample_groups(sample, practised, limit)
     groups = {problem: zpd_texts[i * GROUP : (i + 1) * GROUP] for i, problem in enumerate(practised)}
-    attempts = construct(sample, groups, random.Random(seed), regime.max_synthesis_tokens)
+    attempts = construct(sample, tokenizer, groups, random.Random(seed), regime)
     return {
         "greedy_accuracy": share(is_right(p, text) for p, text in zip(held_out, greedy, strict=True)),
         "sampled_accuracy": sum(right) / len(texts),

@@ -3,6 +3,9 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
+
+from transformers import PreTrainedTokenizerBase
 
 from examples.arithmetic.problems import (
     REFLECTION,
@@ -14,21 +17,25 @@ from examples.arithmetic.problems import (
     make_problems,
 )
 from examples.cpu_demo.generation import Sampler
-from recipe_tapo.algorithm.parsing import parse_reconstruction
+from examples.cpu_demo.regime import Regime
+from recipe_tapo.algorithm import selection
 from recipe_tapo.algorithm.prompts import fill_template, load_template
+from recipe_tapo.algorithm.selection import select_pairs
+from recipe_tapo.algorithm.tokens import ChatTokenizer
+from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
+from recipe_tapo.config import TapoConfig
 
 GROUP = 8
-N_POS, N_NEG, M_MAX = 2, 4, 4
+SELECTION = TapoConfig().selection
 
 
 @dataclass(frozen=True)
 class SynthesisAttempt:
-    """One synthesis attempt and its raw output."""
+    """One synthesis attempt: the question, its wrong solution, and what was made of it (None for nothing)."""
 
     problem: ChainProblem
     wrong: str
-    right: str
-    output: str
+    reconstruction: str | None
 
 
 def is_formatted(text: str, steps: int = STEPS) -> bool:
@@ -39,10 +46,10 @@ def is_formatted(text: str, steps: int = STEPS) -> bool:
     return sum(line.count("=") == 1 or line == REFLECTION for line in lines) == len(lines) >= steps
 
 
-def prefix_kind(attempt: SynthesisAttempt, reconstruction: str) -> str:
+def prefix_kind(problem: ChainProblem, wrong: str, reconstruction: str) -> str:
     """``exact``: verbatim through the first wrong line, then a reflection; ``verbatim``: elsewhere; ``none``."""
-    kept = lines_kept(attempt.wrong, reconstruction)
-    found = first_wrong_line(attempt.problem, attempt.wrong)
+    kept = lines_kept(wrong, reconstruction)
+    found = first_wrong_line(problem, wrong)
     if found is not None and found[0] + 1 in kept:
         return "exact"
     return "verbatim" if kept else "none"
@@ -55,54 +62,84 @@ def lines_kept(wrong: str, reconstruction: str) -> list[int]:
 
 
 def construct(
-    sample: Sampler, groups: dict[ChainProblem, list[str]], rng: random.Random, max_tokens: int = 96
+    sample: Sampler,
+    tokenizer: PreTrainedTokenizerBase,
+    groups: dict[ChainProblem, list[str]],
+    rng: random.Random,
+    regime: Regime,
 ) -> list[SynthesisAttempt]:
-    """Asks for constructions in every eligible group, as TAPO's selection does."""
-    template, chosen = load_template(), []
+    """Constructs in every eligible group, by TAPO's own selection, prompt and parsing.
+
+    Args:
+        sample: The model.
+        tokenizer: The model's.
+        groups: Sampled responses by question.
+        rng: For the selection.
+        regime: Says how long synthesis outputs and trajectories may be.
+    """
+    chosen: list[tuple[ChainProblem, str, str]] = []
     for problem, texts in groups.items():
-        right = [text for text in texts if is_right(problem, text)]
-        wrong = [text for text in texts if not is_right(problem, text)]
-        if len(right) >= N_POS and len(wrong) >= N_NEG:
-            chosen += [(problem, text, rng.choice(right)) for text in rng.sample(wrong, min(M_MAX, len(wrong)))]
+        right_G = [is_right(problem, text) for text in texts]
+        pairs = select_pairs(right_G, **vars(SELECTION), rng=rng)
+        chosen += [(problem, texts[pair.error], texts[pair.correct]) for pair in pairs]
+    template = load_template()
     prompts = [fill_template(template, question=p.question, error_rollout=w, correct_rollout=r) for p, w, r in chosen]
-    outputs = sample(prompts, max_tokens, False) if prompts else []
-    return [SynthesisAttempt(p, w, r, output) for (p, w, r), output in zip(chosen, outputs, strict=True)]
+    outputs = sample(prompts, regime.max_synthesis_tokens, False) if prompts else []
+    return [
+        SynthesisAttempt(problem, wrong, reconstruction_of(output, wrong, tokenizer, regime))
+        for (problem, wrong, _), output in zip(chosen, outputs, strict=True)
+    ]
 
 
-def report(sample: Sampler, questions: int = 128, seed: int = 1) -> tuple[dict[str, float], list[SynthesisAttempt]]:
+def reconstruction_of(output: str, wrong: str, tokenizer: PreTrainedTokenizerBase, regime: Regime) -> str | None:
+    """The text of the trajectory that training would make of a synthesis output; None where it makes none."""
+    chat_tokenizer = cast(ChatTokenizer, tokenizer)  # transformers declares wider types than any tokenizer of it has
+    trajectory = build_trajectory(
+        output,
+        truncated=False,
+        error_ids=chat_tokenizer.encode(wrong, add_special_tokens=False),
+        tokenizer=chat_tokenizer,
+        eos_token_id=chat_tokenizer.eos_token_id,
+        max_response_length=regime.max_response_length,
+    )
+    return trajectory.text if isinstance(trajectory, Trajectory) else None
+
+
+def report(
+    sample: Sampler, tokenizer: PreTrainedTokenizerBase, regime: Regime, questions: int = 128, seed: int = 1
+) -> dict[str, float]:
     """Measures a sampler on validation problems; every number is a share."""
-    problems = make_problems(questions, "val", seed)
-    texts = sample([problem.question for problem in problems for _ in range(GROUP)], 64, False)
-    greedy = sample([problem.question for problem in problems], 64, True)
+    problems = make_problems(questions, "val", seed, regime.teacher.steps)
+    limit = regime.max_response_length
+    texts = sample([problem.question for problem in problems for _ in range(GROUP)], limit, False)
+    greedy = sample([problem.question for problem in problems], limit, True)
     groups = {problem: texts[i * GROUP : (i + 1) * GROUP] for i, problem in enumerate(problems)}
     right = [sum(is_right(problem, text) for text in group) for problem, group in groups.items()]
-    attempts = construct(sample, groups, random.Random(seed))
-    numbers = {
+    attempts = construct(sample, tokenizer, groups, random.Random(seed), regime)
+    return {
         "sampled accuracy": sum(right) / len(texts),
         "greedy accuracy": share(is_right(p, text) for p, text in zip(problems, greedy, strict=True)),
         "format": share(map(is_formatted, texts)),
         "groups eligible": share(map(is_eligible, right)),
         **construction_numbers(attempts),
     }
-    return numbers, attempts
 
 
 def is_eligible(right: int) -> bool:
     """Whether a group with so many right answers is one that constructions are asked for (paper, Eq. 3)."""
-    return N_POS <= right <= GROUP - N_NEG
+    return selection.is_eligible([number < right for number in range(GROUP)], SELECTION.n_pos, SELECTION.n_neg)
 
 
 def construction_numbers(attempts: list[SynthesisAttempt]) -> dict[str, float]:
     """What became of construction attempts; every number is a share."""
-    parsed = [(attempt, parse_reconstruction(attempt.output).reconstruction) for attempt in attempts]
-    parsed = [(attempt, text) for attempt, text in parsed if text is not None]
-    kinds = [prefix_kind(attempt, text) for attempt, text in parsed]
+    parsed = [(each.problem, each.wrong, each.reconstruction) for each in attempts if each.reconstruction is not None]
+    kinds = [prefix_kind(*attempt) for attempt in parsed]
     by_group: dict[ChainProblem, set[bool]] = {}
-    for attempt, text in parsed:
-        by_group.setdefault(attempt.problem, set()).add(is_right(attempt.problem, text))
+    for problem, _, text in parsed:
+        by_group.setdefault(problem, set()).add(is_right(problem, text))
     return {
         "constructions parsed": len(parsed) / max(len(attempts), 1),
-        "right given parsed": share(is_right(attempt.problem, text) for attempt, text in parsed),
+        "right given parsed": share(is_right(problem, text) for problem, _, text in parsed),
         "verbatim prefix, then reflection": share(kind != "none" for kind in kinds),
         "prefix ends at the first wrong line": share(kind == "exact" for kind in kinds),
         "reflection groups with both outcomes": share(len(outcomes) == 2 for outcomes in by_group.values()),

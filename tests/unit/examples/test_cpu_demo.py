@@ -28,7 +28,8 @@ from examples.cpu_demo.cold_start_examples import (
     wrong_and_right,
 )
 from examples.cpu_demo.cold_start_training import IGNORE, example_rows, fact_rows
-from examples.cpu_demo.quality import SynthesisAttempt, is_formatted, prefix_kind
+from examples.cpu_demo.quality import is_formatted, prefix_kind, reconstruction_of
+from examples.cpu_demo.regime import REGIMES
 from examples.cpu_demo.teacher import Teacher
 from examples.cpu_demo.tokenizer import build_tokenizer, template_chunks
 from examples.runs.places import CHECKPOINT
@@ -114,10 +115,12 @@ def test_micro_reflective_target_by_hand():
     output = tagged_output(EXAMPLE, WRONG)
     expected = "<analysis>\nStep 2: wrong product.\n</analysis>\n<reconstruction>\n" + target + "\n</reconstruction>"
     assert output == expected
-    assert prefix_kind(SynthesisAttempt(EXAMPLE, WRONG, "", output), target) == "exact"
+    assert reconstruction_of(output, WRONG, TOKENIZER, REGIMES["demo"]) == target
+    assert reconstruction_of(output.replace("</reconstruction>", ""), WRONG, TOKENIZER, REGIMES["demo"]) is None
+    assert prefix_kind(EXAMPLE, WRONG, target) == "exact"
     early = target.replace("1*4=5\n", "")
-    assert prefix_kind(SynthesisAttempt(EXAMPLE, WRONG, "", ""), early) == "verbatim"
-    assert prefix_kind(SynthesisAttempt(EXAMPLE, WRONG, "", ""), "9+5=2\n" + target) == "none"
+    assert prefix_kind(EXAMPLE, WRONG, early) == "verbatim"
+    assert prefix_kind(EXAMPLE, WRONG, "9+5=2\n" + target) == "none"
     with pytest.raises(ValueError, match="no wrong step"):
         micro_reflective(EXAMPLE, write_solution(EXAMPLE.right_lines(), 11))
 
