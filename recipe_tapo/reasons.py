@@ -1,4 +1,4 @@
-"""Why an attempt came to nothing: the names behind ``tapo/rejected/<reason>``."""
+"""What became of an attempt: the names behind ``tapo/rejected/<reason>`` and ``tapo/recovered/<how>``."""
 
 from enum import Enum
 
@@ -24,6 +24,14 @@ class RejectReason(str, Enum):
     REWARD_FAILED = "reward_failed"
     NEGATIVE_DROPPED = "negative_dropped"
     INTERNAL_ERROR = "internal_error"
+
+
+class Recovery(str, Enum):
+    """How an output that broke the format was still read; each is a metric ``tapo/recovered/<value>``."""
+
+    MISSING_CLOSING_TAG = "missing_closing_tag"
+    ANSWER_BEHIND_TAG = "answer_behind_tag"
+    HEADINGS = "headings"
 
 
 class Rejected(Exception):

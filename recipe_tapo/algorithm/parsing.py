@@ -1,63 +1,175 @@
 r"""Parsing of ``<analysis>…</analysis><reconstruction>…</reconstruction>`` (paper, Fig. 2).
 
-Only the reconstruction is kept. Anything doubtful is rejected by name: a row with stray tags would
-teach the policy to write them.
+Only the reconstruction is kept. An output that breaks the format in a way that leaves no doubt about
+where the reconstruction begins and ends is recovered (ours). Anything doubtful is rejected by name: a
+row with stray tags would teach the policy to write them.
+
+Every regular expression here takes time linear in the text: no two neighbouring repetitions can share
+out the same characters in more than one way.
 """
 
 import re
+from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
-from recipe_tapo.reasons import RejectReason
+from recipe_tapo.reasons import Recovery, RejectReason
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """Outcome of parsing one synthesis output: a reconstruction, or the reason there is none."""
+    """Outcome of parsing one synthesis output: a reconstruction, or the reason there is none.
+
+    Attributes:
+        reconstruction: The text of the reconstruction.
+        reason: Why there is none.
+        recovered: How the reconstruction was found although the output broke the format; None for an output
+            that kept to it.
+    """
 
     reconstruction: str | None = None
     reason: RejectReason | None = None
+    recovered: Recovery | None = None
 
 
-_TAG = re.compile(r"<\s*(/?)\s*(analysis|reconstruction)\s*>", re.IGNORECASE)
-_ANALYSIS_END = re.compile(r"<\s*/\s*analysis\s*>", re.IGNORECASE)
+# At most one of the slashes may be there; two in a row are checked on the match.
+_TAG = re.compile(r"<([\s/]*)(analysis|reconstruction)\s*>", re.IGNORECASE)
 _FINAL_ANSWER = re.compile(r"\\boxed\s*\{\s*[^\s}]|final\s+answer[\s*:：]*(?!\\boxed)[^\s*:：]", re.IGNORECASE)
 
+# A line of its own, or the rest of one behind a tag, that names the reconstruction. Whether it is marked as a
+# heading is checked on the match.
+_HEADING = re.compile(
+    r"(?:^|(?<=>))[ \t#*_]{0,12}(?:the[ ])?"
+    r"(?:reconstruction|(?:rebuilt|reconstructed)[ ]reasoning)"
+    r"[ \t#*_:：]{0,12}\r?$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NAME = re.compile(r"reconstruct|rebuilt", re.IGNORECASE)  # no heading without it; found much faster
+_HEADING_MARKS = ("#", "*", "_", ":", "：")
+_LABELLED_ANSWER = re.compile(r"[ \t#*_]{0,12}final\s+answer", re.IGNORECASE)
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+_FENCE = "```"
 
-def parse_reconstruction(text: str, truncated: bool = False) -> Parsed:
+
+def parse_reconstruction(text: str, truncated: bool = False, recover: bool = True) -> Parsed:
     r"""Extracts the reconstruction from a synthesis output. Never raises, whatever the text.
 
     The analysis is discarded first, so that tags it mentions do no harm; a missing analysis is
     forgiven. What is left must hold exactly one ``<reconstruction>…</reconstruction>`` with a final
     answer (``Final Answer:`` or ``\boxed{…}``) inside and no further tag.
 
+    With ``recover``, three departures from the format are read as well (ours), each only where generation
+    ended by itself:
+
+    - ``missing_closing_tag``: the opening tag is the last one, and the output ends with its final answer.
+    - ``answer_behind_tag``: the reconstruction holds no final answer, but ``Final Answer: …`` is all that
+      follows its closing tag.
+    - ``headings``: the reconstruction stands under a heading (``## Reconstruction``, ``**Reconstruction**``,
+      ``Rebuilt reasoning:``) instead of a tag, and the output ends with its final answer.
+
     Args:
         text: The decoded output of the synthesis request.
         truncated: Whether generation stopped at the token limit.
+        recover: Whether to read an output that breaks the format without leaving any doubt.
 
     Returns:
         The stripped reconstruction, or a named reason.
     """
     if not text.strip():
         return Parsed(reason=RejectReason.EMPTY_OUTPUT)
-    analysis_end = _ANALYSIS_END.search(text)
-    body = text[analysis_end.end() :] if analysis_end else text
+    recover = recover and not truncated
+    tags = [tag for tag in _TAG.finditer(text) if tag[1].count("/") < 2]
+    analysis_end = next((i for i, tag in enumerate(tags) if _closes(tag) and not _is_reconstruction(tag)), -1)
+    body_start = tags[analysis_end].end() if analysis_end >= 0 else 0
+    tags = tags[analysis_end + 1 :]
 
-    tags = [match for match in _TAG.finditer(body) if match.group(2).lower() == "reconstruction"]
-    first_open = next((tag for tag in tags if not tag.group(1)), None)
-    if first_open is None:
-        return Parsed(reason=RejectReason.TRUNCATED if truncated else RejectReason.MISSING_TAG)
-    closings = [tag for tag in tags if tag.group(1) and tag.start() >= first_open.end()]
-    if not closings:
-        return Parsed(reason=RejectReason.TRUNCATED if truncated else RejectReason.UNCLOSED_TAG)
+    bounds = [tag for tag in tags if _is_reconstruction(tag)]
+    opening = next((tag for tag in bounds if not _closes(tag)), None)
+    if opening is None:
+        found = _under_heading(text, body_start, tags) if recover else None
+        return _recovered_or(found, Recovery.HEADINGS, RejectReason.MISSING_TAG, truncated)
+    closing = next((tag for tag in bounds if _closes(tag) and tag.start() >= opening.end()), None)
+    if closing is None:
+        alone = len(bounds) == 1 and tags[-1] is opening
+        found = _ending_with_answer(text[opening.end() :]) if recover and alone else None
+        return _recovered_or(found, Recovery.MISSING_CLOSING_TAG, RejectReason.UNCLOSED_TAG, truncated)
 
-    inner = body[first_open.end() : closings[0].start()]
-    if _TAG.search(inner):
+    if any(opening.end() <= tag.start() < closing.start() for tag in tags):
         return Parsed(reason=RejectReason.NESTED_TAG)
-    if len(tags) > 2:
+    if len(bounds) > 2:
         return Parsed(reason=RejectReason.REPEATED_TAG)
-    reconstruction = inner.strip()
+    reconstruction = text[opening.end() : closing.start()].strip()
     if not reconstruction:
         return Parsed(reason=RejectReason.EMPTY_RECONSTRUCTION)
     if not _FINAL_ANSWER.search(reconstruction):
-        return Parsed(reason=RejectReason.NO_FINAL_ANSWER)
+        answer = _labelled_answer(text[closing.end() :]) if recover and tags[-1] is closing else None
+        found = None if answer is None else f"{reconstruction}\n{answer}"
+        return _recovered_or(found, Recovery.ANSWER_BEHIND_TAG, RejectReason.NO_FINAL_ANSWER)
     return Parsed(reconstruction=reconstruction)
+
+
+def _closes(tag: re.Match[str]) -> bool:
+    return "/" in tag[1]
+
+
+def _is_reconstruction(tag: re.Match[str]) -> bool:
+    return tag[2][0] in "rR"
+
+
+def _recovered_or(found: str | None, how: Recovery, reason: RejectReason, truncated: bool = False) -> Parsed:
+    if found is not None:
+        return Parsed(reconstruction=found, recovered=how)
+    return Parsed(reason=RejectReason.TRUNCATED if truncated else reason)
+
+
+def _under_heading(text: str, body_start: int, tags: list[re.Match[str]]) -> str | None:
+    """What stands under the heading that names the reconstruction.
+
+    It must be the only one, save for others directly below it, and no tag may follow but a closing one that ends
+    the output.
+    """
+    if not _NAME.search(text, body_start):
+        return None
+    headings = [
+        heading for heading in _HEADING.finditer(text, body_start) if any(mark in heading[0] for mark in _HEADING_MARKS)
+    ]
+    if not headings:
+        return None
+    if any(text[upper.end() : lower.start()].strip() for upper, lower in pairwise(headings)):
+        return None
+    start, end = headings[-1].end(), len(text)
+    if tags and _is_reconstruction(tags[-1]) and not text[tags[-1].end() :].strip("` \t\r\n"):
+        end = tags[-1].start()
+        tags = tags[:-1]
+    if any(_is_reconstruction(tag) or tag.start() >= start for tag in tags):
+        return None
+    return _ending_with_answer(text[start:end])
+
+
+def _ending_with_answer(rest: str) -> str | None:
+    """The rest of the output, if its last paragraph holds its final answer."""
+    reconstruction = _without_debris(rest)
+    answers = deque(_FINAL_ANSWER.finditer(reconstruction), maxlen=1)
+    if not answers or _BLANK_LINE.search(reconstruction, answers[0].end()):
+        return None
+    return reconstruction
+
+
+def _labelled_answer(tail: str) -> str | None:
+    """``Final Answer: …``, if this paragraph is all there is in what follows the closing tag."""
+    answer = _without_debris(tail)
+    if _BLANK_LINE.search(answer) or not _LABELLED_ANSWER.match(answer):
+        return None
+    return answer if _FINAL_ANSWER.search(answer) else None
+
+
+def _without_debris(text: str) -> str:
+    r"""Strips white space, and from the end a code fence, ``\)`` or ``\]`` that nothing opened."""
+    text = text.strip()
+    if text.endswith(_FENCE) and text.count(_FENCE) % 2:
+        text = text.removesuffix(_FENCE).rstrip()
+    for opening, closing in ((r"\(", r"\)"), (r"\[", r"\]")):
+        before = text.removesuffix(closing)
+        if before != text and before.rfind(opening) <= before.rfind(closing):
+            text = before.rstrip()
+    return text

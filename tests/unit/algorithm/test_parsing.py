@@ -1,9 +1,12 @@
+import re
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recipe_tapo.algorithm.parsing import parse_reconstruction
-from recipe_tapo.reasons import RejectReason
+from recipe_tapo.algorithm.parsing import Parsed, parse_reconstruction
+from recipe_tapo.reasons import Recovery, RejectReason
 
 INNER = "1+1=3\nWait. 1+1=2\nFinal Answer: \\boxed{2}"
 GOOD = f"<analysis>\nStep 2.\n</analysis>\n<reconstruction>\n{INNER}\n</reconstruction>"
@@ -48,9 +51,11 @@ def test_the_reconstruction_is_found(text):
     ],
 )
 def test_what_is_rejected_is_named(text, reason):
-    parsed = parse_reconstruction(text)
+    parsed = parse_reconstruction(text, recover=False)
     assert parsed.reconstruction is None
     assert parsed.reason is reason
+    # Of all these only the lone opening tag leaves no doubt.
+    assert parse_reconstruction(text) == parsed or text == f"<reconstruction>{INNER}"
 
 
 def test_an_output_cut_at_the_token_limit_counts_as_truncated():
@@ -74,9 +79,172 @@ PIECES = st.sampled_from(
 @settings(max_examples=10_000, deadline=None)
 @given(st.lists(PIECES | st.text(max_size=5), max_size=14).map("".join), st.booleans())
 def test_no_text_raises_and_what_is_accepted_is_clean(text, truncated):
-    parsed = parse_reconstruction(text, truncated)
+    parsed = parse_reconstruction(text, truncated, recover=False)
     assert (parsed.reconstruction is None) == (parsed.reason is not None)
+    assert parsed.recovered is None
     if parsed.reconstruction is not None:
         assert parsed.reconstruction == parsed.reconstruction.strip() != ""
         assert parsed.reconstruction in text
         assert "<reconstruction>" not in parsed.reconstruction.lower()
+
+
+MARKS = st.sampled_from(
+    [
+        "## Reconstruction\n",
+        "\n**Rebuilt reasoning:**\n",
+        "\n\n",
+        "```",
+        "\\)",
+        "\\(",
+        "Final Answer: 4\n",
+        "\\boxed{4}",
+    ]
+)
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(st.lists(MARKS | PIECES, max_size=10).map("".join), st.booleans())
+def test_recovery_only_turns_rejections_into_clean_reconstructions(text, truncated):
+    strict = parse_reconstruction(text, truncated, recover=False)
+    parsed = parse_reconstruction(text, truncated)
+    if parsed.recovered is None:
+        assert parsed == strict
+        return
+    assert not truncated
+    assert strict.reconstruction is None and parsed.reason is None and parsed.reconstruction is not None
+    assert parsed.reconstruction == parsed.reconstruction.strip()
+    assert re.search(r"\\boxed\s*\{|final\s+answer", parsed.reconstruction, re.IGNORECASE)
+    assert not re.search(r"<\s*/?\s*(analysis|reconstruction)\s*>", parsed.reconstruction, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        (f"<analysis>a</analysis>\n<reconstruction>\n{INNER}", Recovery.MISSING_CLOSING_TAG),
+        (f"<analysis>a</analysis>\n<reconstruction>\n{INNER}\n```\n", Recovery.MISSING_CLOSING_TAG),
+        (f"<analysis>a</analysis>\n<reconstruction>\n{INNER}\\)", Recovery.MISSING_CLOSING_TAG),
+        (f"<analysis>a</analysis>\n<reconstruction>\n{INNER}\n\\]\n", Recovery.MISSING_CLOSING_TAG),
+        (f"### <analysis>\nnever closed\n\n### <reconstruction>\n{INNER}", Recovery.MISSING_CLOSING_TAG),
+        (f"## Analysis\nStep 2.\n\n## Reconstruction\n{INNER}", Recovery.HEADINGS),
+        (f"### Analysis\nStep 2.\n</analysis>\n\n### Reconstruction\n{INNER}", Recovery.HEADINGS),
+        (f"**Analysis**\nStep 2.\n**Reconstruction:**\n{INNER}", Recovery.HEADINGS),
+        (f"<analysis>Step 2.</analysis> **Reconstruction**\r\n{INNER}", Recovery.HEADINGS),
+        (f"Step 2 is wrong.\nRebuilt reasoning:\n{INNER}", Recovery.HEADINGS),
+        (f"## Reconstruction\nThe rebuilt reasoning:\n\n{INNER}", Recovery.HEADINGS),
+        (f"<analysis>Step 2.\n**Reconstructed reasoning:**\n{INNER}\n</reconstruction>\n```", Recovery.HEADINGS),
+    ],
+)
+def test_what_leaves_no_doubt_is_recovered(text, how):
+    assert parse_reconstruction(text) == Parsed(reconstruction=INNER, recovered=how)
+    for rejected in (parse_reconstruction(text, recover=False), parse_reconstruction(text, truncated=True)):
+        assert rejected.reconstruction is None
+
+
+@pytest.mark.parametrize(
+    "tail", ["\nFinal Answer: \\boxed{2}", "\n\n**Final Answer:** \\boxed{2}\\)\n", "Final answer: 2"]
+)
+def test_an_answer_behind_the_closing_tag_belongs_to_the_reconstruction(tail):
+    parsed = parse_reconstruction(f"<reconstruction>\n1+1=3\nWait. 1+1=2\n</reconstruction>{tail}")
+    assert parsed.recovered is Recovery.ANSWER_BEHIND_TAG
+    assert parsed.reconstruction == f"1+1=3\nWait. 1+1=2\n{tail.strip().removesuffix(chr(92) + ')')}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            f"<reconstruction>{INNER}\n\n(Revised to follow the format.)",
+            RejectReason.UNCLOSED_TAG,
+        ),  # where does it end?
+        ("<reconstruction>1+1=2, done.", RejectReason.UNCLOSED_TAG),  # no final answer
+        (f"<reconstruction>{INNER}<reconstruction>{INNER}", RejectReason.UNCLOSED_TAG),  # which of the two?
+        (f"<reconstruction>{INNER}<analysis>", RejectReason.UNCLOSED_TAG),
+        (f"Reconstruction\n{INNER}", RejectReason.MISSING_TAG),  # a word, not marked as a heading
+        (f"The reconstruction: {INNER}", RejectReason.MISSING_TAG),  # a sentence
+        (f"## Reconstruction\n{INNER}\n## Reconstruction\n{INNER}", RejectReason.MISSING_TAG),
+        (f"## Reconstruction\n{INNER}\n</reconstruction>\nMore words.", RejectReason.MISSING_TAG),
+        (f"</reconstruction>\n## Reconstruction\n{INNER}", RejectReason.MISSING_TAG),
+        (f"## Reconstruction\n<analysis>a\n{INNER}", RejectReason.MISSING_TAG),
+        ("## Reconstruction\n1+1=2, done.", RejectReason.MISSING_TAG),
+        ("<reconstruction>1+1=2</reconstruction>\nThe Final Answer: 2", RejectReason.NO_FINAL_ANSWER),
+        ("<reconstruction>1+1=2</reconstruction>\nFinal Answer: 2\n\nGood luck!", RejectReason.NO_FINAL_ANSWER),
+        ("<reconstruction>1+1=2</reconstruction>\nFinal Answer:", RejectReason.NO_FINAL_ANSWER),
+        ("<reconstruction></reconstruction>\nFinal Answer: 2", RejectReason.EMPTY_RECONSTRUCTION),
+    ],
+)
+def test_what_leaves_doubt_stays_rejected_by_name(text, reason):
+    assert parse_reconstruction(text) == parse_reconstruction(text, recover=False) == Parsed(reason=reason)
+
+
+def test_only_what_nothing_opened_is_debris():
+    fenced = "```python\nprint(2)\n```"
+    for ending in (fenced, "\\(x = 2\\)", "\\[\n\\boxed{2}\n\\]"):
+        text = f"Final Answer: \\boxed{{2}}\n{ending}"
+        assert parse_reconstruction(f"<reconstruction>{text}").reconstruction == text
+
+
+UNITS = [
+    "<",
+    "<\n",
+    "</",
+    "< / ",
+    "<reconstruction",
+    "<analysis>",
+    "</reconstruction>",
+    " ",
+    "\n",
+    "\n \n",
+    "\t",
+    "\r\n",
+]
+UNITS += [
+    "a",
+    "推",
+    "🙃",
+    "\x00",
+    "#",
+    "# ",
+    "#\n",
+    "*",
+    "`",
+    "\\)",
+    "\\[",
+    "Reconstruction:",
+    "## Reconstruction\n",
+    "the ",
+]
+UNITS += [
+    "\\boxed",
+    "\\boxed ",
+    "\\boxed{",
+    "\\boxed{a}\n\n",
+    "final ",
+    "final answer",
+    "Final Answer: ",
+    "final answer*",
+]
+# What brings the text before each of the searches.
+STARTS = ["<", "<reconstruction>", "## Reconstruction\n", "<reconstruction>x</reconstruction>Final Answer"]
+
+
+def _seconds(text: str) -> float:
+    """Of the processor, so that a busy machine does not count."""
+    start = time.process_time()
+    parse_reconstruction(text)
+    return time.process_time() - start
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("start", STARTS)
+def test_a_megabyte_of_anything_is_parsed_at_once(start):
+    for unit in UNITS:
+        for size in (20_000, 1_000_000):  # the small one first: quadratic time fails there within seconds
+            assert _seconds(start + unit * (size // len(unit))) < 1, (unit, size)
+
+
+@pytest.mark.timeout(120)
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(["", *STARTS]), st.lists(st.sampled_from(UNITS) | st.text(max_size=3), min_size=1, max_size=4))
+def test_parsing_is_linear_in_repeated_strings(start, units):
+    unit = "".join(units) or "<"
+    assert _seconds(start + unit * (20_000 // len(unit)) + "x") < 0.5

@@ -1,0 +1,202 @@
+import hashlib
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recipe_tapo.algorithm.guards import (
+    LeakPatternError,
+    echoes_template,
+    leaks,
+    load_leak_patterns,
+    template_phrases,
+)
+from recipe_tapo.algorithm.prompts import MODES, fill_template, load_template
+
+DATA = Path(__file__).parents[2] / "data" / "leak_labels.jsonl"
+LABELS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+PATTERNS = load_leak_patterns()
+PHRASES = template_phrases(load_template())
+
+# ---- echo
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the rebuilt reasoning\nFinal Answer: \\boxed{25}",
+        "**The  rebuilt\nreasoning:** x = 2\nFinal Answer: \\boxed{2}",
+        "x = 2\nFinal Answer: \\boxed{answer}",
+        "x = 2\nFinal Answer: $\\boxed{ Answer }$",
+        "Where the first wrong step is and what kind of mistake it is: step 2.\nFinal Answer: \\boxed{2}",
+        "## Attempt with a wrong answer\nx = 2\nFinal Answer: \\boxed{2}",
+    ],
+)
+def test_words_of_the_template_are_an_echo(text):
+    assert echoes_template(text, PHRASES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 3. Wait, let me double-check that. x = 2\nFinal Answer: \\boxed{2}",  # quoted in the template, to be said
+        "The boxed answer is \\boxed{2}",
+        "You are given a problem with two unknowns.\nFinal Answer: \\boxed{2}",
+        "I rebuilt the reasoning.\nFinal Answer: \\boxed{2}",
+        "",
+    ],
+)
+def test_other_words_are_none(text):
+    assert not echoes_template(text, PHRASES)
+
+
+def test_what_question_and_rollouts_say_is_no_phrase():
+    question = "How many positive divisors does 72 have?"
+    template = load_template()
+    filled = fill_template(template, question=question, correct_rollout="There are twelve of them.", error_rollout="-")
+    assert question in filled
+    assert not echoes_template(f"{question} There are twelve of them.", PHRASES)
+    assert all("{" not in phrase or phrase.startswith("\\") for phrase in PHRASES)
+
+
+def test_phrases_of_a_users_template():
+    template = (
+        "Task: {question}\n"  # holds a placeholder
+        "# The hints\n"  # two words
+        "1. Solve it.  Then explain every single step you take!\n"
+        "That step is:\n"  # leads something in, and short
+        '"Wait, I made an error."\n'  # a quotation
+        'Write "Wait. That is wrong. Let me see." and go on.\n'
+        "重建的推理\n"  # five characters: three words
+        "\\boxed{42} \\boxed{x} \\boxed{your answer} \\boxed{答案} \\boxed{...}"  # the first two could be answers
+    )
+    assert template_phrases(template) == [
+        "solve it then explain every single step you take",
+        "then explain every single step you take",
+        "write wait that is wrong let me see and go on",
+        "重建的推理",
+        "\\boxed{youranswer}",
+        "\\boxed{答案}",
+        "\\boxed{...}",
+    ]
+    phrases = template_phrases(template)
+    assert echoes_template("这是重建的推理。", phrases)
+    assert not echoes_template("That is wrong. Let me see. \\boxed{42}", phrases)
+
+
+def test_a_phrase_does_not_begin_or_end_inside_a_word():
+    assert echoes_template("in the plan", ["the plan"])
+    assert not echoes_template("in the plane", ["the plan"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_ordinary_text_echoes_a_shipped_template(mode):
+    phrases = template_phrases(load_template(mode=mode))
+    assert phrases
+    assert not any(echoes_template(label["text"], phrases) for label in LABELS if not label["leak"])
+
+
+@given(st.text())
+def test_no_text_raises(text):
+    echoes_template(text, template_phrases(text))
+    leaks(text, PATTERNS)
+
+
+# ---- leaks
+
+
+def _in_tuning_half(text: str) -> bool:
+    """The patterns were chosen on this half; the other one measures them."""
+    return hashlib.sha256(text.encode()).digest()[0] % 2 == 1
+
+
+def _precision_and_recall(labels: list[dict]) -> tuple[float, float]:
+    found = [label["leak"] for label in labels if leaks(label["text"], PATTERNS)]
+    return sum(found) / len(found), sum(found) / sum(label["leak"] for label in labels)
+
+
+@pytest.mark.parametrize("tuning", [True, False])
+def test_leaks_are_found_in_real_attempts(tuning):
+    """Measured: precision 1.00 and recall 0.93 (40 of 43) on the tuning half, 1.00 and 0.96 (26 of 27) on the other."""
+    labels = [x for x in LABELS if x["source"] != "written" and _in_tuning_half(x["text"]) == tuning]
+    assert len(labels) >= 40
+    precision, recall = _precision_and_recall(labels)
+    assert precision >= 0.97
+    assert recall >= 0.90
+
+
+def test_the_sample_is_large_and_of_every_source():
+    assert len(LABELS) >= 100
+    assert len({label["text"] for label in LABELS}) == len(LABELS)
+    for source, at_least in {"stored": 49, "recovered": 33, "rollout": 30, "written": 30}.items():
+        assert sum(label["source"] == source for label in LABELS) >= at_least
+
+
+def test_natural_self_correction_is_no_leak():
+    natural = [label["text"] for label in LABELS if label["source"] == "written" and not label["leak"]]
+    assert len(natural) >= 20
+    assert [text for text in natural if leaks(text, PATTERNS)] == []
+
+
+def test_taking_up_what_was_not_said_is_a_leak_only_at_the_beginning():
+    assert leaks("To correct this, we multiply: 6 * 4 = 24.", PATTERNS)
+    assert not leaks("6 * 4 = 20. To correct this, we multiply: 6 * 4 = 24.", PATTERNS)
+
+
+def test_a_users_file_replaces_the_patterns(tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_text("# my own\n\n\\bthe oracle\\b\n", encoding="utf-8")
+    patterns = load_leak_patterns(path)
+    assert [pattern.pattern for pattern in patterns] == ["\\bthe oracle\\b"]
+    assert leaks("As The Oracle says", patterns)
+    assert not leaks("the attempt", patterns)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("fine\n(unclosed\n", "line 2: no regular expression"),
+        ("a*\n", "line 1: matches the empty text"),
+        ("# nothing\n", "holds no pattern"),
+        (None, "cannot read the leak patterns"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path, content, message):
+    path = tmp_path / "mine.txt"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(LeakPatternError, match=re.escape(str(path))) as error:
+        load_leak_patterns(path)
+    assert message in str(error.value)
+
+
+UNITS = [
+    "a",
+    " ",
+    "\n",
+    "推",
+    "1",
+    "the ",
+    "the attempt",
+    "re",
+    "reconstruct ",
+    "first ",
+    "solution ",
+    "\\boxed{",
+    "a\n",
+]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("unit", UNITS)
+def test_guards_are_linear_in_the_text(unit):
+    """200 kB take at most 0.2 s of the processor; in quadratic time they would take minutes."""
+    text = unit * (200_000 // len(unit))
+    start = time.process_time()
+    leaks(text, PATTERNS)
+    echoes_template(text, PHRASES)
+    assert time.process_time() - start < 2
