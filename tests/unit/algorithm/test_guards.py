@@ -194,9 +194,9 @@ UNITS = [
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("unit", UNITS)
 def test_guards_are_linear_in_the_text(unit):
-    """200 kB take at most 0.2 s of the processor; in quadratic time they would take minutes."""
+    """200 kB take about 0.2 s of the processor; in quadratic time they would take minutes."""
     text = unit * (200_000 // len(unit))
     start = time.process_time()
     leaks(text, PATTERNS)
     echoes_template(text, PHRASES)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 5

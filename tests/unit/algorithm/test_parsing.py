@@ -237,14 +237,15 @@ def _seconds(text: str) -> float:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("start", STARTS)
 def test_a_megabyte_of_anything_is_parsed_at_once(start):
+    """About 0.1 s; the bounds are far above, for a busy machine, and far below the hours of quadratic time."""
     for unit in UNITS:
-        for size in (20_000, 1_000_000):  # the small one first: quadratic time fails there within seconds
-            assert _seconds(start + unit * (size // len(unit))) < 1, (unit, size)
+        for size, bound in ((20_000, 2), (1_000_000, 5)):  # in quadratic time the small one takes 7 s already
+            assert _seconds(start + unit * (size // len(unit))) < bound, (unit, size)
 
 
 @pytest.mark.timeout(120)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(["", *STARTS]), st.lists(st.sampled_from(UNITS) | st.text(max_size=3), min_size=1, max_size=4))
 def test_parsing_is_linear_in_repeated_strings(start, units):
     unit = "".join(units) or "<"
-    assert _seconds(start + unit * (20_000 // len(unit)) + "x") < 0.5
+    assert _seconds(start + unit * (20_000 // len(unit)) + "x") < 2
