@@ -12,7 +12,7 @@ from data_prep.gold import unverified_golds
 from data_prep.hub import read_hub_rows
 from data_prep.problems import MathProblem, RawProblem
 from data_prep.read import list_files, read_files, to_raw_problems
-from data_prep.reject import MEANINGS, Reason, Rejections
+from data_prep.reject import MEANINGS, DropReason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_SIZE, BENCHMARKS, FILE_SUFFIXES, Benchmark, find_benchmark_file
 from recipe_tapo.cli.run import run_command
@@ -68,7 +68,7 @@ def load_benchmark(benchmark: Benchmark, source: str) -> list[MathProblem]:
     problems = clean(records, rejections)
     if rejections.rows:
         row = rejections.rows[0]
-        raise InputError(f"{source}: row {row['index'] + 1}: {MEANINGS[Reason(row['reason'])]}")
+        raise InputError(f"{source}: row {row['index'] + 1}: {MEANINGS[DropReason(row['reason'])]}")
     distinct = len({problem.text for problem in problems})
     if len(records) != BENCHMARK_SIZE or distinct != BENCHMARK_SIZE:
         raise InputError(

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from data_prep.problems import MathProblem, RawProblem
 from data_prep.read import is_answer_type
-from data_prep.reject import Reason, Rejections
+from data_prep.reject import DropReason, Rejections
 from data_prep.text import collapse_white_space, is_encodable, normalise_white_space
 
 
@@ -25,32 +25,32 @@ def clean(records: Iterable[RawProblem], rejections: Rejections) -> list[MathPro
     problems = []
     for record in tqdm(records, desc="cleaning", disable=None):
         outcome = _clean_one(record)
-        if isinstance(outcome, Reason):
+        if isinstance(outcome, DropReason):
             rejections.add(outcome, record)
         else:
             problems.append(outcome)
     return problems
 
 
-def _clean_one(record: RawProblem) -> MathProblem | Reason:
+def _clean_one(record: RawProblem) -> MathProblem | DropReason:
     answer = _answer_text(record.answer)
-    if isinstance(answer, Reason):
+    if isinstance(answer, DropReason):
         return answer
     problem = record.problem or ""
     text = normalise_white_space(problem)
     if not text:
-        return Reason.NO_PROBLEM
+        return DropReason.NO_PROBLEM
     if not is_encodable(text) or not is_encodable(answer):
-        return Reason.BAD_UNICODE
+        return DropReason.BAD_UNICODE
     return MathProblem(record.index, record.source, problem, text, answer)
 
 
-def _answer_text(answer: Any) -> str | Reason:
+def _answer_text(answer: Any) -> str | DropReason:
     if answer is None:
-        return Reason.ANSWER_NULL
+        return DropReason.ANSWER_NULL
     if not is_answer_type(answer) or (isinstance(answer, float) and not math.isfinite(answer)):
-        return Reason.ANSWER_WRONG_TYPE
+        return DropReason.ANSWER_WRONG_TYPE
     if isinstance(answer, float) and answer.is_integer():
         # A column of integers with gaps is read as floats: 25.0 stands for 25.
         answer = int(answer)
-    return collapse_white_space(str(answer)) or Reason.ANSWER_EMPTY
+    return collapse_white_space(str(answer)) or DropReason.ANSWER_EMPTY

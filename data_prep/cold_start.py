@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from data_prep import data_flags
 from data_prep.joint_report import examples_text, make_report, print_report
-from data_prep.joint_set import SFT_SCHEMA, Recipe, build_joint_set
+from data_prep.joint_set import SFT_SCHEMA, JointSetSettings, build_joint_set
 from data_prep.queries import digest, read_queries
 from data_prep.responses import sample_responses
-from data_prep.trajectories import read_constructions, sample_constructions
+from data_prep.trajectory_store import read_constructions, sample_constructions
 from recipe_tapo.algorithm.prompts import PromptTemplateError, load_template
 from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.cli.flag_types import fraction, natural, positive
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command."""
     args = parse_args(argv)
     folder = data_flags.save_dir(args.output_dir, "--output_dir")
-    recipe = Recipe(
+    settings = JointSetSettings(
         args.sft_size,
         args.ift_size,
         args.fill_up,
@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         constructions,
         queries,
         responses,
-        template=recipe.template,
+        template=settings.template,
         tokenizer=tokenizer,
         seed=args.seed,
         sampling=replace(sampling, max_tokens=args.synthesis_max_tokens or args.max_tokens),
@@ -140,8 +140,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         sampler=sampler,
     )
 
-    joint = build_joint_set(read_constructions(constructions, queries, tokenizer), recipe)
-    report = make_report(joint, recipe)
+    joint = build_joint_set(read_constructions(constructions, queries, tokenizer), settings)
+    report = make_report(joint, settings)
     print_report(report)
     if not joint.rows:
         raise InputError(f"there is not one row, so nothing was written; see {constructions}")

@@ -13,7 +13,7 @@ from data_prep.gold import unverified_golds, verifies
 from data_prep.hub import read_hub_rows
 from data_prep.problems import MathProblem, RawProblem
 from data_prep.read import list_files, read_files, to_raw_problems
-from data_prep.reject import Reason, Rejections
+from data_prep.reject import DropReason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_NAMES, DEEPSCALER_DATA_SOURCE, DEEPSCALER_HUB, find_benchmark_files
 from recipe_tapo.cli.run import run_command
@@ -143,7 +143,7 @@ def _drop_contaminated(problems: list[MathProblem], found: list[Finding], reject
         match = matches.get(problem.index)
         if match:
             detail = f"overlap {match.overlap:.2f} with {match.benchmark} row {match.number}"
-            rejections.add(Reason.CONTAMINATED, problem, detail)
+            rejections.add(DropReason.CONTAMINATED, problem, detail)
     return [problem for problem in problems if problem.index not in matches]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from data_prep.problems import MathProblem
-from data_prep.reject import Reason, Rejections
+from data_prep.reject import DropReason, Rejections
 from data_prep.text import collapse_white_space
 
 CONFLICT_CHOICES = ("drop", "keep", "report")
@@ -56,13 +56,13 @@ def merge_duplicates(
             if earlier is None:
                 distinct.append(problem)
             else:
-                rejections.add(Reason.DUPLICATE, problem, f"same as row {earlier.index} with {earlier.answer}")
+                rejections.add(DropReason.DUPLICATE, problem, f"same as row {earlier.index} with {earlier.answer}")
         if len(distinct) > 1:
             conflict = Conflict(tuple(distinct))
             conflicts.append(conflict)
             if drop_conflicts:
                 for problem in distinct:
-                    rejections.add(Reason.CONFLICTING_ANSWERS, problem, conflict.answers)
+                    rejections.add(DropReason.CONFLICTING_ANSWERS, problem, conflict.answers)
                 continue
         kept += distinct
     return sorted(kept, key=lambda problem: problem.index), conflicts

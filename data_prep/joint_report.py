@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from data_prep.joint_set import IFT, SFT, JointSet, Recipe
+from data_prep.joint_set import IFT, SFT, JointSet, JointSetSettings
 from data_prep.trajectories import INELIGIBLE, WRONG_ANSWER
 from recipe_tapo.cli.tables import print_table
 
@@ -12,7 +12,7 @@ EXAMPLES = 10
 _FENCE = "~" * 8
 
 
-def make_report(joint: JointSet, recipe: Recipe) -> dict[str, Any]:
+def make_report(joint: JointSet, settings: JointSetSettings) -> dict[str, Any]:
     """Returns yields and rejections as one json object."""
     queries = sum(joint.reasons.values())
     ineligible = {reason: joint.reasons[reason] for reason in INELIGIBLE}
@@ -39,11 +39,11 @@ def make_report(joint: JointSet, recipe: Recipe) -> dict[str, Any]:
         "unfit": {f"{row_format}/{reason}": count for (row_format, reason), count in sorted(joint.dropped.items())},
         "rows": {
             "sft": {
-                "asked": recipe.sft,
+                "asked": settings.sft,
                 "trajectories": joint.used[SFT, False],
                 "fill_up": joint.used[SFT, True],
             },
-            "ift": {"asked": recipe.ift, "trajectories": joint.used[IFT, False]},
+            "ift": {"asked": settings.ift, "trajectories": joint.used[IFT, False]},
             "total": len(joint.rows),
         },
     }

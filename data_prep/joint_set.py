@@ -30,7 +30,7 @@ SFT_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Recipe:
+class JointSetSettings:
     """What the set is to consist of.
 
     Attributes:
@@ -73,7 +73,7 @@ class JointSet:
     trajectories: list[tuple[Query, dict]] = field(default_factory=list)
 
 
-def build_joint_set(constructions: Iterable[tuple[Query, dict]], recipe: Recipe) -> JointSet:
+def build_joint_set(constructions: Iterable[tuple[Query, dict]], settings: JointSetSettings) -> JointSet:
     """Chooses and lays out rows.
 
     Each verified-right trajectory serves at most once in each format. SFT rows are taken from the front of one random
@@ -81,7 +81,7 @@ def build_joint_set(constructions: Iterable[tuple[Query, dict]], recipe: Recipe)
 
     Args:
         constructions: Queries with their results, see ``read_constructions``.
-        recipe: Sizes and limits.
+        settings: Sizes and limits.
     """
     joint = JointSet()
     verified, others = [], []
@@ -89,32 +89,32 @@ def build_joint_set(constructions: Iterable[tuple[Query, dict]], recipe: Recipe)
         joint.reasons[result["reason"]] += 1
         if result["reason"] is None:
             verified.append((query, result))
-        elif recipe.fill_up and result["correct"] is not None:
+        elif settings.fill_up and result["correct"] is not None:
             others.append((query, result))
     joint.prefix_fractions = [result["prefix_fraction"] for _, result in verified]
     verified = [
         pair
         for pair, fraction in zip(verified, joint.prefix_fractions, strict=True)
-        if _keep(fraction >= recipe.min_prefix_fraction, joint, "both", PREFIX_TOO_SHORT)
+        if _keep(fraction >= settings.min_prefix_fraction, joint, "both", PREFIX_TOO_SHORT)
     ]
-    rng = random.Random(recipe.seed)
+    rng = random.Random(settings.seed)
     rng.shuffle(verified)
     rng.shuffle(others)
 
-    for_sft = [pair for pair in verified if _keep(_sft_tokens(pair[1]) <= recipe.max_tokens, joint, SFT, TOO_LONG)]
-    joint.trajectories = for_sft[: recipe.sft]
+    for_sft = [pair for pair in verified if _keep(_sft_tokens(pair[1]) <= settings.max_tokens, joint, SFT, TOO_LONG)]
+    joint.trajectories = for_sft[: settings.sft]
     for_ift = [
         pair
         for pair in reversed(verified)
         if _keep(is_tidy(pair[1]["text"]), joint, IFT, UNTIDY)
-        and _keep(_ift_tokens(pair[1]) <= recipe.max_tokens, joint, IFT, TOO_LONG)
-    ][: recipe.ift]
-    fill = [pair for pair in others if _fill_tokens(pair[1]) <= recipe.max_tokens]
-    fill = fill[: recipe.sft - len(joint.trajectories)]
+        and _keep(_ift_tokens(pair[1]) <= settings.max_tokens, joint, IFT, TOO_LONG)
+    ][: settings.ift]
+    fill = [pair for pair in others if _fill_tokens(pair[1]) <= settings.max_tokens]
+    fill = fill[: settings.sft - len(joint.trajectories)]
 
     joint.rows += [_sft_row(query, result["trajectory"], False) for query, result in joint.trajectories]
     joint.rows += [_sft_row(query, result["correct"].strip(), True) for query, result in fill]
-    joint.rows += [_ift_row(query, result, recipe.template) for query, result in for_ift]
+    joint.rows += [_ift_row(query, result, settings.template) for query, result in for_ift]
     joint.used = Counter((row["format"], row["fill_up"]) for row in joint.rows)
     rng.shuffle(joint.rows)
     return joint

@@ -8,7 +8,7 @@ from data_prep.problems import MathProblem, RawProblem
 from recipe_tapo.cli.tables import print_table
 
 
-class Reason(str, Enum):
+class DropReason(str, Enum):
     """Why a row is not in the output; the text is what ``rejected.jsonl`` says."""
 
     NO_PROBLEM = "no_problem"
@@ -22,14 +22,14 @@ class Reason(str, Enum):
 
 
 MEANINGS = {
-    Reason.NO_PROBLEM: "the problem is null or blank",
-    Reason.BAD_UNICODE: "problem or answer is broken text",
-    Reason.ANSWER_NULL: "the answer is null, not a string",
-    Reason.ANSWER_EMPTY: "the answer is an empty string",
-    Reason.ANSWER_WRONG_TYPE: "the answer is neither text nor a finite number",
-    Reason.DUPLICATE: "same problem, same answer as an earlier row",
-    Reason.CONFLICTING_ANSWERS: "same problem with different answers",
-    Reason.CONTAMINATED: "overlaps a benchmark problem",
+    DropReason.NO_PROBLEM: "the problem is null or blank",
+    DropReason.BAD_UNICODE: "problem or answer is broken text",
+    DropReason.ANSWER_NULL: "the answer is null, not a string",
+    DropReason.ANSWER_EMPTY: "the answer is an empty string",
+    DropReason.ANSWER_WRONG_TYPE: "the answer is neither text nor a finite number",
+    DropReason.DUPLICATE: "same problem, same answer as an earlier row",
+    DropReason.CONFLICTING_ANSWERS: "same problem with different answers",
+    DropReason.CONTAMINATED: "overlaps a benchmark problem",
 }
 
 
@@ -39,7 +39,7 @@ class Rejections:
 
     rows: list[dict] = field(default_factory=list)
 
-    def add(self, reason: Reason, row: RawProblem | MathProblem, detail: str = "") -> None:
+    def add(self, reason: DropReason, row: RawProblem | MathProblem, detail: str = "") -> None:
         """Records a dropped row.
 
         Args:
@@ -64,6 +64,6 @@ class Rejections:
         """Prints rows read, dropped by reason, and kept; reasons that did not occur are shown as 0."""
         counts = Counter(row["reason"] for row in self.rows)
         lines = [("rows read", rows_read, "")]
-        lines += [(f"- {reason.value}", counts[reason.value], MEANINGS[reason]) for reason in Reason]
+        lines += [(f"- {reason.value}", counts[reason.value], MEANINGS[reason]) for reason in DropReason]
         lines += [("rows kept", rows_read - len(self.rows), "")]
         print_table("Rows", ("", "count", "meaning"), lines)

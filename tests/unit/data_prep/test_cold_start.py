@@ -17,7 +17,8 @@ from small_tokenizer import single_bytes
 from data_prep import cold_start, zpd_filter
 from data_prep.joint_set import SFT_SCHEMA
 from data_prep.queries import Query
-from data_prep.trajectories import is_tidy, read_constructions
+from data_prep.trajectories import is_tidy
+from data_prep.trajectory_store import read_constructions
 from recipe_tapo.algorithm.prompts import fill_template, load_template
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.store import ResultStore

@@ -1,0 +1,127 @@
+"""Sampling constructions into a store, one result per query, and reading them back."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from data_prep.queries import Query, digest, response_seed
+from data_prep.responses import grade, read_groups
+from data_prep.trajectories import WRONG_ANSWER, build, choose_material, measure_prefix, synthesis_messages
+from recipe_tapo.algorithm.tokens import ChatTokenizer
+from recipe_tapo.reasons import RejectReason
+from recipe_tapo.records.store import Row, read_results, read_settings
+from recipe_tapo.sampling.fill import Task, fill_store
+from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling
+
+
+def sample_constructions(
+    path: Path,
+    queries: Sequence[Query],
+    responses: Path,
+    *,
+    template: str,
+    tokenizer: ChatTokenizer,
+    seed: int,
+    sampling: Sampling,
+    chunk: int,
+    model: dict[str, Any],
+    sampler: Callable[[], Sampler],
+) -> None:
+    """Constructs, parses and grades what the store does not hold yet.
+
+    Args:
+        path: The store: one result per query, also of those that allow no construction.
+        queries: The questions.
+        responses: The store of their responses.
+        template: The synthesis prompt.
+        tokenizer: The model's.
+        seed: Of the run.
+        sampling: How constructions are drawn.
+        chunk: Queries worked on together.
+        model: What identifies the model.
+        sampler: Makes the engine; called only when there is something to sample.
+
+    Raises:
+        InputError: The store was made otherwise, or the engine or the grader does not work.
+    """
+
+    def tasks() -> Iterator[Task[tuple[Query, Row]]]:
+        for query, (_, group) in zip(queries, read_groups(responses), strict=True):
+            result, request = choose_material(query, group, seed), None
+            if not result["reason"]:
+                messages = synthesis_messages(template, query, result)
+                request = Request(messages, response_seed(seed, query, "synthesis"))
+            yield Task((query.key,), request, (query, result))
+
+    fill_store(
+        path,
+        ("query",),
+        {
+            "kind": "constructions",
+            **model,
+            **asdict(sampling),
+            "seed": seed,
+            "queries": digest(queries),
+            "template": _name(template),
+            "responses": _name(json.dumps(read_settings(responses))),
+        },
+        tasks(),
+        partial(_judge, tokenizer),
+        total=len(queries),
+        chunk=chunk,
+        make_sampler=sampler,
+        sampling=sampling,
+        desc="constructing",
+    )
+
+
+def read_constructions(path: Path, queries: Sequence[Query], tokenizer: ChatTokenizer) -> Iterator[tuple[Query, Row]]:
+    """Yields each query with its result.
+
+    A result has ``reason`` (None for a verified-right trajectory), ``error`` and ``correct`` (the responses chosen,
+    None where there is none), their prompt's ``question_tokens``, ``correct_tokens``, the ``trajectory`` and the
+    engine's raw ``text`` with ``prompt_tokens`` and ``tokens``. That of a verified-right trajectory also has what it
+    preserves of the wrong response: ``prefix_length`` in tokens, ``prefix_fraction`` of the wrong response's
+    ``error_tokens``, and ``prefix_text``.
+
+    Raises:
+        InputError: The store is missing or incomplete.
+    """
+    for query, result in zip(queries, read_results(path), strict=True):
+        if result["reason"] is None:
+            measure_prefix(result, tokenizer)
+        yield query, result
+
+
+def _judge(tokenizer: ChatTokenizer, answers: Sequence[tuple[tuple[Query, Row], Response]]) -> list[Row]:
+    """Puts output, trajectory and reason into each result; the reason stays None where the trajectory is right."""
+    parsed: list[tuple[Query, Row]] = []
+    for (query, result), output in answers:
+        if result["reason"]:
+            continue
+        result.update(asdict(output))
+        outcome = _failure(output) or build(result, tokenizer)
+        if isinstance(outcome, RejectReason):
+            result["reason"] = outcome.value
+        else:
+            result["trajectory"] = outcome.text.strip()
+            parsed.append((query, result))
+    rights = grade([result["trajectory"] for _, result in parsed], [query.gold for query, _ in parsed])
+    for (_, result), right in zip(parsed, rights, strict=True):
+        result["reason"] = None if right else WRONG_ANSWER
+    return [result for (_, result), _ in answers]
+
+
+def _failure(output: Response) -> RejectReason | None:
+    if output.failure is None:
+        return None
+    too_long = output.failure == RejectReason.DOES_NOT_FIT.value
+    return RejectReason.DOES_NOT_FIT if too_long else RejectReason.REQUEST_FAILED
+
+
+def _name(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

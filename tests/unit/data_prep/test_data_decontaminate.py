@@ -1,0 +1,80 @@
+"""Training problems that overlap a benchmark."""
+
+import json
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from raw_data import NAMES, SAMPLES, assert_one_line, jsonl, prepare, run_cli, save
+
+from data_prep import benchmarks, decontaminate
+from data_prep.overlap import OverlapIndex
+from recipe_tapo.errors import InputError
+
+
+def disguise(problem: str) -> str:
+    """A benchmark problem as another copy would have it: other case, spacing and LaTeX layout."""
+    return problem.upper().replace(" ", "   ").replace("=", " = ").replace("\\FRAC", "\\dfrac").replace("$", " $ ")
+
+
+def test_planted_problems_are_found_and_clean_ones_are_not(tmp_path, raw_benchmarks, prepared, capsys):
+    planted = [disguise(row["problem"]) for name in NAMES for row in jsonl(raw_benchmarks / f"{name}.jsonl")[:3]]
+    clean = json.loads((SAMPLES / "sample_deepscaler.json").read_text())[2:]
+    data = clean + [{"problem": f"Exercise 7. {problem} Explain!", "answer": "1"} for problem in planted]
+    rows = prepare(save(tmp_path / "in.json", data), tmp_path, "--benchmarks", str(prepared))
+    assert len(rows) == len(clean) - 1
+    found = [row for row in jsonl(tmp_path / "findings.jsonl") if row["finding"] == "contaminated"]
+    assert [row["index"] for row in found] == list(range(len(clean), len(data)))
+    assert [row["benchmark"] for row in found] == [name for name in NAMES for _ in range(3)]
+    assert [row["number"] for row in found] == [0, 1, 2] * 3
+    assert Counter(row["reason"] for row in jsonl(tmp_path / "rejected.jsonl"))["contaminated"] == len(planted)
+    assert "Contaminated problems" in capsys.readouterr().out
+
+    rows = prepare(tmp_path / "in.json", tmp_path, "--benchmarks", str(prepared), "--contaminated", "report")
+    assert len(rows) == len(data) - 1
+
+
+def test_benchmarks_in_the_save_dir_are_used_by_default(tmp_path, raw_benchmarks, capsys):
+    options = ["--local_save_dir", str(tmp_path), "--no-check_gold"]
+    benchmarks.main(["--local_dataset_path", str(raw_benchmarks), *options])
+    problem = jsonl(raw_benchmarks / "hmmt_feb_2025.jsonl")[0]["problem"]
+    source = save(tmp_path / "in.json", [{"problem": problem, "answer": "1"}, {"problem": "clean", "answer": "1"}])
+    assert len(prepare(source, tmp_path)) == 1
+    capsys.readouterr()
+    prepare(source, tmp_path / "elsewhere")
+    assert "contamination: not checked" in capsys.readouterr().out
+
+
+def test_overlap_is_the_share_of_the_benchmark_problem():
+    # 26 letters have 14 pieces of 13; the first half and the letter n share the pieces that begin at a and b.
+    index = OverlapIndex([("letters", 0, "abcdefghijklm nopqrstuvwxyz")])
+    assert index.nearest("ABCDEFGHIJKLMN!").overlap == pytest.approx(2 / 14)
+    assert index.nearest("before a.b.c defghijklmnopqrstuvwxyz after").overlap == 1.0
+    assert index.nearest("abcdefghijkl") is None
+    assert index.nearest("$$") is None
+
+
+def test_decontaminate_alone_on_sft_rows(tmp_path, raw_benchmarks, prepared, capsys):
+    problem = jsonl(raw_benchmarks / "aime_2025.jsonl")[0]["problem"]
+    chats = [[{"role": "user", "content": text}, {"role": "assistant", "content": "4"}] for text in ("2+2?", problem)]
+    table = pa.table({"messages": chats, "weight": [1.0, 2.0]})
+    pq.write_table(table, tmp_path / "sft.parquet")
+    decontaminate.main(
+        ["--train", str(tmp_path / "sft.parquet"), "--benchmarks", str(prepared)]
+        + ["--output", str(tmp_path / "clean.parquet"), "--findings", str(tmp_path / "findings.jsonl")]
+    )
+    assert pq.read_table(tmp_path / "clean.parquet").equals(table.slice(0, 1))
+    (finding,) = jsonl(tmp_path / "findings.jsonl")
+    assert (finding["index"], finding["benchmark"], finding["overlap"]) == (1, "aime_2025", 1.0)
+    assert "1 training problems overlap one of 90" in capsys.readouterr().out
+
+
+def test_decontaminate_refuses_what_is_no_training_file(tmp_path, prepared):
+    pq.write_table(pa.table({"text": ["Q"]}), tmp_path / "text.parquet")
+    (tmp_path / "fake.parquet").write_text("no parquet")
+    result = run_cli("decontaminate", "--train", tmp_path / "text.parquet", "--benchmarks", prepared)
+    assert_one_line(result, "found the columns text")
+    for name, message in (("fake.parquet", "not a readable parquet"), ("none.parquet", "no such file")):
+        with pytest.raises(InputError, match=message):
+            decontaminate.main(["--train", str(tmp_path / name), "--benchmarks", str(prepared)])
