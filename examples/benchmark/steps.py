@@ -60,21 +60,26 @@ def slots_of(waves: int) -> int:
     return 2 * ROLLOUTS if waves == 1 else ROLLOUTS // waves
 
 
-def time_run(arm: str, seed: int, steps: int, slots: int, questions: Path, folder: Path) -> Timing:
-    """Trains one arm of ``configs/arm`` from the bundled checkpoint and reads its times off the log.
-
-    Raises:
-        TrainingFailed: The training process ended with an error.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    command = [
+def benchmark_command(arm: str, seed: int, steps: int, slots: int, questions: Path, folder: Path) -> list[str]:
+    """The command that trains one arm of ``configs/arm`` from the bundled checkpoint."""
+    return [
         *training_command(CHECKPOINT, questions, folder, steps, test_freq=-1),
         f"+arm={arm}",
         *OVERRIDES,
         *(f"{key}={seed}" for key in SEEDED),
         f"actor_rollout_ref.rollout.max_num_seqs={slots}",
     ]
+
+
+def time_run(arm: str, seed: int, steps: int, slots: int, questions: Path, folder: Path) -> Timing:
+    """Trains one arm and reads its times off the log.
+
+    Raises:
+        TrainingFailed: The training process ended with an error.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = benchmark_command(arm, seed, steps, slots, questions, folder)
     began, first_logged = time.time(), None
 
     def watch() -> None:

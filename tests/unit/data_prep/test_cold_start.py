@@ -1,21 +1,13 @@
-r"""The cold-start builder, with an engine that answers by a rule.
+"""The cold-start builder's rows and report, with an engine that answers by a rule."""
 
-Question q's eight responses: ``plan[q]`` of them are right, ``Step one. Step two. \boxed{5}``; the others say
-``Step one. Bad step. \boxed{6}``.
-"""
-
-import json
 import re
 from collections import Counter
-from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
-from fake_sampler import FakeSampler, Killed, write_queries
+from cold_start_engine import RECONSTRUCTION, RIGHT, SUFFIX, TAGGED, WRONG, engine
+from fake_sampler import FakeSampler
 from small_tokenizer import single_bytes
 
-from data_prep import cold_start, zpd_filter
-from data_prep.joint_set import SFT_SCHEMA
 from data_prep.queries import Query
 from data_prep.trajectories import is_tidy
 from data_prep.trajectory_store import read_constructions
@@ -23,51 +15,6 @@ from recipe_tapo.algorithm.prompts import fill_template, load_template
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.store import ResultStore
 from recipe_tapo.sampling.requests import Response
-
-RIGHT = "Step one. Step two. \\boxed{5}"
-WRONG = "Step one. Bad step. \\boxed{6}"
-RECONSTRUCTION = "Step one. Bad step. Wait. Step two.\nFinal Answer: \\boxed{5}"
-TAGGED = f"<analysis>\nthe second step\n</analysis>\n<reconstruction>\n{RECONSTRUCTION}\n</reconstruction>"
-SUFFIX = "Box it."
-
-
-def engine(plan: list[int], construct=lambda _: TAGGED, **options) -> FakeSampler:
-    """An engine that solves by ``plan`` and constructs by a function of the question's number."""
-    asked = [0] * len(plan)
-
-    def answer(prompt: str, _: int) -> str | Response:
-        number = int(re.search(r"Question (\d+)\?", prompt).group(1))
-        if "# Role" in prompt:
-            return construct(number)
-        asked[number] += 1
-        return RIGHT if asked[number] <= plan[number] else WRONG
-
-    return FakeSampler(answer, **options)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory) -> Path:
-    """The folder of a tokenizer whose tokens are letters."""
-    folder = tmp_path_factory.mktemp("tokenizer")
-    single_bytes().save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def build(tmp_path, monkeypatch, tokenizer):
-    """Runs the builder on ``len(plan)`` queries into a folder; returns the rows and the report."""
-
-    def run(sampler: FakeSampler, plan: list[int], *options: str, name: str = "out") -> tuple[list[dict], dict]:
-        if not (tmp_path / "train.parquet").exists():
-            write_queries(tmp_path / "train.parquet", ["5"] * len(plan), SUFFIX)
-        monkeypatch.setattr(cold_start, "make_sampler", lambda *_: sampler)
-        arguments = ["--input", str(tmp_path / "train.parquet"), "--output_dir", str(tmp_path / name), "--model", "m"]
-        cold_start.main([*arguments, "--tokenizer", str(tokenizer), "--chunk", "8", *options])
-        table = pq.read_table(tmp_path / name / "cold_start.parquet")
-        assert table.schema.equals(SFT_SCHEMA)
-        return table.to_pylist(), json.loads((tmp_path / name / "report.json").read_text())
-
-    return run
 
 
 def test_a_trajectory_gives_one_row_of_each_format(build):
@@ -158,14 +105,6 @@ def test_the_prefix_is_counted_in_tokens_of_the_wrong_response(error, answer, le
     assert result["prefix_text"] == answer[:length]
 
 
-def test_a_server_whose_models_name_is_no_tokenizers_needs_one_named(tmp_path):
-    write_queries(tmp_path / "train.parquet", ["5"])
-    files = ["--input", str(tmp_path / "train.parquet"), "--output_dir", str(tmp_path / "out")]
-    with pytest.raises(InputError, match=r"no tokenizer there .*; name its folder or hub name with --tokenizer"):
-        cold_start.main([*files, "--model", str(tmp_path / "served"), "--base_url", "http://localhost:1/v1"])
-    assert not (tmp_path / "out").exists()
-
-
 def test_sizes_are_kept_and_formats_share_as_little_as_the_yield_allows(build):
     plan = [3] * 6
     rows, report = build(engine(plan), plan, "--sft_size", "3", "--ift_size", "2")
@@ -216,78 +155,3 @@ def test_only_the_bare_format_teaches_the_format(build, output, tidy):
     rows, report = build(engine([3], lambda _: output), [3])
     assert Counter(row["format"] for row in rows) == ({"sft": 1, "ift": 1} if tidy else {"sft": 1})
     assert report["unfit"] == ({} if tidy else {"ift/untidy_output": 1})
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_a_run_killed_at_any_chunk_ends_like_one_that_was_not(build, tmp_path):
-    """Two queries a chunk of sampling, eight a chunk of construction: ten and two chunks."""
-    plan = [3] * 20
-
-    # By number and seed alone, as an engine would.
-    def answer(prompt: str, seed: int) -> str:
-        if "# Role" in prompt:
-            return TAGGED.replace("the second step", f"seed {seed}")
-        return (RIGHT if seed % 2 else WRONG).replace("Step one.", f"Step one ({seed}).")
-
-    sizes = ("--sft_size", "15", "--ift_size", "12", "--fill_up")
-    build(FakeSampler(answer), plan, *sizes, name="whole")
-    expected = files(tmp_path / "whole")
-    assert len(expected) == 7
-    for chunk in (0, 1, 9, 19, 20, 22):
-        with pytest.raises(Killed):
-            build(FakeSampler(answer, die_at_chunk=chunk), plan, *sizes, name=f"cut{chunk}")
-        assert not (tmp_path / f"cut{chunk}" / "cold_start.parquet").exists()
-        build(FakeSampler(answer), plan, *sizes, name=f"cut{chunk}")
-        assert files(tmp_path / f"cut{chunk}") == expected, chunk
-    # Another seed, another choice and another order.
-    build(FakeSampler(answer), plan, *sizes, "--seed", "1", name="other")
-    assert files(tmp_path / "other")["cold_start.parquet"] != expected["cold_start.parquet"]
-
-
-def test_responses_of_the_zpd_filter_are_reused(build, tmp_path, monkeypatch):
-    plan = [3, 4]
-    write_queries(tmp_path / "train.parquet", ["5"] * 2, SUFFIX)
-    monkeypatch.setattr(zpd_filter, "make_sampler", lambda *_: engine(plan))
-    source = ["--input", str(tmp_path / "train.parquet"), "--model", "m"]
-    zpd_filter.main([*source, "--output", str(tmp_path / "zpd.parquet")])
-    sampler = engine(plan)
-    rows, report = build(sampler, plan, "--responses", str(tmp_path / "zpd.responses.jsonl"))
-    assert len(rows) == 4
-    assert [len(chunk) for chunk in sampler.chunks] == [2]
-    assert report["responses"]["kind"] == "responses"
-    # The same responses to fewer queries are those of another file.
-    write_queries(tmp_path / "train.parquet", ["5"], SUFFIX)
-    with pytest.raises(InputError, match="was sampled for other queries"):
-        build(sampler, plan, "--responses", str(tmp_path / "zpd.responses.jsonl"), name="other")
-    with pytest.raises(InputError, match="no such file"):
-        build(sampler, plan, "--responses", str(tmp_path / "none.jsonl"), name="other")
-
-
-def test_a_prompt_of_the_users_own(build, tmp_path):
-    template = tmp_path / "mine.txt"
-    template.write_text("# Role\n{question} {error_rollout} {correct_rollout}")
-    rows, _ = build(engine([3]), [3], "--prompt_path", str(template), "--sft_size", "0")
-    assert rows[0]["messages"][0]["content"] == f"# Role\nQuestion 0? {WRONG} {RIGHT}"
-    template.write_text("{question}")
-    with pytest.raises(InputError, match=r"lacks \{error_rollout\}, \{correct_rollout\}"):
-        build(engine([3]), [3], "--prompt_path", str(template))
-
-
-def test_ten_examples_to_read(build, tmp_path):
-    plan = [3] * 12
-    build(engine(plan), plan)
-    text = (tmp_path / "out" / "examples.md").read_text()
-    assert len(re.findall(r"^# \d+\. Gold answer: 5$", text, re.MULTILINE)) == 10
-    assert len(set(re.findall(r"Question \d+\?", text))) == 10
-    assert "preserved prefix (20 of 29 tokens)" in text
-    assert "~~~~~~~~\nStep one. Bad step. \n~~~~~~~~" in text
-    assert "~~~~~~~~\nWait. Step two.\nFinal Answer: \\boxed{5}\n~~~~~~~~" in text
-
-
-def test_bad_folder(build, tmp_path):
-    write_queries(tmp_path / "train.parquet", ["5"])
-    with pytest.raises(InputError, match="is not a folder; choose another --output_dir"):
-        build(engine([3]), [3], name="train.parquet")

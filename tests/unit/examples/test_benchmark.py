@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from examples.benchmark import __main__ as command
-from examples.benchmark import grading
+from examples.benchmark import grading, steps
 from examples.benchmark.kernels import NAMES, calls, make_batch
 from examples.benchmark.memory import peak_extra_bytes
-from examples.benchmark.steps import Timing, compare, slots_of
+from examples.benchmark.steps import Timing, benchmark_command, compare, slots_of
 from recipe_tapo.grading.extract import extract_answer
 
 
@@ -99,6 +99,27 @@ def test_steps_are_judged_by_waves():
         "16 waves: construction hidden": True,
         "16 waves: seconds to the first step": False,
     }
+
+
+@pytest.mark.parametrize("arm", ["grpo", "tapo"])
+def test_a_run_of_the_benchmark_composes_and_passes_both_validations(arm, tmp_path):
+    import verl  # noqa: F401  loads the plug-in
+    from hydra import compose, initialize_config_module
+    from verl.utils.config import validate_config
+
+    from recipe_tapo.engine.verl_config import check_config
+
+    command = benchmark_command(arm, 7, 20, 32, tmp_path / "questions", tmp_path / "run")
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        config = compose("ppo_trainer", overrides=command[command.index("verl.trainer.main_ppo") + 1 :])
+    validate_config(config=config, use_reference_policy=False, use_critic=False)
+    tapo = check_config(config)
+    assert (tapo.enable, tapo.seed) == (arm == "tapo", 7)
+    # 16 questions × 8 rollouts are the 128 rows that the ratios are taken of; both arms keep their weights.
+    assert config.data.train_batch_size * config.actor_rollout_ref.rollout.n == steps.ROLLOUTS == 128
+    assert config.actor_rollout_ref.actor.optim.lr == 0.0
+    assert (config.trainer.total_training_steps, config.trainer.test_freq, config.trainer.save_freq) == (20, -1, -1)
+    assert config.actor_rollout_ref.rollout.max_num_seqs == 32
 
 
 def test_in_one_wave_all_rollouts_and_constructions_are_served_at_once():

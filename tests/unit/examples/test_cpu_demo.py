@@ -15,7 +15,6 @@ from examples.arithmetic.problems import (
     apply,
     first_wrong_line,
     is_right,
-    make_problems,
     random_problem,
     write_solution,
 )
@@ -37,8 +36,13 @@ from recipe_tapo.algorithm.parsing import parse_reconstruction
 from recipe_tapo.algorithm.prompts import MODES
 
 EXAMPLE = ChainProblem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
+
+
 TOKENIZER = build_tokenizer()
+
+
 WRONG = "9+5=1\n1*4=5\n5*2=10\n10+3=0\nFinal Answer: \\boxed{0}"
+
 
 needs_checkpoint = pytest.mark.skipif(not CHECKPOINT.is_dir(), reason="no bundled checkpoint")
 
@@ -51,36 +55,6 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def teacher():
     return Teacher()
-
-
-def test_example_of_the_specification():
-    assert EXAMPLE.question == "Compute 9+5*4*2+3 mod 13"
-    assert EXAMPLE.right_lines() == ["9+5=1", "1*4=4", "4*2=8", "8+3=11"]
-    assert EXAMPLE.answer == 11
-    assert ChainProblem.parse(EXAMPLE.question) == EXAMPLE
-    assert len(FACTS) == 156
-
-
-def test_answers_by_independent_evaluation():
-    for problem in make_problems(200, "train", 3):
-        expression = problem.question.removeprefix("Compute ").removesuffix(" mod 13")
-        nested = "(" * len(problem.steps) + str(problem.start)
-        for op, b in problem.steps:
-            nested += f"{op}{b})"
-        assert nested.replace("(", "").replace(")", "") == expression
-        assert eval(nested) % 13 == problem.answer
-        assert is_right(problem, write_solution(problem.right_lines(), problem.answer))
-
-
-def test_splits_are_distinct_disjoint_and_seeded():
-    train, val = make_problems(2048, "train", 0), make_problems(512, "val", 7)
-    assert len(set(train)) == 2048
-    assert len(set(val)) == 512
-    assert not set(train) & set(val)
-    assert make_problems(2048, "train", 0) == train
-    assert make_problems(2048, "train", 1) != train
-    rng = random.Random(0)
-    assert all(random_problem(rng, "train").split == "train" for _ in range(100))
 
 
 def test_teacher_is_noisy_consistent_and_self_correcting(teacher):
@@ -97,16 +71,6 @@ def test_teacher_is_noisy_consistent_and_self_correcting(teacher):
     assert 0.1 < flagged / 2000 < 0.4
     assert all(teacher.distractor[fact] != apply(*fact) for fact in FACTS)
     assert Teacher().reliability == teacher.reliability
-
-
-def test_first_wrong_line_reads_reflections():
-    assert first_wrong_line(EXAMPLE, WRONG) == (1, 1)
-    corrected = f"9+5=2\n{REFLECTION}\n9+5=1\n1*4=5\n5*2=10\n10+3=0\nFinal Answer: \\boxed{{0}}"
-    assert first_wrong_line(EXAMPLE, corrected) == (0, 0)
-    alarm = f"9+5=1\n{REFLECTION}\n9+5=1\n1*4=4\n4*2=9\n9+3=12\nFinal Answer: \\boxed{{12}}"
-    assert first_wrong_line(EXAMPLE, alarm) == (4, 2)
-    assert first_wrong_line(EXAMPLE, "9+5=1\n1*4=4\n4*2=8\n8+3=11\nFinal Answer: \\boxed{1}") == (4, 4)
-    assert first_wrong_line(EXAMPLE, write_solution(EXAMPLE.right_lines(), 11)) is None
 
 
 def test_micro_reflective_target_by_hand():
