@@ -80,7 +80,7 @@ def test_micro_reflective_target_by_hand():
     expected = "<analysis>\nStep 2: wrong product.\n</analysis>\n<reconstruction>\n" + target + "\n</reconstruction>"
     assert output == expected
     assert reconstruction_of(output, WRONG, TOKENIZER, REGIMES["demo"]) == target
-    assert reconstruction_of(output.replace("</reconstruction>", ""), WRONG, TOKENIZER, REGIMES["demo"]) is None
+    assert reconstruction_of("no tags", WRONG, TOKENIZER, REGIMES["demo"]) is None
     assert prefix_kind(EXAMPLE, WRONG, target) == "exact"
     early = target.replace("1*4=5\n", "")
     assert prefix_kind(EXAMPLE, WRONG, early) == "verbatim"
