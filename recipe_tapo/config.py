@@ -1,13 +1,11 @@
-"""The ``tapo:`` node as a validated dataclass. Defaults are the paper's; ours are marked so."""
+"""The ``tapo:`` node as frozen pydantic models. Defaults are the paper's; ours are marked so."""
 
-import dataclasses
 import difflib
-import math
-import types
-import typing
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from recipe_tapo.algorithm.prompts import FULL_RECONSTRUCTION, SELF_TEACHER, PromptTemplateError, load_template
 
@@ -21,126 +19,119 @@ def refuse(key: str, value: Any, problem: str, remedy: str) -> TapoConfigError:
     return TapoConfigError(f"{key}={value}: {problem}; {remedy}")
 
 
-def _require(condition: bool, key: str, value: Any, problem: str, remedy: str) -> None:
-    if not condition:
-        raise refuse(key, value, problem, remedy)
+def _bad(value: Any, problem: str, remedy: str, *name: str) -> PydanticCustomError:
+    return PydanticCustomError("tapo", "", {"value": value, "problem": problem, "remedy": remedy, "name": name})
 
 
-def _check_template(key: str, path: str | None, mode: str) -> None:
+def _rule(holds: Callable[[Any], bool], problem: str, remedy: str) -> AfterValidator:
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise _bad(value, problem, remedy)
+        return value
+
+    return AfterValidator(check)
+
+
+def _check_template(path: str | None, mode: str) -> None:
     try:
         load_template(path, mode)
     except PromptTemplateError as error:
-        raise refuse(key, path, str(error), "mend the file or unset the key") from error
+        raise _bad(path, str(error), "mend the file or unset the key", "prompt_path") from error
 
 
-@dataclass(frozen=True)
-class SelectionConfig:
+Threshold = Annotated[int, _rule(lambda count: count >= 1, "must be at least 1", "set it to 1 or more")]
+NotNegative = Annotated[float, _rule(lambda number: number >= 0, "is negative", "use 0 or more")]
+Share = Annotated[float, _rule(lambda p: 0 < p <= 1, "is outside (0, 1]", "use a share such as 0.95")]
+TopK = Annotated[int, _rule(lambda k: k == -1 or k >= 1, "is no rank", "use -1 (off) or 1 and up")]
+MaxTokens = Annotated[int, _rule(lambda count: count >= 1, "leaves no output", "use 1 or more")]
+Seconds = Annotated[float, _rule(lambda seconds: seconds > 0, "must be positive", "give seconds, e.g. 600")]
+_KEPT = "give the share of the wrong rollout that must be kept"
+PrefixFraction = Annotated[float, _rule(lambda share: 0 <= share <= 1, "is outside [0, 1]", _KEPT)]
+
+
+class _Node(BaseModel):
+    """Strict: ``true`` and ``"3"`` are no integers; an integer is a fine float."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class SelectionConfig(_Node):
     """Difficulty-aware candidate selection (DCS, Eq. 3)."""
 
-    n_pos: int = 2
-    n_neg: int = 4
-    m_max: int = 4
-
-    def __post_init__(self) -> None:
-        for name in ("n_pos", "n_neg", "m_max"):
-            value = getattr(self, name)
-            _require(value >= 1, f"tapo.selection.{name}", value, "must be at least 1", "set it to 1 or more")
+    n_pos: Threshold = 2
+    n_neg: Threshold = 4
+    m_max: Threshold = 4
 
 
-@dataclass(frozen=True)
-class SynthesisConfig:
+class SynthesisConfig(_Node):
     """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent)."""
 
     mode: Literal["micro_reflective", "full_reconstruction"] = "micro_reflective"
     prompt_path: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    max_tokens: int | None = None
-    timeout_s: float = 600.0
+    temperature: NotNegative | None = None
+    top_p: Share | None = None
+    top_k: TopK | None = None
+    max_tokens: MaxTokens | None = None
+    timeout_s: Seconds = 600.0
     prefix_check: Literal["measure", "require"] = "measure"
-    min_prefix_fraction: float = 0.1
+    min_prefix_fraction: PrefixFraction = 0.1
 
-    def __post_init__(self) -> None:
-        key = "tapo.synthesis."
-        if self.temperature is not None:
-            _require(self.temperature >= 0, key + "temperature", self.temperature, "is negative", "use 0 or more")
-        if self.top_p is not None:
-            _require(0 < self.top_p <= 1, key + "top_p", self.top_p, "is outside (0, 1]", "use a share such as 0.95")
-        if self.top_k is not None:
-            _require(
-                self.top_k == -1 or self.top_k >= 1, key + "top_k", self.top_k, "is no rank", "use -1 (off) or 1 and up"
-            )
-        if self.max_tokens is not None:
-            _require(self.max_tokens >= 1, key + "max_tokens", self.max_tokens, "leaves no output", "use 1 or more")
-        _require(self.timeout_s > 0, key + "timeout_s", self.timeout_s, "must be positive", "give seconds, e.g. 600")
-        _require(
-            0 <= self.min_prefix_fraction <= 1,
-            key + "min_prefix_fraction",
-            self.min_prefix_fraction,
-            "is outside [0, 1]",
-            "give the share of the wrong rollout that must be kept",
-        )
-        _require(
-            not (self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION),
-            key + "prefix_check",
-            self.prefix_check,
-            "full_reconstruction keeps no prefix",
-            "use prefix_check=measure or mode=micro_reflective",
-        )
-        _check_template(key + "prompt_path", self.prompt_path, self.mode)
+    @model_validator(mode="after")
+    def _mode_fits(self) -> "SynthesisConfig":
+        if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:
+            remedy = "use prefix_check=measure or mode=micro_reflective"
+            raise _bad(self.prefix_check, "full_reconstruction keeps no prefix", remedy, "prefix_check")
+        _check_template(self.prompt_path, self.mode)
+        return self
 
 
-@dataclass(frozen=True)
-class AdvantageConfig:
+class AdvantageConfig(_Node):
     """Decoupled advantage estimation (DAE, Eqs. 4-5); ``joint`` is the ablation, ``anchored`` is ours."""
 
     mode: Literal["decoupled", "joint", "anchored"] = "decoupled"
 
 
-@dataclass(frozen=True)
-class OTSConfig:
+class OTSConfig(_Node):
     """OOD token suppression (OTS, Eq. 7)."""
 
     enable: bool = True
-    w_min: float = 0.01
+    w_min: NotNegative = 0.01
     w_max: float = 10.0
 
-    def __post_init__(self) -> None:
-        _require(self.w_min >= 0, "tapo.ots.w_min", self.w_min, "is negative", "use 0 or more")
-        _require(self.w_max >= self.w_min, "tapo.ots.w_max", self.w_max, "is below tapo.ots.w_min", "raise it")
+    @model_validator(mode="after")
+    def _limits_are_ordered(self) -> "OTSConfig":
+        if self.w_max < self.w_min:
+            raise _bad(self.w_max, "is below tapo.ots.w_min", "raise it", "w_max")
+        return self
 
 
-@dataclass(frozen=True)
-class OPSDConfig:
+class OPSDConfig(_Node):
     """On-policy self-distillation, the paper's baseline (§4): takes the place of constructions and rewards."""
 
     enable: bool = False
     prompt_path: str | None = None
 
-    def __post_init__(self) -> None:
-        _check_template("tapo.opsd.prompt_path", self.prompt_path, SELF_TEACHER)
+    @model_validator(mode="after")
+    def _template_is_usable(self) -> "OPSDConfig":
+        _check_template(self.prompt_path, SELF_TEACHER)
+        return self
 
 
-@dataclass(frozen=True)
-class TapoConfig:
-    """Everything under ``tapo:``. See the README for what each key means."""
+class TapoConfig(_Node):
+    """Everything under ``tapo:``; the documentation's page on configuration says what each key means."""
 
     enable: bool = True
     seed: int = 0
-    selection: SelectionConfig = field(default_factory=SelectionConfig)
-    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    selection: SelectionConfig = SelectionConfig()
+    synthesis: SynthesisConfig = SynthesisConfig()
     keep_negatives: bool = True
-    advantage: AdvantageConfig = field(default_factory=AdvantageConfig)
-    ots: OTSConfig = field(default_factory=OTSConfig)
+    advantage: AdvantageConfig = AdvantageConfig()
+    ots: OTSConfig = OTSConfig()
     mask_prefix: bool = False
-    lambda_ref: float = 1.0
+    lambda_ref: NotNegative = 1.0
     loss_normalization: Literal["per_group", "joint"] = "per_group"
-    opsd: OPSDConfig = field(default_factory=OPSDConfig)
+    opsd: OPSDConfig = OPSDConfig()
     dump_dir: str | None = None
-
-    def __post_init__(self) -> None:
-        _require(self.lambda_ref >= 0, "tapo.lambda_ref", self.lambda_ref, "is negative", "use 0 or more")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any] | None) -> "TapoConfig":
@@ -150,41 +141,46 @@ class TapoConfig:
             values: Possibly partial; missing keys take their defaults. None gives all defaults.
 
         Raises:
-            TapoConfigError: An unknown key, a value of the wrong type or outside its range.
+            TapoConfigError: An unknown key, a value of the wrong type or outside its range; one line on the first.
         """
-        return _build(cls, values or {}, "tapo")
+        try:
+            return cls.model_validate({} if values is None else values)
+        except ValidationError as error:
+            raise _one_line(error.errors(include_url=False)[0]) from error
 
 
-def _build(cls: type, values: Mapping[str, Any], path: str) -> Any:
-    if not isinstance(values, Mapping):
-        raise refuse(path, values, "must be a node with keys", f"write {path}.<key>=<value>")
-    hints = typing.get_type_hints(cls)
-    names = [f.name for f in dataclasses.fields(cls)]
-    kwargs = {}
-    for name, value in values.items():
-        key = f"{path}.{name}"
-        if name not in names:
-            close = difflib.get_close_matches(str(name), names, n=1)
-            remedy = f"did you mean {path}.{close[0]}?" if close else f"known keys: {', '.join(names)}"
-            raise refuse(key, value, "unknown key", remedy)
-        hint = hints[name]
-        kwargs[name] = _build(hint, value, key) if dataclasses.is_dataclass(hint) else _convert(hint, value, key)
-    return cls(**kwargs)
+_TYPES = {"int_type": "int", "float_type": "float", "bool_type": "bool", "string_type": "str"}
 
 
-def _convert(hint: Any, value: Any, key: str) -> Any:
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        choices = typing.get_args(hint)
-        _require(value in choices, key, value, "is no choice", f"use one of {', '.join(choices)}")
-        return value
-    if origin is types.UnionType:
-        if value is None:
-            return None
-        hint = typing.get_args(hint)[0]
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        _require(math.isfinite(value), key, value, "is not finite", "give a finite number")
-        return float(value)
-    if (hint is int and isinstance(value, bool)) or not isinstance(value, hint):
-        raise refuse(key, value, f"must be of type {hint.__name__}", f"it is {type(value).__name__}")
-    return value
+def _one_line(error: ErrorDetails) -> TapoConfigError:
+    """pydantic's error as ours: the key, the value, what is wrong, what to do."""
+    location, value, context = ("tapo", *map(str, error["loc"])), error["input"], error.get("ctx", {})
+    problem, remedy = error["msg"], "give another value"
+    match error["type"]:
+        case "tapo":
+            value, problem, remedy = context["value"], context["problem"], context["remedy"]
+            location += context["name"]
+        case "extra_forbidden" | "invalid_key":
+            problem, remedy = "unknown key", _known_keys(location)
+        case "literal_error":
+            choices = context["expected"].replace(" or ", ", ").replace("'", "")
+            problem, remedy = "is no choice", f"use one of {choices}"
+        case "model_type":
+            problem, remedy = "must be a node with keys", f"write {'.'.join(location)}.<key>=<value>"
+        case "finite_number":
+            problem, remedy = "is not finite", "give a finite number"
+        case kind if kind in _TYPES:
+            problem, remedy = f"must be of type {_TYPES[kind]}", f"it is {type(value).__name__}"
+    return refuse(".".join(location), value, problem, remedy)
+
+
+def _known_keys(location: tuple[str, ...]) -> str:
+    node: Any = TapoConfig
+    for name in location[1:-1]:
+        node = node.model_fields[name].annotation
+    close = difflib.get_close_matches(location[-1], node.model_fields, n=1)
+    return (
+        f"did you mean {'.'.join([*location[:-1], *close])}?"
+        if close
+        else f"known keys: {', '.join(node.model_fields)}"
+    )

@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -28,6 +30,17 @@ def test_defaults_are_the_papers():
         ({"enable": "yes"}, "tapo.enable=yes: must be of type bool"),
         ({"enable": 1}, "tapo.enable=1: must be of type bool"),
         ({"seed": True}, "tapo.seed=True: must be of type int"),
+        ({"seed": "3"}, "tapo.seed=3: must be of type int; it is str"),
+        ({"seed": None}, "tapo.seed=None: must be of type int; it is NoneType"),
+        ({"lambda_ref": "1.0"}, "tapo.lambda_ref=1.0: must be of type float; it is str"),
+        ({"lambda_ref": True}, "tapo.lambda_ref=True: must be of type float; it is bool"),
+        ({"synthesis": {"top_k": 0}}, "tapo.synthesis.top_k=0: is no rank; use -1 (off) or 1 and up"),
+        ({"synthesis": {"temperature": float("inf")}}, "tapo.synthesis.temperature=inf: is not finite"),
+        ({"dump_dir": 5}, "tapo.dump_dir=5: must be of type str; it is int"),
+        ({"ots": {"w_min": 20}}, "tapo.ots.w_max=10.0: is below tapo.ots.w_min; raise it"),
+        ({"opsd": {"prompt_path": "/no/such/file"}}, "tapo.opsd.prompt_path=/no/such/file: cannot read"),
+        ({7: 2}, "tapo.7=7: unknown key; known keys: enable, seed"),
+        ([1], "tapo=[1]: must be a node with keys; write tapo.<key>=<value>"),
         ({"ots": {"w_min": 2.0, "w_max": 1.0}}, "tapo.ots.w_max=1.0: is below tapo.ots.w_min"),
         ({"advantage": {"mode": "mixed"}}, "use one of decoupled, joint, anchored"),
         ({"synthesis": {"timeout_s": 0}}, "tapo.synthesis.timeout_s=0.0: must be positive"),
@@ -50,6 +63,17 @@ def test_a_bad_value_gets_one_line_with_key_value_and_remedy(values, message):
 
 def test_an_integer_is_a_fine_float():
     assert TapoConfig.from_mapping({"lambda_ref": 2}).lambda_ref == 2.0
+
+
+def test_a_missing_node_and_an_empty_one_give_the_defaults():
+    assert TapoConfig.from_mapping(None) == TapoConfig.from_mapping({"synthesis": {}}) == TapoConfig()
+
+
+def test_a_configuration_cannot_be_changed_and_survives_the_way_to_another_process():
+    config = TapoConfig.from_mapping({"selection": {"n_pos": 3}})
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 1
+    assert pickle.loads(pickle.dumps(config)) == config
 
 
 def verl_config(**overrides):
