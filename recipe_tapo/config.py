@@ -1,7 +1,7 @@
 """The ``tapo:`` node as frozen pydantic models. Defaults are the paper's; ours are marked so."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
@@ -134,11 +134,11 @@ class TapoConfig(_Node):
     dump_dir: str | None = None
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any] | None) -> "TapoConfig":
+    def from_mapping(cls, values: object) -> "TapoConfig":
         """Builds the configuration from a plain mapping (a resolved ``tapo:`` node).
 
         Args:
-            values: Possibly partial; missing keys take their defaults. None gives all defaults.
+            values: A mapping, possibly partial; missing keys take their defaults. None gives all defaults.
 
         Raises:
             TapoConfigError: An unknown key, a value of the wrong type or outside its range; one line on the first.

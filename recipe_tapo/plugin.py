@@ -1,88 +1,86 @@
-"""Entry point ``verl.plugins: tapo``, loaded by every process that imports verl; so it imports next to nothing.
+"""Entry point ``verl.plugins: tapo``, loaded at the end of ``import verl`` by every process that imports verl.
 
-Each registration waits until the module that it extends is imported.
+It acts in three kinds of process and does nothing in all others, where it costs the import of this module:
+
+- a driver whose command line may name a recipe: Hydra learns where the recipes are;
+- a process of a TAPO run, told so by the variable that the recipe ``tapo`` puts in Ray's runtime environment;
+- a process of a CPU run, told so by verl's own variable for the platform.
+
+``recipe_tapo.engine.hooks`` lists everything that is done, with the reasons.
 """
 
 import logging
+import os
+import re
 import sys
-from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 
-import wrapt
+RUN_VARIABLE = "RECIPE_TAPO"
+
+# `+recipe=tapo`, `+arm=wo_ots` and the like, or a configuration of the user's own, whose defaults may name a recipe.
+_NAMES_A_RECIPE = re.compile(r"\+{0,2}(recipe|arm)(@[^=]*)?=|(--config-[npd]\w*|-c[npd])(=|$)")
+_VLLM_ROLLOUT = "verl.workers.rollout.vllm_rollout"
 
 logger = logging.getLogger("recipe_tapo")
 
 
-def _when_imported(module_name: str, purpose: str, action: Callable[[ModuleType], None]) -> None:
-    """Runs ``action(module)`` once the module has been imported; a failure is logged, verl goes on."""
+def set_up(arguments: Iterable[str], environment: Mapping[str, str]) -> None:
+    """Does what the process asks for.
 
-    def hook(module: ModuleType) -> None:
-        try:
-            action(module)
-        except Exception as error:
-            try:
-                verl_version = version("verl")
-            except PackageNotFoundError:
-                verl_version = "unknown"
-            logger.exception(
-                "TAPO could not set up %s with verl %s: %s: %s. Run `tapo check`.",
-                purpose,
-                verl_version,
-                type(error).__name__,
-                error,
-            )
-
-    wrapt.register_post_import_hook(hook, module_name)
+    Args:
+        arguments: Its command line.
+        environment: Its environment variables.
+    """
+    is_tapo = environment.get(RUN_VARIABLE, "") not in ("", "0")
+    is_cpu = environment.get("VERL_PLATFORM", "").strip().lower() == "cpu"
+    if any(map(_NAMES_A_RECIPE.match, arguments)):
+        _attempt("+recipe=tapo", _add_search_path)
+    if is_cpu:
+        _attempt("the CPU platform", _use_cpu)
+    if is_tapo:
+        _when_imported("verl.trainer.ppo.v1", "the trainer", _register_trainer)
+    if is_tapo or is_cpu:
+        _when_imported(f"{_VLLM_ROLLOUT}.vllm_rollout", "its weight-sync socket", _name_weight_sender)
+        _when_imported(f"{_VLLM_ROLLOUT}.vllm_async_server", "its weight-sync socket", _name_weight_receiver)
 
 
-def _add_search_path(module: ModuleType) -> None:
+def _attempt(purpose: str, action: Callable[[], None]) -> None:
+    """Logs a failure where a user sees it; verl reports those of a plug-in at the level DEBUG only."""
+    try:
+        action()
+    except Exception as error:
+        from importlib.metadata import version
+
+        message = "TAPO could not set up %s with verl %s: %s: %s. Run `tapo check`."
+        logger.exception(message, purpose, version("verl"), type(error).__name__, error)
+
+
+def _when_imported(name: str, purpose: str, action: Callable[[ModuleType], None]) -> None:
+    """Acts on a module once verl itself imports it, which takes seconds; at once if it has been imported."""
+    import wrapt
+
+    wrapt.register_post_import_hook(lambda module: _attempt(purpose, lambda: action(module)), name)
+
+
+# Modules that register something when they are imported are imported here and not looked into: a process that imports
+# one of them first loads verl, and so this plug-in, from the middle of that import.
+
+
+def _add_search_path() -> None:
     from recipe_tapo.engine.search_path import register
-
-    register(module)
-
-
-def _register_algorithms(_: ModuleType) -> None:
-    import recipe_tapo.engine.registry  # noqa: F401
-
-
-def _register_trainer(module: ModuleType) -> None:
-    import recipe_tapo.engine.trainer  # noqa: F401
-
-
-def _check_config_early(module: ModuleType) -> None:
-    """Lets verl's own validation, which runs before Ray starts, end in one line on a bad ``tapo:`` node."""
-
-    def checked(wrapped: Callable, _, args: tuple, kwargs: dict) -> None:
-        from hydra.core.hydra_config import HydraConfig
-
-        from recipe_tapo.config import TapoConfigError
-        from recipe_tapo.engine.arms import check_arm_order
-        from recipe_tapo.engine.verl_config import check_config
-
-        config = kwargs["config"] if "config" in kwargs else args[0]
-        if "tapo" in config:
-            try:
-                if HydraConfig.initialized():
-                    check_arm_order(HydraConfig.get().overrides.task)
-                check_config(config)
-            except TapoConfigError as error:
-                sys.exit(f"TAPO: {error}")
-        return wrapped(*args, **kwargs)
-
-    wrapt.wrap_function_wrapper(module, "validate_config", checked)
-
-
-def _offer_cpu_platform(_: ModuleType) -> None:
-    from recipe_tapo.cpu.platform import register
 
     register()
 
 
-def _use_gloo_alone(module: ModuleType) -> None:
-    from recipe_tapo.cpu.platform import wrap_process_group
+def _use_cpu() -> None:
+    from recipe_tapo.cpu.installation import install
 
-    wrap_process_group(module)
+    install()
+
+
+def _register_trainer(_: ModuleType) -> None:
+    import recipe_tapo.engine.trainer  # noqa: F401
 
 
 def _name_weight_sender(module: ModuleType) -> None:
@@ -97,18 +95,4 @@ def _name_weight_receiver(module: ModuleType) -> None:
     wrap_receiver(module)
 
 
-def _keep_linear_weights(module: ModuleType) -> None:
-    from recipe_tapo.cpu.platform import keep_linear_weights
-
-    keep_linear_weights(module)
-
-
-_when_imported("hydra.core.plugins", "+recipe=tapo", _add_search_path)
-_when_imported("verl.trainer.ppo.core_algos", "the advantage estimator and the policy loss", _register_algorithms)
-_when_imported("verl.trainer.ppo.v1", "the trainer", _register_trainer)
-_when_imported("verl.utils.config", "the configuration check", _check_config_early)
-_when_imported("verl.plugin.platform.platform_manager", "the CPU platform", _offer_cpu_platform)
-_when_imported("verl.utils.distributed", "the CPU's process group", _use_gloo_alone)
-_when_imported("verl.workers.rollout.vllm_rollout.vllm_rollout", "its weight-sync socket", _name_weight_sender)
-_when_imported("verl.workers.rollout.vllm_rollout.vllm_async_server", "its weight-sync socket", _name_weight_receiver)
-_when_imported("vllm.model_executor.layers.utils", "weight sync into vLLM on the CPU", _keep_linear_weights)
+set_up(sys.argv[1:], os.environ)

@@ -1,39 +1,9 @@
 """Every verl symbol and signature that TAPO relies on; used by the check command and by a test."""
 
-import importlib
-import inspect
-from dataclasses import dataclass
+import sys
 
-
-@dataclass(frozen=True)
-class Symbol:
-    """A name in verl (or TransferQueue) and the parameters it must accept.
-
-    Attributes:
-        path: ``module:attribute[.attribute]``; Ray actor classes are looked into.
-        parameters: Names that must be among its parameters; empty where any will do.
-    """
-
-    path: str
-    parameters: tuple[str, ...] = ()
-
-    def problem(self) -> str | None:
-        """What is wrong with this symbol in the installed verl, or None."""
-        module_name, _, attributes = self.path.partition(":")
-        try:
-            value = importlib.import_module(module_name)
-            for name in attributes.split("."):
-                value = getattr(value, name)
-                if hasattr(value, "__ray_metadata__"):
-                    value = value.__ray_metadata__.modified_class.__ray_actor_class__
-        except (ImportError, AttributeError) as error:
-            return f"is gone: {error}"
-        if not self.parameters:
-            return None
-        accepted = inspect.signature(inspect.unwrap(value)).parameters
-        missing = [name for name in self.parameters if name not in accepted]
-        return f"no longer takes {', '.join(missing)}" if missing else None
-
+from recipe_tapo.engine.hooks import HOOKS
+from recipe_tapo.engine.symbol import Symbol
 
 _TRAINER = "verl.trainer.ppo.v1.trainer_base:PPOTrainer"
 _WORKER = "verl.trainer.ppo.v1.agent_loop_tq:AgentLoopWorkerTQ"
@@ -53,7 +23,6 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.core_algos:kl_penalty", ("logprob", "ref_logprob", "kl_penalty")),
     Symbol("verl.utils.torch_functional:masked_sum"),
     Symbol("verl.utils.device:get_device_name"),
-    Symbol("verl.trainer.ppo.v1.trainer_base:register_trainer", ("name",)),
     Symbol("verl.trainer.ppo.v1.trainer_base:TRAINER_REGISTRY"),
     Symbol("verl.trainer.ppo.v1.trainer_base:get_trainer_cls", ("name",)),
     Symbol("verl.trainer.ppo.v1.trainer_sync:PPOTrainerSync"),
@@ -68,7 +37,6 @@ SYMBOLS = (
     Symbol(f"{_TRAINER}._compute_metrics", ("batch", "metrics", "timing_raw", "global_steps", "epoch")),
     Symbol("verl.utils.debug.metrics:calculate_debug_metrics", ("data",)),
     Symbol("verl.utils.config:omega_conf_to_dataclass"),
-    Symbol("verl.utils.config:validate_config", ("config",)),
     Symbol("verl.protocol:DataProto"),
     Symbol(f"{_ENGINE}:ActorRolloutRefWorker.actor_worker_cls"),
     Symbol(f"{_ENGINE}:TrainingWorker.train_mini_batch", ("data",)),
@@ -86,8 +54,6 @@ SYMBOLS = (
     Symbol("verl.workers.rollout.replica:TokenOutput"),
     Symbol("verl.workers.rollout.vllm_rollout.utils:extract_prompt_logprobs"),
     Symbol("verl.workers.rollout.vllm_rollout.utils:vLLMColocateWorkerExtension._get_zmq_handle"),
-    Symbol("verl.workers.rollout.vllm_rollout.vllm_rollout:ServerAdapter.__init__"),
-    Symbol("verl.workers.rollout.vllm_rollout.vllm_async_server:vLLMHttpServer.__init__"),
     Symbol("verl.workers.rollout.vllm_rollout.vllm_async_server:vLLMHttpServer.generate", ("priority",)),
     Symbol("ray.runtime_context:RuntimeContext.gcs_address"),
     Symbol(f"{_SFT_DATASET}._process_single_message", ("index", "message", "full_message", "tools", "enable_thinking")),
@@ -95,10 +61,6 @@ SYMBOLS = (
     Symbol("verl.utils.tokenizer.chat_template:apply_chat_template", ("processor", "messages", "tools")),
     Symbol("verl.utils.tokenizer.tokenizer:normalize_token_ids"),
     Symbol("verl.plugin.platform.platform_base:PlatformBase"),
-    Symbol("verl.plugin.platform.platform_manager:PlatformRegistry.register", ("platform",)),
-    Symbol("verl.plugin.platform.platform_manager:set_platform", ("platform",)),
-    Symbol("verl.utils.distributed:initialize_global_process_group"),
-    Symbol("verl.utils.distributed:initialize_global_process_group_ray"),
     Symbol("transfer_queue:async_kv_put", ("key", "partition_id", "tag")),
     Symbol("transfer_queue:async_kv_batch_put", ("keys", "partition_id", "fields", "tags")),
     Symbol("transfer_queue:async_kv_clear", ("keys", "partition_id")),
@@ -107,4 +69,5 @@ SYMBOLS = (
     Symbol("transfer_queue:kv_list", ("partition_id",)),
     Symbol("transfer_queue:kv_batch_put", ("keys", "partition_id", "fields")),
     Symbol("transfer_queue:KVBatchMeta.select_keys", ("keys_to_select",)),
+    *(hook.symbol for hook in HOOKS if hook.symbol.module not in sys.stdlib_module_names),
 )

@@ -1,9 +1,17 @@
 """``tapo check``: what is found of everything TAPO needs, line by line, with remedies."""
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, entry_points, version
+
+from recipe_tapo.cpu import environment
+from recipe_tapo.cpu.device import accelerator_present
+from recipe_tapo.cpu.vllm_plugin import ENTRY_POINT
+from recipe_tapo.engine.search_path import config_source
+from recipe_tapo.engine.verl_config import LOSS_MODE, RUN_VARIABLE, TRAINER_MODE
 
 OK, BAD = "ok", "BAD"
 Line = tuple[str, str, str]  # status, what, found or remedy
@@ -45,8 +53,6 @@ def device() -> Iterator[Line]:
     """The accelerator, or the CPU recipe to use without one."""
     import torch
 
-    from recipe_tapo.engine.search_path import accelerator_present
-
     if accelerator_present():
         name = torch.cuda.get_device_name() if torch.cuda.is_available() else "npu"
         yield OK, "device", f"{name}: use +recipe=tapo"
@@ -54,52 +60,59 @@ def device() -> Iterator[Line]:
         yield OK, "device", "no accelerator: use '+recipe=[tapo,cpu]'"
 
 
-def entry_point() -> Iterator[Line]:
+def verl_entry_point() -> Iterator[Line]:
     """The plug-in's entry point and verl's willingness to load it."""
+    what = "entry point verl.plugins: tapo"
     found = [point.value for point in entry_points(group="verl.plugins") if point.name == "tapo"]
     if "recipe_tapo.plugin" not in found:
-        yield BAD, "entry point verl.plugins: tapo", "missing; reinstall with `pip install -e .` or from the wheel"
+        yield BAD, what, "missing; reinstall with `pip install -e .` or from the wheel"
         return
-    policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto")
-    if policy != "auto" and "tapo" not in policy.split(","):
-        yield BAD, "entry point verl.plugins: tapo", f"switched off by VERL_USE_EXTERNAL_PLUGINS={policy}; unset it"
+    given = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto")
+    policy = given.strip().lower()  # as verl reads it
+    if policy != "auto" and "tapo" not in map(str.strip, policy.split(",")):
+        yield BAD, what, f"switched off by VERL_USE_EXTERNAL_PLUGINS={given}; unset it"
         return
-    yield OK, "entry point verl.plugins: tapo", "recipe_tapo.plugin"
+    yield OK, what, "recipe_tapo.plugin"
+
+
+def vllm_entry_point() -> Iterator[Line]:
+    """Without accelerator, the entry point that lets weights reach vLLM."""
+    if accelerator_present():
+        return
+    what = f"entry point vllm.general_plugins: {ENTRY_POINT}"
+    if any(point.name == ENTRY_POINT for point in entry_points(group="vllm.general_plugins")):
+        yield OK, what, "recipe_tapo.cpu.vllm_plugin"
+    else:
+        yield BAD, what, "missing; reinstall with `pip install -e .` or from the wheel"
 
 
 def search_path() -> Iterator[Line]:
-    """Hydra finds the recipe from an unrelated directory, with verl's own configuration."""
-    import verl  # noqa: F401  loads the plug-in, as every verl process does
-    from hydra import compose, initialize_config_module
-
-    from recipe_tapo.engine.search_path import config_source
-
-    here = os.getcwd()
-    try:
-        with tempfile.TemporaryDirectory() as elsewhere:
-            os.chdir(elsewhere)
-            with initialize_config_module("verl.trainer.config", version_base=None):
-                config = compose("ppo_trainer", overrides=["+recipe=tapo"])
-            os.chdir(here)
-        if "tapo" not in config:
-            yield BAD, "+recipe=tapo", "Hydra takes it for a plain key and verl would train without TAPO; reinstall"
-            return
-        yield OK, "+recipe=tapo", config_source()
-    finally:
-        os.chdir(here)
+    """verl's command finds the recipe from an unrelated directory, in a process of its own, as a user starts it."""
+    recipe = "+recipe=tapo" if accelerator_present() else "+recipe=[tapo,cpu]"
+    with tempfile.TemporaryDirectory() as elsewhere:
+        result = _python("-m", "verl.trainer.main_ppo", recipe, "--cfg", "job", cwd=elsewhere)
+    if result.returncode:
+        yield BAD, recipe, f"verl.trainer.main_ppo ends with: {' '.join(result.stderr.splitlines()[-3:])}"
+    elif "trainer_mode: tapo" in result.stdout:
+        yield OK, recipe, config_source()
+    else:
+        yield BAD, recipe, "Hydra accepts it as an unknown key and verl would train without TAPO; reinstall"
 
 
 def registries() -> Iterator[Line]:
-    """Estimators, loss and trainer as verl looks them up."""
+    """Estimators, loss and trainer as verl looks them up in a process of a run, which this one becomes."""
+    os.environ[RUN_VARIABLE] = "1"
+    if not accelerator_present():
+        environment.set_defaults(environment.VERL)
     from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY, POLICY_LOSS_REGISTRY
     from verl.trainer.ppo.v1.trainer_base import TRAINER_REGISTRY
 
     from recipe_tapo.engine.registry import ESTIMATOR_OF_MODE
 
     for what, names, registry in (
+        ("trainer", [TRAINER_MODE], TRAINER_REGISTRY),
         ("advantage estimator", ESTIMATOR_OF_MODE.values(), ADV_ESTIMATOR_REGISTRY),
-        ("policy loss", ["tapo"], POLICY_LOSS_REGISTRY),
-        ("trainer", ["tapo"], TRAINER_REGISTRY),
+        ("policy loss", [LOSS_MODE], POLICY_LOSS_REGISTRY),
     ):
         for name in names:
             if name in registry:
@@ -120,12 +133,17 @@ def symbols() -> Iterator[Line]:
             yield OK, symbol.path, "as expected"
 
 
+def _python(*arguments: str, cwd: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-W", "ignore", *arguments], cwd=cwd, capture_output=True, text=True)
+
+
 CHECKS: tuple[Callable[[], Iterator[Line]], ...] = (
     versions,
     vllm,
     device,
-    entry_point,
-    search_path,
+    verl_entry_point,
+    vllm_entry_point,
+    search_path,  # before the next one, which changes this process
     registries,
     symbols,
 )
@@ -142,6 +160,6 @@ def run(quiet: bool) -> int:
         for status, what, found in lines:
             wrong += status == BAD
             if status == BAD or not quiet:
-                print(f"[{status:>3}] {what:<{70 if check is symbols else 34}} {found}")
+                print(f"[{status:>3}] {what:<{70 if check is symbols else 48}} {found}")
     print(f"{wrong} problem(s) found." if wrong else "Everything TAPO needs is here.")
     return 1 if wrong else 0

@@ -1,12 +1,12 @@
-"""Hydra search path: lets ``+recipe=tapo`` find its yaml from any directory, editable install or wheel."""
+"""Hydra's search path: ``+recipe=tapo`` is found from any directory, in an editable install and in a wheel."""
 
 from pathlib import Path
-from types import ModuleType
 
-import wrapt
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.singleton import Singleton
+from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+from recipe_tapo.cpu.device import accelerator_present
 
 PROVIDER = "recipe_tapo"
 
@@ -17,17 +17,11 @@ def config_source() -> str:
     return f"file://{checkout}" if (checkout / "recipe").is_dir() else "pkg://recipe_tapo.configs"
 
 
-def accelerator_present() -> bool:
-    """Whether this machine has an accelerator that torch can use."""
-    import torch
-
-    return torch.cuda.is_available() or (hasattr(torch, "npu") and torch.npu.is_available())
-
-
 class TapoSearchPath(SearchPathPlugin):
     """Adds the recipes; the one called ``cpu`` is empty where there is an accelerator."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Appends, so that a user's own configurations of the same name come first."""
         source = config_source()
         separator = "/" if source.startswith("file://") else "."
         device = "accelerator" if accelerator_present() else "no_accelerator"
@@ -35,18 +29,10 @@ class TapoSearchPath(SearchPathPlugin):
         search_path.append(provider=PROVIDER, path=f"{source}{separator}device{separator}{device}")
 
 
-def register(module: ModuleType) -> None:
-    """Registers the plugin with Hydra's table, now if it exists, else when Hydra builds it.
+def register() -> None:
+    """Makes the recipes known to Hydra in this process; a second call changes nothing.
 
-    Building the table costs 0.3 s, which only processes that run Hydra should pay.
+    verl's commands need no call: the plug-in makes it where the command line names a recipe. A program that composes
+    configurations itself (``hydra.compose``) calls it before ``hydra.initialize``.
     """
-    plugins = module.Plugins
-    if plugins in Singleton._instances:
-        plugins.instance().register(TapoSearchPath)
-        return
-
-    def initialize(wrapped, instance, args, kwargs):
-        wrapped(*args, **kwargs)
-        instance.register(TapoSearchPath)
-
-    wrapt.wrap_function_wrapper(module, "Plugins._initialize", initialize)
+    Plugins.instance().register(TapoSearchPath)

@@ -13,13 +13,14 @@ logger = logging.getLogger(__name__)
 TRAINER_MODE = "tapo"
 ESTIMATOR = "tapo"
 LOSS_MODE = "tapo"
+RUN_VARIABLE = "RECIPE_TAPO"  # tells a process that it belongs to a TAPO run; see recipe_tapo.plugin
 MANAGER = "recipe_tapo.engine.agent_loop.TapoAgentLoopManager"
 
 
 def tapo_config(config: DictConfig) -> TapoConfig:
     """The validated ``tapo:`` node of a whole verl configuration. Raises TapoConfigError."""
-    node = config.get("tapo")
-    return TapoConfig.from_mapping(None if node is None else OmegaConf.to_container(node, resolve=True))
+    node: Any = config.get("tapo")
+    return TapoConfig.from_mapping(OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node)
 
 
 def check_config(config: DictConfig) -> TapoConfig:
@@ -43,6 +44,7 @@ def check_config(config: DictConfig) -> TapoConfig:
         "algorithm.adv_estimator": ESTIMATOR,
         "actor_rollout_ref.rollout.agent.agent_loop_manager_class": MANAGER,
         "actor_rollout_ref.hybrid_engine": True,
+        f"ray_kwargs.ray_init.runtime_env.env_vars.{RUN_VARIABLE}": "1",
     }.items():
         value = OmegaConf.select(config, key)
         if value != expected:
@@ -185,6 +187,7 @@ __all__ = [
     "ESTIMATOR",
     "LOSS_MODE",
     "MANAGER",
+    "RUN_VARIABLE",
     "TRAINER_MODE",
     "TapoConfigError",
     "check_config",

@@ -3,7 +3,6 @@
 import atexit
 import gc
 import logging
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -11,7 +10,8 @@ from typing import Any, cast
 
 from tqdm.asyncio import tqdm  # the one that vLLM's signature names
 
-from recipe_tapo.engine.search_path import accelerator_present
+from recipe_tapo.cpu import environment
+from recipe_tapo.cpu.device import accelerator_present
 from recipe_tapo.errors import InputError
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.sampling.requests import Request, Response, Sampling, one_line
@@ -20,11 +20,6 @@ _ENVIRONMENT = {
     # In a process of its own the engine starts on whatever requests have arrived, so batches depend on timing.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_LOGGING_LEVEL": "ERROR",
-}
-_CPU_ENVIRONMENT = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "OMP_NUM_THREADS": "1",
 }
 
 _log = logging.getLogger(__name__)
@@ -51,8 +46,7 @@ class OfflineSampler:
         self, model: str, chat_template_kwargs: Mapping[str, Any], max_model_len: int | None, **engine: Any
     ) -> None:
         on_cpu = not accelerator_present()
-        for name, value in {**_ENVIRONMENT, **(_CPU_ENVIRONMENT if on_cpu else {})}.items():
-            os.environ.setdefault(name, value)
+        environment.set_defaults(_ENVIRONMENT, environment.VLLM if on_cpu else {})
         try:
             if on_cpu:
                 engine = {**engine, **_cpu_engine(model, max_model_len)}

