@@ -5,7 +5,7 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from raw_data import REAL, SAMPLES, jsonl, needs_real_data, prepare, save
+from raw_data import NAMES, REAL, SAMPLES, jsonl, needs_real_data, prepare, save
 
 from data_prep import deepscaler, gold
 from data_prep.schema import RL_SCHEMA
@@ -78,10 +78,14 @@ def test_full_math_part(tmp_path):
 
 @needs_real_data
 def test_folder_of_parts_leaves_the_benchmarks_out(tmp_path, prepared):
-    rows = prepare(REAL, tmp_path, "--benchmarks", str(prepared))
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for name in ("deepscaler_aime.json", "deepscaler_math.json", *(f"{name}.jsonl" for name in NAMES)):
+        (parts / name).symlink_to(REAL / name)
+    rows = prepare(parts, tmp_path / "out", "--benchmarks", str(prepared))
     assert {row["extra_info"]["source"] for row in rows} == {"deepscaler_aime.json", "deepscaler_math.json"}
     # 288 AIME problems are in both parts; their answers differ at most in notation ("97" and "097").
-    reasons = Counter(row["reason"] for row in jsonl(tmp_path / "rejected.jsonl"))
+    reasons = Counter(row["reason"] for row in jsonl(tmp_path / "out" / "rejected.jsonl"))
     assert reasons == {"answer_null": 2, "answer_empty": 2, "duplicate": 289}
 
 
