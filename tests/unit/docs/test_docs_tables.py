@@ -155,3 +155,18 @@ def test_the_layers_are_those_of_the_contract():
 @pytest.mark.parametrize("name", ["algorithm", "construction", "engine", "cpu", "records", "grading", "sampling"])
 def test_each_folder_has_an_api_page(name):
     assert f"::: recipe_tapo.{name}\n" in (DOCS / "api" / f"{name}.md").read_text()
+
+
+def test_hooks_are_those_of_the_code():
+    from recipe_tapo.engine.hooks import HOOKS
+
+    items = []
+    for hook in HOOKS:
+        code = ", ".join(f"`{path}`" for path in hook.code.split(", "))
+        lines = [f"- **`{hook.symbol.path}`**, in {code}: {hook.what}."]
+        lines += [f"    - *Process:* {hook.process}.", f"    - *Why:* {hook.why}."]
+        lines += [f"    - *Waits for:* {hook.waits_for}."] if hook.waits_for else []
+        items.append("\n".join(lines))
+    page = (DOCS / "architecture.md").read_text()
+    section = page[page.index("## The hooks") :]
+    assert section[section.index("- **") :].strip() == "\n\n".join(items)
