@@ -2,7 +2,6 @@
 
 import ast
 import configparser
-import dataclasses
 import re
 
 import pytest
@@ -25,8 +24,7 @@ def flat(node, prefix=""):
 
 
 def defaults():
-    config = TapoConfig()
-    return flat(dataclasses.asdict(config) if dataclasses.is_dataclass(config) else config.model_dump())
+    return flat(TapoConfig().model_dump())
 
 
 def test_configuration_has_every_key_with_its_default():
