@@ -16,8 +16,7 @@ from recipe_tapo.errors import InputError
 from recipe_tapo.sampling.requests import Response
 
 N = 8
-# Right responses among eight to each question.
-RIGHT = [0, 1, 4, 7, 8, 2]
+RIGHT = [0, 1, 4, 7, 8, 2]  # right responses among eight to each question
 
 
 def by_turns(counts: list[int]):

@@ -110,7 +110,7 @@ class _Parsed(Exception):
 def check_module(module, arguments, monkeypatch):
     """Has a module's own parser read the arguments."""
     if module in ("torch.distributed.run", "verl.model_merger"):
-        return  # test_examples composes what examples/run_cold_start_sft.sh gives them
+        return  # test_shell_scripts composes what examples/run_cold_start_sft.sh gives them
     if module == "verl.trainer.main_ppo":
         check_training(arguments)
         return
