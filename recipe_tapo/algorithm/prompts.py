@@ -11,10 +11,19 @@ MICRO_REFLECTIVE = "micro_reflective"
 FULL_RECONSTRUCTION = "full_reconstruction"
 MODES = (MICRO_REFLECTIVE, FULL_RECONSTRUCTION)
 SELF_TEACHER = "self_teacher"  # OPSD's: what the policy sees as its own teacher
+CONTINUATION, CONTINUATION_OWN = "continuation", "continuation_own"  # ours
+LOCATE = "locate"  # ours
 
-PLACEHOLDERS = ("question", "error_rollout", "correct_rollout")
-_TEACHER_PLACEHOLDERS = ("question", "correct_rollout")
-_PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+# What each kind of prompt must show.
+PLACEHOLDERS = {
+    MICRO_REFLECTIVE: ("question", "error_rollout", "correct_rollout"),
+    FULL_RECONSTRUCTION: ("question", "error_rollout", "correct_rollout"),
+    SELF_TEACHER: ("question", "correct_rollout"),
+    CONTINUATION: ("question", "correct_rollout"),
+    CONTINUATION_OWN: ("question", "correct_rollout"),
+    LOCATE: ("question", "correct_rollout", "numbered_steps"),
+}
+_PLACEHOLDER = re.compile(r"\{(question|error_rollout|correct_rollout|wrong_step|numbered_steps)\}")
 
 
 class PromptTemplateError(ValueError):
@@ -31,7 +40,8 @@ def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) 
 
     Args:
         path: A user's own template; None for the package's template of ``mode``.
-        mode: ``micro_reflective`` (paper, §3.3), ``full_reconstruction`` (its ablation) or ``self_teacher`` (OPSD).
+        mode: A key of ``PLACEHOLDERS``: ``micro_reflective`` (paper, §3.3), ``full_reconstruction`` (its ablation),
+            ``self_teacher`` (OPSD), ``continuation``, ``continuation_own`` or ``locate`` (ours).
 
     Raises:
         PromptTemplateError: The file cannot be read or lacks one of the mode's placeholders.
@@ -41,18 +51,42 @@ def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) 
         template = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise PromptTemplateError(f"cannot read the synthesis prompt {path}: {error}") from error
-    needed = _TEACHER_PLACEHOLDERS if mode == SELF_TEACHER else PLACEHOLDERS
-    missing = [name for name in needed if "{" + name + "}" not in template]
+    missing = [name for name in PLACEHOLDERS[mode] if "{" + name + "}" not in template]
     if missing:
         names = ", ".join("{" + name + "}" for name in missing)
         raise PromptTemplateError(f"the synthesis prompt {path} lacks {names}; add each placeholder at least once")
     return template
 
 
-def fill_template(template: str, *, question: str, correct_rollout: str, error_rollout: str = "") -> str:
-    """Fills the placeholders in one pass, so that braces inside the inserted texts stay as they are."""
-    values = {"question": question, "error_rollout": error_rollout, "correct_rollout": correct_rollout}
-    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], template)
+def fill_template(template: str, **values: str) -> str:
+    """Fills the placeholders in one pass, so that braces inside the inserted texts stay as they are.
+
+    Args:
+        template: See ``load_template``.
+        **values: The text for each placeholder; one without stays as it is.
+    """
+    return _PLACEHOLDER.sub(lambda match: values.get(match.group(1), match.group(0)), template)
+
+
+def read_lines(path: str | Path | None, name: str) -> list[str]:
+    """Reads a file of one entry a line; blank lines and those that begin with # are left out.
+
+    Args:
+        path: A user's own file; None for the package's ``templates/<name>.txt``.
+        name: What the file holds.
+
+    Raises:
+        PromptTemplateError: The file cannot be read or holds no entry.
+    """
+    path = Path(path) if path else default_path(name)
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptTemplateError(f"cannot read the {name} of {path}: {error}") from error
+    entries = [line for line in lines if line and not line.startswith("#")]
+    if not entries:
+        raise PromptTemplateError(f"{path} holds no {name}; write one a line")
+    return entries
 
 
 def render_prompt(tokenizer: ChatTokenizer, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:

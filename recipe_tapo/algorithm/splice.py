@@ -1,9 +1,12 @@
-"""Token-exact prefixes (ours): where a reconstruction repeats y⁻, its tokens are y⁻'s own sampled ids.
+"""Token-exact prefixes (ours): where a trajectory repeats y⁻, its tokens are y⁻'s own sampled ids.
 
-Re-tokenising a decoded text can give other tokens than those sampled, so the policy would be trained
-on a segmentation it never produced. Here the text decides *how far* y⁻ is repeated and y⁻'s ids are kept.
+Re-tokenising a decoded text can give other tokens than those sampled, so the policy would be trained on a segmentation
+it never produced. Here the text decides *how far* y⁻ is repeated and y⁻'s ids are kept. The seam is put where the
+tokenizer itself ends a token: cut anywhere else, ``.`` + newlines for instance, the tokens around it are ones that the
+policy never writes.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,8 +31,8 @@ class Splice:
 def splice(reconstruction: str, error_ids: Sequence[int], tokenizer: Tokenizer) -> Splice:
     """Tokenises a reconstruction on top of the wrong rollout's ids.
 
-    Leading white space does not count when the two are compared: y⁻'s own is kept. If tokens and text
-    cannot be made to agree (a tokenizer that is not prefix-stable), the whole text is tokenised anew.
+    Leading white space does not count when the two are compared: y⁻'s own is kept. The ids behind the seam are those
+    that encoding the whole text gives. If tokens and text cannot be made to agree, the text is tokenised anew.
 
     Args:
         reconstruction: y_ref as text.
@@ -43,22 +46,56 @@ def splice(reconstruction: str, error_ids: Sequence[int], tokenizer: Tokenizer) 
     error_text = decode(tokenizer, error_ids)
     margin = error_text[: len(error_text) - len(error_text.lstrip())]
     text = margin + reconstruction.strip()
+    whole = tokenizer.encode(text, add_special_tokens=False)
 
     prefix_length = _common_tokens(text, error_ids, tokenizer)
-    if prefix_length:
-        prefix_ids = list(error_ids[:prefix_length])
-        rest = text[len(decode(tokenizer, prefix_ids)) :]
-        ids = prefix_ids + tokenizer.encode(rest, add_special_tokens=False)
-        if decode(tokenizer, ids) == text:
-            return Splice(ids=ids, prefix_length=prefix_length)
+    while prefix_length:
+        behind = _boundary(whole, len(decode(tokenizer, error_ids[:prefix_length])), tokenizer)
+        if behind is not None:
+            ids = [*error_ids[:prefix_length], *whole[behind:]]
+            if decode(tokenizer, ids) == text:
+                return Splice(ids=ids, prefix_length=prefix_length)
+        prefix_length -= 1
     return Splice(ids=tokenizer.encode(reconstruction.strip(), add_special_tokens=False), prefix_length=0)
+
+
+def tokens_until(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int:
+    """How many leading ids decode to at most so many characters; those that decode to nothing are left out."""
+    count = bisect_left(range(len(ids)), characters + 1, key=lambda i: _characters(ids[: i + 1], tokenizer))
+    while count and _characters(ids[:count], tokenizer) == _characters(ids[: count - 1], tokenizer):
+        count -= 1
+    return count
+
+
+def cut(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int | None:
+    """How many of a rollout's ids are its first so many characters.
+
+    Returns:
+        None where no token ends there, or where the tokenizer itself would end none there.
+    """
+    count = tokens_until(ids, characters, tokenizer)
+    text = decode(tokenizer, ids)
+    if decode(tokenizer, ids[:count]) != text[:characters]:
+        return None
+    whole = tokenizer.encode(text, add_special_tokens=False)
+    return count if _boundary(whole, characters, tokenizer) is not None else None
+
+
+def _characters(ids: Sequence[int], tokenizer: Tokenizer) -> int:
+    return len(decode(tokenizer, ids).rstrip(_PARTIAL_CHARACTER))
+
+
+def _boundary(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int | None:
+    """How many leading ids decode to exactly so many characters; None where no token ends there."""
+    count = bisect_left(range(len(ids) + 1), characters, key=lambda i: len(decode(tokenizer, ids[:i])))
+    return count if count <= len(ids) and len(decode(tokenizer, ids[:count])) == characters else None
 
 
 def _common_tokens(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> int:
     """The most leading ids whose decoding is a prefix of the text, by bisection.
 
-    A cut inside a multi-byte character decodes to U+FFFD; while searching it counts as a prefix (so that
-    the search is monotone), at the end it is given back.
+    A cut inside a multi-byte character decodes to U+FFFD; while searching it counts as a prefix (so that the search is
+    monotone), at the end it is given back.
     """
 
     def agrees(count: int) -> bool:

@@ -1,13 +1,16 @@
-"""From a synthesis output to a training row: parse, splice, check, mask (paper §3.3)."""
+"""The constructed trajectory y_ref as a training row: tokens, preserved prefix, mask (paper §3.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from recipe_tapo.algorithm.parsing import parse_reconstruction
-from recipe_tapo.algorithm.splice import splice
+from recipe_tapo.algorithm.parsing import has_final_answer, parse_reconstruction
+from recipe_tapo.algorithm.splice import splice, tokens_until
+from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.algorithm.tokens import Tokenizer, decode
-from recipe_tapo.reasons import RejectReason
+from recipe_tapo.reasons import Recovery, RejectReason
+
+Mask = Literal["none", "prefix", "mistake"]
 
 
 @dataclass(frozen=True)
@@ -15,11 +18,13 @@ class Trajectory:
     """A constructed trajectory y_ref, ready to be graded and trained on.
 
     Attributes:
-        text: The reconstruction.
+        text: The whole of it.
         response_ids: Its tokens, ending with EOS.
-        response_mask: 1 on tokens that are trained on; 0 on the preserved prefix under ``mask_prefix``.
+        response_mask: 1 on tokens that are trained on; 0 on what ``tapo.mask`` leaves out.
         prefix_length: Leading tokens that are y⁻'s own sampled ids.
         prefix_fraction: Share of y⁻'s tokens that were preserved.
+        mistake_start: Where the last preserved step, which holds the mistake, begins, in tokens.
+        recovered: How an output that did not keep the format was read; None for one that did.
     """
 
     text: str
@@ -27,6 +32,13 @@ class Trajectory:
     response_mask: list[int]
     prefix_length: int
     prefix_fraction: float
+    mistake_start: int = 0
+    recovered: Recovery | None = None
+
+    @property
+    def new_tokens(self) -> int:
+        """Tokens behind the preserved prefix, EOS aside."""
+        return len(self.response_ids) - self.prefix_length - 1
 
 
 def build_trajectory(
@@ -39,9 +51,10 @@ def build_trajectory(
     max_response_length: int,
     prefix_check: Literal["measure", "require"] = "measure",
     min_prefix_fraction: float = 0.0,
-    mask_prefix: bool = False,
+    mask: Mask = "none",
+    recover: bool = True,
 ) -> Trajectory | RejectReason:
-    """Turns one synthesis output into a row, or names why it cannot. Never raises on any text.
+    """Turns the tagged output of a rewriting mode into a row, or names why it cannot. Never raises on any text.
 
     Args:
         output: Decoded synthesis output.
@@ -52,9 +65,10 @@ def build_trajectory(
         max_response_length: Longest row, EOS included.
         prefix_check: ``require`` rejects what preserves less than ``min_prefix_fraction`` of y⁻'s tokens.
         min_prefix_fraction: See ``prefix_check``.
-        mask_prefix: Leave the preserved prefix out of the loss (ours).
+        mask: What to leave out of the loss (ours).
+        recover: Whether to read output that misses the format but is unambiguous.
     """
-    parsed = parse_reconstruction(output, truncated)
+    parsed = parse_reconstruction(output, truncated, recover=recover)
     if parsed.reconstruction is None:
         assert parsed.reason is not None
         return parsed.reason
@@ -68,11 +82,73 @@ def build_trajectory(
     prefix_fraction = row.prefix_length / max(1, len(error_ids))
     if prefix_check == "require" and prefix_fraction < min_prefix_fraction:
         return RejectReason.PREFIX_TOO_SHORT
-    masked = row.prefix_length if mask_prefix else 0
+    mistake_start = last_step_start(row.ids[: row.prefix_length], tokenizer)
     return Trajectory(
         text=text,
         response_ids=response_ids,
-        response_mask=[0] * masked + [1] * (len(response_ids) - masked),
+        response_mask=mask_tokens(len(response_ids), row.prefix_length, mistake_start, mask),
         prefix_length=row.prefix_length,
         prefix_fraction=prefix_fraction,
+        mistake_start=mistake_start,
+        recovered=parsed.recovered,
     )
+
+
+def continue_trajectory(
+    kept_ids: Sequence[int],
+    new_ids: Sequence[int],
+    *,
+    mistake_start: int,
+    error_length: int,
+    tokenizer: Tokenizer,
+    eos_token_id: int,
+    max_response_length: int,
+    mask: Mask = "none",
+) -> Trajectory | RejectReason:
+    """Joins y⁻'s kept tokens and what the policy wrote behind them (ours), or names why there is no row.
+
+    Args:
+        kept_ids: y⁻'s own ids up to and including its first wrong step.
+        new_ids: What follows, without EOS.
+        mistake_start: Where that step begins, in tokens.
+        error_length: y⁻'s tokens.
+        tokenizer: The policy's tokenizer.
+        eos_token_id: The EOS the policy ends its rollouts with.
+        max_response_length: Longest row, EOS included.
+        mask: What to leave out of the loss.
+    """
+    if not decode(tokenizer, new_ids).strip():
+        return RejectReason.EMPTY_OUTPUT
+    if not has_final_answer(decode(tokenizer, new_ids)):
+        return RejectReason.NO_FINAL_ANSWER
+    response_ids = [*kept_ids, *new_ids, eos_token_id]
+    if len(response_ids) > max_response_length:
+        return RejectReason.TOO_LONG
+    return Trajectory(
+        text=decode(tokenizer, response_ids),
+        response_ids=response_ids,
+        response_mask=mask_tokens(len(response_ids), len(kept_ids), mistake_start, mask),
+        prefix_length=len(kept_ids),
+        prefix_fraction=len(kept_ids) / max(1, error_length),
+        mistake_start=mistake_start,
+    )
+
+
+def last_step_start(prefix_ids: Sequence[int], tokenizer: Tokenizer) -> int:
+    """Where the last step of a preserved prefix begins, in tokens; 0 for a prefix of one step or none."""
+    steps = split_steps(decode(tokenizer, prefix_ids))
+    return tokens_until(prefix_ids, steps[-1].start, tokenizer) if steps else 0
+
+
+def mask_tokens(length: int, prefix_length: int, mistake_start: int, mask: Mask) -> list[int]:
+    """1 for each token that L_ref trains on.
+
+    Args:
+        length: Tokens of the row.
+        prefix_length: Its preserved prefix.
+        mistake_start: Where the step that holds the mistake begins; it ends with the prefix.
+        mask: ``none`` trains on all tokens (the paper), ``prefix`` on none of the prefix, ``mistake`` on all but the
+            step that holds the mistake, which is then shown but not rewarded.
+    """
+    first = {"none": prefix_length, "prefix": 0, "mistake": mistake_start}[mask]
+    return [1] * first + [0] * (prefix_length - first) + [1] * (length - prefix_length)

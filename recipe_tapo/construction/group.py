@@ -12,12 +12,16 @@ class Rollout:
         session_id: Its number within the group.
         response_ids: The sampled token ids, with or without EOS.
         correct: Whether the reward says right.
+        prompt_ids: The prompt that it answers.
+        log_probs: The sampler's log-probability of each of its ids, where they were recorded.
         source: What the engine needs to make a row beside this rollout; construction hands it back unread.
     """
 
     session_id: int
     response_ids: list[int]
     correct: bool
+    prompt_ids: list[int] = field(default_factory=list)
+    log_probs: list[float] | None = None
     source: Any = None
 
 

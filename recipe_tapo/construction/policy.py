@@ -1,6 +1,6 @@
 """The policy as construction sees it: a tokenizer, what fits, and an engine that runs it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +27,10 @@ class Policy:
     stop_ids: frozenset[int]
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    def longest(self, texts: Sequence[str]) -> int:
+        """Most tokens that one of the texts takes."""
+        return max(len(self.tokenizer.encode(text, add_special_tokens=False)) for text in texts)
+
 
 @dataclass(frozen=True)
 class Grade:
@@ -48,6 +52,10 @@ class Engine(Protocol):
 
     async def generate(self, prompt_ids: list[int], max_tokens: int) -> list[int]:
         """Samples an answer to a rendered prompt; at most ``max_tokens`` token ids."""
+        ...
+
+    async def choose(self, prompt_ids: list[int], choices: list[str]) -> str:
+        """Lets the policy answer a rendered prompt with one of the choices, the likeliest."""
         ...
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:

@@ -16,7 +16,8 @@ from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorke
 
 from recipe_tapo.algorithm.prompts import question_text
 from recipe_tapo.algorithm.selection import is_correct
-from recipe_tapo.construction.constructor import Attempt, Constructor, reject
+from recipe_tapo.construction.attempt import Attempt, reject
+from recipe_tapo.construction.constructor import Constructor
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.reports import GroupReport
@@ -93,7 +94,16 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         if final is not None and final.reward_score is not None:
             correct = is_correct(final.reward_score, final.extra_fields.get("reward_extra_info"))
             source = VerlRollout(final, kwargs)
-            group.rollouts.append(Rollout(kwargs["session_id"], final.response_ids, correct, source))
+            group.rollouts.append(
+                Rollout(
+                    session_id=kwargs["session_id"],
+                    response_ids=final.response_ids,
+                    correct=correct,
+                    prompt_ids=final.prompt_ids,
+                    log_probs=final.response_logprobs,
+                    source=source,
+                )
+            )
 
     async def _finish(self, group: RolloutGroup, engine: VerlEngine) -> None:
         if self.tapo.opsd.enable:

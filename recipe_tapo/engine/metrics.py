@@ -7,12 +7,13 @@ import numpy as np
 import torch
 
 from recipe_tapo.construction.reports import GroupReport
-from recipe_tapo.reasons import RejectReason
+from recipe_tapo.reasons import Recovery, RejectReason
 
 
 def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
     """Counts over the groups of one step; every reject reason is always present, so that curves have no holes."""
     rejected = sum((report.rejected for report in reports), Counter[str]())
+    recovered = sum((report.recovered for report in reports), Counter[str]())
     attempts = sum(report.attempts for report in reports)
     parsed = sum(report.parsed for report in reports)
     right = sum(report.right for report in reports)
@@ -23,6 +24,8 @@ def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
         "tapo/parsed": parsed,
         "tapo/right": right,
         "tapo/synthesis_tokens": sum(report.synthesis_tokens for report in reports),
+        "tapo/leaks": sum(report.leaks for report in reports),
+        **{f"tapo/recovered/{how.value}": recovered[how.value] for how in Recovery},
         **{f"tapo/rejected/{reason.value}": rejected[reason.value] for reason in RejectReason},
     }
     if reports:
@@ -31,6 +34,8 @@ def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
         metrics["tapo/parsed_fraction"] = parsed / attempts
     if parsed:
         metrics["tapo/right_fraction"] = right / parsed
+        metrics["tapo/doubt_fraction"] = sum(report.doubts for report in reports) / parsed
+        metrics |= _spread("tapo/new_tokens", [n for report in reports for n in report.new_tokens])
         metrics |= _spread("tapo/prefix_length", [n for report in reports for n in report.prefix_lengths])
         fractions = [share for report in reports for share in report.prefix_fractions]
         metrics["tapo/prefix_fraction/mean"] = float(np.mean(fractions))

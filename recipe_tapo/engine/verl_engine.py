@@ -6,6 +6,7 @@ from typing import Any
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput, AgentLoopWorker
 from verl.workers.rollout.replica import TokenOutput
 
+from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.algorithm.selection import is_correct
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
@@ -75,6 +76,19 @@ class VerlEngine:
         """See ``Engine``. Raises RuntimeError where the server gave the request up."""
         output = await self._request(prompt_ids, synthesis_sampling_params(self.tapo, self.sampling_params, max_tokens))
         return list(output.token_ids)
+
+    async def choose(self, prompt_ids: list[int], choices: list[str]) -> str:
+        """See ``Engine``. vLLM's structured outputs allow the choices and nothing else."""
+        from vllm.sampling_params import StructuredOutputsParams
+
+        longest = max(len(self.worker.tokenizer.encode(choice, add_special_tokens=False)) for choice in choices)
+        sampling_params = {
+            "max_tokens": longest + 1,
+            "temperature": 0.0,
+            "structured_outputs": StructuredOutputsParams(choice=choices),
+        }
+        output = await self._request(prompt_ids, sampling_params)
+        return decode(self.worker.tokenizer, output.token_ids).strip()
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
         """See ``Engine``."""

@@ -22,11 +22,15 @@ class AttemptRecord:
     question: str
     error_rollout: str
     correct_rollout: str
+    steps: int | None = None
+    located_step: int | None = None
     raw_output: str | None = None
     reconstruction: str | None = None
     prefix_text: str | None = None
     prefix_length: int | None = None
     prefix_fraction: float | None = None
+    recovered: str | None = None
+    leak: bool | None = None
     reward: float | None = None
     right: bool | None = None
     reason: str | None = None

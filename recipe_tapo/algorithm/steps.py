@@ -1,0 +1,83 @@
+r"""A response as a sequence of steps (ours): what can be numbered, pointed at, kept or left out.
+
+A step is a line. Lines that belong together are one step: display mathematics (``\[ … \]``, ``$$ … $$``,
+``\begin{align} … \end{align}``), a fenced code block, a list item with its indented continuation. Text of Chinese,
+Japanese or Korean puts several sentences on one line; there a step ends behind each sentence. A step ends with the
+white space that follows it, so that the steps of a text, joined, are the text.
+"""
+
+import re
+from dataclasses import dataclass
+
+_FENCE = re.compile(r"^\s{0,12}(```|~~~)")
+_ITEM = re.compile(r"^[ \t]{0,12}(?:[-*+•]|\d{1,3}[.)]|\([a-z0-9]{1,3}\))\s")
+# Not the line break with a distance, ``\\\\[2pt]``.
+_DISPLAY = re.compile(r"(?<!\\)\\(?:(\[|begin\{[a-zA-Z]{1,20}\*?\})|(\]|end\{[a-zA-Z]{1,20}\*?\}))")
+_CJK_SENTENCE = re.compile(r"[。！？；][」』”’）】]*[^\S\n]*")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of a text.
+
+    Attributes:
+        start: Where it begins, in characters.
+        end: Where the next one begins.
+    """
+
+    start: int
+    end: int
+
+
+def split_steps(text: str) -> list[Step]:
+    """Splits a text into its steps, in time linear in its length.
+
+    Args:
+        text: Any text. A block that is never closed goes on to the end.
+
+    Returns:
+        Steps that cover the text without gap or overlap. A text of white space alone is one step, an empty one none.
+    """
+    if not text:
+        return []
+    starts: list[int] = []
+    block = _OpenBlock()
+    in_item = False
+    position = 0
+    for line in text.splitlines(keepends=True):
+        inside = block.is_open
+        block.read(line)
+        indented = line[:1] in (" ", "\t")
+        continues_item = in_item and indented and not _ITEM.match(line)
+        if line.strip() and not inside and not continues_item:
+            starts.append(position)
+            in_item = _ITEM.match(line) is not None
+            if not block.is_open:
+                starts += [position + match.end() for match in _CJK_SENTENCE.finditer(line.rstrip())]
+        position += len(line)
+    # A sentence that ends its line has nothing behind it; what is blank before the first step belongs to it.
+    starts = [start for start in dict.fromkeys(starts) if text[start : start + 1].strip()]
+    starts[:1] = [0]
+    return [Step(start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+
+
+class _OpenBlock:
+    """Whether display mathematics or a code block is open behind the lines read so far."""
+
+    def __init__(self) -> None:
+        self._code = False
+        self._dollars = False
+        self._depth = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._code or self._dollars or self._depth > 0
+
+    def read(self, line: str) -> None:
+        """Takes the next line."""
+        if _FENCE.match(line):
+            self._code = not self._code
+        elif not self._code:
+            self._dollars ^= line.count("$$") % 2 == 1
+            for opening, _ in _DISPLAY.findall(line):
+                self._depth = max(0, self._depth + (1 if opening else -1))

@@ -1,0 +1,37 @@
+"""One construction attempt on its way from a wrong rollout to a graded trajectory."""
+
+from dataclasses import dataclass
+
+from recipe_tapo.algorithm.trajectory import Trajectory
+from recipe_tapo.construction.group import Rollout
+from recipe_tapo.construction.policy import Grade
+from recipe_tapo.construction.reports import GroupReport
+from recipe_tapo.reasons import RejectReason
+from recipe_tapo.records.attempts import AttemptRecord
+
+
+@dataclass
+class Attempt:
+    """One construction attempt.
+
+    Attributes:
+        error: The wrong rollout y⁻.
+        correct: Its right sibling y⁺.
+        record: What is written of the attempt; ``record.reason`` names why there is nothing to train on.
+        seed: Of what is drawn at random within the attempt.
+        trajectory: The constructed trajectory; None where it came to nothing before.
+        grade: Its reward; None where it came to nothing before.
+    """
+
+    error: Rollout
+    correct: Rollout
+    record: AttemptRecord
+    seed: int = 0
+    trajectory: Trajectory | None = None
+    grade: Grade | None = None
+
+
+def reject(attempt: Attempt, report: GroupReport, reason: RejectReason) -> None:
+    """Counts an attempt as come to nothing and says why in its record."""
+    attempt.record.reason = reason.value
+    report.reject(reason)

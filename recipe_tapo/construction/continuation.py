@@ -1,0 +1,100 @@
+"""Construction by continuation (ours): locate y⁻'s first wrong step, keep y⁻ up to it, let the policy go on.
+
+The kept tokens are y⁻'s own, and what follows is sampled behind them as the continuation of the policy's own answer,
+so that nothing is copied and the row is what the policy writes.
+"""
+
+import random
+import re
+
+from recipe_tapo.algorithm.guards import template_phrases
+from recipe_tapo.algorithm.prompts import CONTINUATION, CONTINUATION_OWN, fill_template, load_template, read_lines, render_prompt
+from recipe_tapo.algorithm.splice import cut
+from recipe_tapo.algorithm.steps import split_steps
+from recipe_tapo.algorithm.tokens import choose_eos, decode
+from recipe_tapo.algorithm.trajectory import Trajectory, continue_trajectory
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.attempt import Attempt
+from recipe_tapo.construction.locators import make_locator
+from recipe_tapo.construction.policy import Policy
+from recipe_tapo.construction.requests import Requests
+from recipe_tapo.reasons import Rejected, RejectReason
+
+_CJK = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
+
+
+class Continuation:
+    """Mode ``continuation``.
+
+    Args:
+        tapo: The configuration.
+        policy: The policy's tokenizer and limits.
+    """
+
+    def __init__(self, tapo: TapoConfig, policy: Policy):
+        self.tapo = tapo
+        self.policy = policy
+        synthesis = tapo.synthesis
+        self.locator = make_locator(tapo, policy)
+        self.template = load_template(
+            synthesis.prompt_path, CONTINUATION_OWN if synthesis.transition == "own" else CONTINUATION
+        )
+        self.phrases = template_phrases(self.template)
+        self.transitions = read_lines(synthesis.transitions_path, "transitions") if synthesis.transition == "fixed" else []
+
+    async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
+        """Constructs from one wrong rollout. Raises Rejected."""
+        tokenizer, record = self.policy.tokenizer, attempt.record
+        error_ids = attempt.error.response_ids
+        text = decode(tokenizer, error_ids)
+        steps = split_steps(text)
+        if not steps:
+            raise Rejected(RejectReason.LOCATE_FAILED)
+        located = await self.locator.locate(attempt, text, steps, requests)
+        record.located_step, record.steps = located + 1, len(steps)
+        step = steps[located]
+        kept = cut(error_ids, step.end, tokenizer)
+        start = cut(error_ids, step.start, tokenizer)
+        if not kept or start is None:
+            raise Rejected(RejectReason.NO_CLEAN_CUT)
+
+        transition_ids = self._transition(attempt, text[: step.end])
+        wrong_step = text[step.start : step.end].strip()
+        prompt = fill_template(
+            self.template,
+            question=record.question,
+            correct_rollout=record.correct_rollout,
+            wrong_step=wrong_step,
+        )
+        begun = [*error_ids[:kept], *transition_ids]
+        prompt_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun
+        output_ids, truncated = await requests.generate(prompt_ids, most=self.policy.max_response_length - len(begun))
+        record.raw_output = decode(tokenizer, [*transition_ids, *output_ids])
+        if truncated:
+            raise Rejected(RejectReason.TRUNCATED)
+        while output_ids and output_ids[-1] in self.policy.stop_ids:
+            output_ids = output_ids[:-1]
+        trajectory = continue_trajectory(
+            error_ids[:kept],
+            [*transition_ids, *output_ids],
+            mistake_start=start,
+            error_length=len(error_ids),
+            tokenizer=tokenizer,
+            eos_token_id=choose_eos(
+                [attempt.correct.response_ids, error_ids], self.policy.stop_ids, tokenizer.eos_token_id
+            ),
+            max_response_length=self.policy.max_response_length,
+            mask=self.tapo.mask,
+        )
+        if isinstance(trajectory, RejectReason):
+            raise Rejected(trajectory)
+        return trajectory
+
+    def _transition(self, attempt: Attempt, kept: str) -> list[int]:
+        """The ids between y⁻'s own and those that the policy writes: a paragraph's end where there is none, a phrase."""
+        gap = "" if kept.endswith(("\n", "。")) else "\n\n"
+        if self.transitions:
+            cjk = bool(_CJK.search(kept))
+            phrases = [phrase for phrase in self.transitions if bool(_CJK.search(phrase)) == cjk] or self.transitions
+            gap += random.Random(attempt.seed).choice(phrases)
+        return self.policy.tokenizer.encode(gap, add_special_tokens=False) if gap else []

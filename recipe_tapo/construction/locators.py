@@ -1,0 +1,81 @@
+"""Who says where a wrong rollout first goes wrong (``synthesis.locate``, ours)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from recipe_tapo.algorithm.locate import largest_fall, numbered, token_ends
+from recipe_tapo.algorithm.prompts import LOCATE, SELF_TEACHER, fill_template, load_template, render_prompt
+from recipe_tapo.algorithm.steps import Step
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.attempt import Attempt
+from recipe_tapo.construction.policy import Policy
+from recipe_tapo.construction.requests import Requests
+from recipe_tapo.reasons import Rejected, RejectReason
+
+# The answer begun for the policy, so that a number is all that is left to say.
+ANSWER_BEGUN = "The first wrong step is step ["
+
+
+class Locator(Protocol):
+    """Finds the first wrong step."""
+
+    async def locate(self, attempt: Attempt, text: str, steps: Sequence[Step], requests: Requests) -> int:
+        """The position of y⁻'s first wrong step. Raises Rejected."""
+        ...
+
+
+class JudgeLocator:
+    """``judge``: the policy names the step's number; it can answer with the numbers there are and nothing else."""
+
+    def __init__(self, tapo: TapoConfig, policy: Policy):
+        self.policy = policy
+        self.template = load_template(tapo.synthesis.locate_prompt_path, LOCATE)
+
+    async def locate(self, attempt: Attempt, text: str, steps: Sequence[Step], requests: Requests) -> int:
+        """See ``Locator``."""
+        if len(steps) == 1:
+            return 0
+        prompt = fill_template(
+            self.template,
+            question=attempt.record.question,
+            correct_rollout=attempt.record.correct_rollout,
+            numbered_steps=numbered(text, steps),
+        )
+        tokenizer = self.policy.tokenizer
+        begun = tokenizer.encode(ANSWER_BEGUN, add_special_tokens=False)
+        prompt_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun
+        choices = [str(number) for number in range(1, len(steps) + 1)]
+        answer = await requests.choose(prompt_ids, choices)
+        if answer not in choices:
+            raise Rejected(RejectReason.LOCATE_FAILED)
+        return int(answer) - 1
+
+
+class TeacherLocator:
+    """``teacher``: the step whose log-probability falls most when the policy is shown y⁺; no word is generated."""
+
+    def __init__(self, tapo: TapoConfig, policy: Policy):
+        self.policy = policy
+        self.template = load_template(tapo.synthesis.locate_prompt_path, SELF_TEACHER)
+
+    async def locate(self, attempt: Attempt, text: str, steps: Sequence[Step], requests: Requests) -> int:
+        """See ``Locator``."""
+        tokenizer, error = self.policy.tokenizer, attempt.error
+        prompt = fill_template(
+            self.template, question=attempt.record.question, correct_rollout=attempt.record.correct_rollout
+        )
+        ids = list(error.response_ids)
+        plain = error.log_probs
+        if plain is None:
+            plain = (await requests.score_tokens([*error.prompt_ids, *ids]))[-len(ids) :]
+        shown_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + ids
+        shown = (await requests.score_tokens(shown_ids))[-len(ids) :]
+        located = largest_fall(plain, shown, token_ends(ids, steps, tokenizer))
+        if located is None:
+            raise Rejected(RejectReason.LOCATE_FAILED)
+        return located
+
+
+def make_locator(tapo: TapoConfig, policy: Policy) -> Locator:
+    """The locator that ``synthesis.locate`` names."""
+    return {"judge": JudgeLocator, "teacher": TeacherLocator}[tapo.synthesis.locate](tapo, policy)

@@ -1,0 +1,93 @@
+"""Requests to the engine: within the context, within time, each failure with its reason."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.policy import Engine, Policy
+from recipe_tapo.construction.reports import GroupReport
+from recipe_tapo.reasons import Rejected, RejectReason
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Seconds that a request has by default, besides a second for so many tokens of its budget (ours).
+_BASE_TIMEOUT_S = 120.0
+_SLOWEST_TOKENS_PER_S = 5.0
+
+
+class Requests:
+    """One group's requests.
+
+    Args:
+        tapo: The configuration.
+        policy: The policy's limits.
+        engine: Whatever runs the policy.
+        report: Where generated tokens are counted.
+    """
+
+    def __init__(self, tapo: TapoConfig, policy: Policy, engine: Engine, report: GroupReport):
+        self.policy = policy
+        self.engine = engine
+        self.report = report
+        self._timeout_s = tapo.synthesis.timeout_s
+        self._max_tokens = tapo.synthesis.max_tokens or policy.max_response_length
+        self._min_new_tokens = tapo.synthesis.min_new_tokens
+
+    async def generate(self, prompt_ids: list[int], most: int | None = None) -> tuple[list[int], bool]:
+        """Samples an answer as long as the configuration, the context and ``most`` allow.
+
+        Returns:
+            The answer's ids, and whether it stopped for want of room instead of at an end of its own.
+
+        Raises:
+            Rejected: No answer fits (``does_not_fit``), the request failed, or it took too long.
+        """
+        budget = min(self._max_tokens, self.policy.max_model_len - len(prompt_ids))
+        if most is not None:
+            budget = min(budget, most)
+        if budget < max(1, self._min_new_tokens):
+            raise Rejected(RejectReason.DOES_NOT_FIT)
+        ids = await self.within_time(self.engine.generate(prompt_ids, budget), RejectReason.REQUEST_FAILED, budget)
+        self.report.synthesis_tokens += len(ids)
+        ended = bool(ids) and ids[-1] in self.policy.stop_ids
+        return ids, len(ids) >= budget and not ended
+
+    async def choose(self, prompt_ids: list[int], choices: list[str]) -> str:
+        """Lets the policy answer with one of the choices.
+
+        Raises:
+            Rejected: The prompt does not fit, the request failed, or it took too long.
+        """
+        if len(prompt_ids) + self.policy.longest(choices) > self.policy.max_model_len:
+            raise Rejected(RejectReason.DOES_NOT_FIT)
+        return await self.within_time(self.engine.choose(prompt_ids, choices), RejectReason.REQUEST_FAILED)
+
+    async def score_tokens(self, token_ids: list[int]) -> list[float]:
+        """The log-probability of each token behind those before it.
+
+        Raises:
+            Rejected: The tokens do not fit, the request failed, or it took too long.
+        """
+        if len(token_ids) >= self.policy.max_model_len:
+            raise Rejected(RejectReason.DOES_NOT_FIT)
+        return await self.within_time(self.engine.score_tokens(token_ids), RejectReason.REQUEST_FAILED)
+
+    async def within_time(self, work: Awaitable[T], failed: RejectReason, tokens: int = 0) -> T:
+        """Waits for a request as long as the configuration says.
+
+        Args:
+            work: The request.
+            failed: The reason where it raises.
+            tokens: Its budget, with which the default time-out grows.
+        """
+        timeout_s = self._timeout_s or _BASE_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
+        try:
+            return await asyncio.wait_for(work, timeout=timeout_s)
+        except asyncio.TimeoutError:
+            raise Rejected(RejectReason.TIMED_OUT) from None
+        except Exception as failure:
+            logger.warning("TAPO: %s: %s", failed.value, failure)
+            raise Rejected(failed) from failure

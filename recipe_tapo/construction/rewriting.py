@@ -1,0 +1,55 @@
+"""The paper's synthesis (§3.3): the policy rewrites the whole of y⁻ between tags, in one answer."""
+
+from recipe_tapo.algorithm.guards import template_phrases
+from recipe_tapo.algorithm.prompts import fill_template, load_template, render_prompt
+from recipe_tapo.algorithm.tokens import choose_eos, decode
+from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.attempt import Attempt
+from recipe_tapo.construction.policy import Policy
+from recipe_tapo.construction.requests import Requests
+from recipe_tapo.reasons import Rejected, RejectReason
+
+
+class Rewriting:
+    """Modes ``micro_reflective`` and ``full_reconstruction``.
+
+    Args:
+        tapo: The configuration.
+        policy: The policy's tokenizer and limits.
+    """
+
+    def __init__(self, tapo: TapoConfig, policy: Policy):
+        self.tapo = tapo
+        self.policy = policy
+        self.template = load_template(tapo.synthesis.prompt_path, tapo.synthesis.mode)
+        self.phrases = template_phrases(self.template)
+
+    async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
+        """Constructs from one wrong rollout. Raises Rejected."""
+        record, policy = attempt.record, self.policy
+        prompt = fill_template(
+            self.template,
+            question=record.question,
+            error_rollout=record.error_rollout,
+            correct_rollout=record.correct_rollout,
+        )
+        prompt_ids = render_prompt(policy.tokenizer, prompt, policy.chat_template_kwargs)
+        output_ids, truncated = await requests.generate(prompt_ids)
+        record.raw_output = decode(policy.tokenizer, output_ids)
+        error_ids, correct_ids = attempt.error.response_ids, attempt.correct.response_ids
+        trajectory = build_trajectory(
+            record.raw_output,
+            truncated=truncated,
+            error_ids=error_ids,
+            tokenizer=policy.tokenizer,
+            eos_token_id=choose_eos([correct_ids, error_ids], policy.stop_ids, policy.tokenizer.eos_token_id),
+            max_response_length=policy.max_response_length,
+            prefix_check=self.tapo.synthesis.prefix_check,
+            min_prefix_fraction=self.tapo.synthesis.min_prefix_fraction,
+            mask=self.tapo.mask,
+            recover=self.tapo.synthesis.recover,
+        )
+        if isinstance(trajectory, RejectReason):
+            raise Rejected(trajectory)
+        return trajectory
