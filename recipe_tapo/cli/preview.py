@@ -1,0 +1,211 @@
+"""``tapo preview``: what a model's constructions would be, before anyone trains on them."""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from recipe_tapo.cli.flag_types import natural, positive
+from recipe_tapo.cli.sampling_flags import add_model, add_sampling, model_settings, sampling_of
+from recipe_tapo.cli.tables import print_table
+from recipe_tapo.config import TapoConfig, TapoConfigError
+from recipe_tapo.errors import InputError
+from recipe_tapo.preview.run import Preview, Question, Variant
+from recipe_tapo.preview.summary import Summary, advice, summarize
+from recipe_tapo.preview.vllm_policy import VllmPolicy
+from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
+from recipe_tapo.records.write import atomic_paths
+from recipe_tapo.sampling.rl_rows import prompt_and_gold
+
+DESCRIPTION = """\
+Samples rollouts of a model to training questions, selects wrong and right
+ones as training would, constructs trajectories from them in each variant, and
+shows side by side what came of it. Run it before a training run: it takes
+minutes and tells whether the model can write micro-reflective trajectories
+without a cold start. An interrupted run goes on where it stopped.
+
+reads:    a parquet file in verl's RL format, and a model
+writes:   rollouts.jsonl, a file per variant, preview.json and a folder of
+          attempts per variant, which 'tapo report --constructions' shows,
+          in --output; and a table on the terminal
+example:  tapo preview --model Qwen/Qwen2.5-7B-Instruct --input train.parquet
+          --output preview --variants micro_reflective continuation
+"""
+
+_COLUMNS = {
+    "eligible": "groups eligible, %",
+    "usable": "usable of attempts, %",
+    "recovered": "recovered, %",
+    "right": "right, of usable, %",
+    "doubts": "with a doubt, %",
+    "prefix": "preserved prefix, %",
+    "leaks": "leaks, of usable, %",
+    "at_w_min": "tokens at w_min, %",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags."""
+    files = parser.add_argument_group("files")
+    files.add_argument("--input", type=Path, required=True, metavar="FILE", help="training questions, a parquet file")
+    files.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of this preview")
+    work = parser.add_argument_group("what to try")
+    work.add_argument(
+        "--questions", type=positive, default=64, metavar="N", help="the first N rows of --input (default: %(default)s)"
+    )
+    work.add_argument(
+        "--variants",
+        nargs="+",
+        default=["micro_reflective", "continuation"],
+        metavar="MODE[:LOCATE[:TRANSITION]]",
+        help="synthesis modes, for instance continuation:teacher:own (default: micro_reflective continuation)",
+    )
+    work.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings under tapo: as in training, for instance selection.n_neg=2; a value is json or a text",
+    )
+    work.add_argument(
+        "--batch", type=natural, default=32, metavar="N", help="questions per training step, for the last column"
+    )
+    add_model(parser)
+    add_sampling(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Runs the command."""
+    variants = [make_variant(text, args.set) for text in args.variants]
+    questions = read_questions(args.input.expanduser(), args.questions)
+    if args.base_url:
+        raise InputError("--base_url: a preview needs the model's token ids and probabilities; leave it out")
+    folder = args.output.expanduser()
+    summaries = asyncio.run(_preview(args, folder, variants, questions))
+    with atomic_paths(folder / "preview.json") as (path,):
+        path.write_text(json.dumps([asdict(s) for s in summaries], indent=2) + "\n", encoding="utf-8")
+    print_summaries(summaries, args.batch)
+    for summary in summaries:
+        print(advice(summary))
+    print(f"attempts: tapo report --constructions {folder / 'attempts'}/VARIANT --output preview.html")
+
+
+def make_variant(text: str, settings: Sequence[str]) -> Variant:
+    """Reads a variant's name and its settings.
+
+    Raises:
+        InputError: One of them is no setting of TAPO's.
+    """
+    mode, *rest = text.split(":")
+    synthesis: dict[str, Any] = {"mode": mode, **dict(zip(("locate", "transition"), rest, strict=False))}
+    node: dict[str, Any] = {"synthesis": synthesis}
+    for setting in settings:
+        key, found, value = setting.partition("=")
+        if not found:
+            raise InputError(f"--set {setting}: expected KEY=VALUE")
+        *parents, name = key.removeprefix("tapo.").split(".")
+        inner = node
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        try:
+            inner[name] = json.loads(value)
+        except ValueError:
+            inner[name] = value
+    try:
+        return Variant(text.replace(":", "_"), TapoConfig.from_mapping(node))
+    except TapoConfigError as error:
+        raise InputError(str(error)) from error
+
+
+def read_questions(path: Path, most: int) -> list[Question]:
+    """The first rows of a parquet file in verl's RL format.
+
+    Raises:
+        InputError: It is no such file.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path).slice(0, most)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as parquet ({error})") from error
+    questions = []
+    for number, row in enumerate(table.to_pylist()):
+        messages, gold = prompt_and_gold(row, f"{path}: row {number + 1}")
+        questions.append(Question(number, messages, gold, row.get("extra_info") or {}))
+    return questions
+
+
+async def _preview(
+    args: argparse.Namespace, folder: Path, variants: list[Variant], questions: list[Question]
+) -> list[Summary]:
+    policy = VllmPolicy(
+        args.model,
+        sampling_of(args),
+        args.max_model_len,
+        dtype=args.dtype,
+        tensor_parallel_size=args.tensor_parallel_size,
+        gpu_memory_utilization=args.gpu_memory_utilization,
+    )
+    await policy.start()
+    try:
+        settings = {**model_settings(args), "seed": args.seed, "n": args.n, **asdict(sampling_of(args))}
+        preview = Preview(
+            policy,
+            folder,
+            settings,
+            chat_template_kwargs=args.chat_template_kwargs,
+            rollouts=args.n,
+            seed=args.seed,
+            concurrency=max(1, args.chunk // args.n),
+        )
+        groups = await preview.sample(questions)
+        summaries = []
+        for variant in variants:
+            results = await preview.construct(variant, questions, groups)
+            _write_attempts(folder / "attempts" / variant.name, results)
+            summaries.append(summarize(variant.name, results))
+    finally:
+        policy.close()
+    return summaries
+
+
+def _write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:
+    for path in folder.glob("*.jsonl"):
+        path.unlink()
+    dump = AttemptDump(folder)
+    for result in results:
+        for record in result["records"]:
+            dump.write(AttemptRecord(**record))
+
+
+def print_summaries(summaries: Sequence[Summary], batch: int) -> None:
+    """The table, a row per variant, and a table of the reasons for rejection."""
+    print_table(
+        "Constructions of this model",
+        ("variant", "attempts", *_COLUMNS.values(), "NLL behind the prefix", "of its first 12 tokens",
+         "new tokens per usable", "seconds per usable", f"rows per step of {batch}"),
+        [
+            (
+                s.name,
+                s.attempts,
+                *(None if getattr(s, name) is None else 100 * getattr(s, name) for name in _COLUMNS),
+                s.nll,
+                s.turn_nll,
+                s.new_tokens,
+                s.seconds,
+                None if s.rows_per_group is None else batch * s.rows_per_group,
+            )
+            for s in summaries
+        ],
+    )  # fmt: skip
+    reasons = sorted({reason for s in summaries for reason in s.rejected})
+    if reasons:
+        print_table(
+            "Attempts that came to nothing, by reason",
+            ("variant", *reasons),
+            [(s.name, *(s.rejected.get(reason, 0) for reason in reasons)) for s in summaries],
+        )

@@ -1,0 +1,1 @@
+"""What a policy's constructions would be, before anyone trains on them."""

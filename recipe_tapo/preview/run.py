@@ -1,0 +1,173 @@
+"""Samples rollouts, selects as in training, constructs in each variant, and measures what came of it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from recipe_tapo.algorithm.prompts import question_text
+from recipe_tapo.algorithm.token_weights import ots_weights
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.attempt import Attempt
+from recipe_tapo.construction.constructor import Constructor
+from recipe_tapo.construction.group import Rollout, RolloutGroup
+from recipe_tapo.construction.policy import Policy
+from recipe_tapo.preview.vllm_policy import QuestionEngine, VllmPolicy
+from recipe_tapo.records.store import ResultStore
+from recipe_tapo.sampling.requests import derive_seed
+
+# The tokens behind the preserved prefix in which the turn is made.
+TURN_TOKENS = 12
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row of a training file.
+
+    Attributes:
+        number: Its row.
+        messages: The chat prompt.
+        gold: The right answer.
+        extra_info: As in the file.
+    """
+
+    number: int
+    messages: list[dict[str, str]]
+    gold: str
+    extra_info: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to construct, under the name the table shows."""
+
+    name: str
+    tapo: TapoConfig
+
+
+class Preview:
+    """One preview, resumed where an earlier one stopped.
+
+    Args:
+        policy: The policy, started.
+        folder: Where results are kept.
+        settings: All that they depend on.
+        chat_template_kwargs: As in training.
+        rollouts: Rollouts per question.
+        seed: Of the rollouts.
+        concurrency: Questions under way at a time.
+    """
+
+    def __init__(
+        self,
+        policy: VllmPolicy,
+        folder: Path,
+        settings: dict[str, Any],
+        *,
+        chat_template_kwargs: dict[str, Any],
+        rollouts: int,
+        seed: int,
+        concurrency: int,
+    ):
+        self.policy, self.folder, self.settings = policy, folder, settings
+        self.rollouts, self.seed = rollouts, seed
+        self.chat_template_kwargs = chat_template_kwargs
+        self.places = asyncio.Semaphore(concurrency)
+        self.response_length = policy.sampling.max_tokens
+        self.view = Policy(
+            tokenizer=policy.tokenizer,
+            max_model_len=policy.max_model_len,
+            max_response_length=policy.sampling.max_tokens,
+            stop_ids=policy.stop_ids,
+            chat_template_kwargs=chat_template_kwargs,
+        )
+
+    async def sample(self, questions: Sequence[Question]) -> dict[int, RolloutGroup]:
+        """Rollouts of every question, graded."""
+        with ResultStore(self.folder / "rollouts.jsonl", ("question", "session"), self.settings) as store:
+            with tqdm(total=len(questions), desc="rollouts", disable=None) as progress:
+                groups = await asyncio.gather(*(self._group(q, store, progress) for q in questions))
+        return {question.number: group for question, group in zip(questions, groups, strict=True)}
+
+    async def _group(self, question: Question, store: ResultStore, progress: tqdm) -> RolloutGroup:
+        text = question_text(question.messages, question.extra_info)
+        group = RolloutGroup(str(question.number), text, global_step=0, size=self.rollouts)
+        prompt_ids = self.policy.render(question.messages, self.chat_template_kwargs)
+        engine = QuestionEngine(self.policy, question.gold)
+        async with self.places:
+            rows = await asyncio.gather(
+                *(self._rollout(question, session, prompt_ids, engine, store) for session in range(self.rollouts))
+            )
+        progress.update()
+        group.rollouts = [Rollout(row["session"], row["ids"], row["right"], prompt_ids) for row in rows]
+        return group
+
+    async def _rollout(
+        self, question: Question, session: int, prompt_ids: list[int], engine: QuestionEngine, store: ResultStore
+    ) -> dict[str, Any]:
+        known = store.get((question.number, session))
+        if known is not None:
+            return known
+        seed = derive_seed(self.seed, question.number, session)
+        ids = await self.policy.generate(prompt_ids, self.response_length, seed)
+        text = self.policy.tokenizer.decode(ids, skip_special_tokens=True)
+        right = (await engine.grade_text(text)).right
+        row = {"question": question.number, "session": session, "ids": ids, "right": right}
+        store.add([row])
+        return row
+
+    async def construct(
+        self, variant: Variant, questions: Sequence[Question], groups: dict[int, RolloutGroup]
+    ) -> list[dict[str, Any]]:
+        """One result per question: the group's report, and a record and a measurement per attempt."""
+        constructor = Constructor(variant.tapo, self.view)
+        path = self.folder / f"{variant.name}.jsonl"
+        settings = {**self.settings, "tapo": variant.tapo.model_dump()}
+        with ResultStore(path, ("question",), settings) as store:
+            with tqdm(total=len(questions), desc=variant.name, disable=None) as progress:
+                return await asyncio.gather(
+                    *(self._construct(constructor, q, groups[q.number], store, progress) for q in questions)
+                )
+
+    async def _construct(
+        self, constructor: Constructor, question: Question, group: RolloutGroup, store: ResultStore, progress: tqdm
+    ) -> dict[str, Any]:
+        known = store.get((question.number,))
+        if known is None:
+            async with self.places:
+                started = time.monotonic()
+                attempts, report = await constructor.construct(group, QuestionEngine(self.policy, question.gold))
+                seconds = time.monotonic() - started
+                measured = [await self._measure(attempt, constructor.tapo) for attempt in attempts]
+            known = {
+                "question": question.number,
+                "seconds": seconds,
+                "report": report.to_plain(),
+                "records": [asdict(attempt.record) for attempt in attempts],
+                "measured": measured,
+            }
+            store.add([known])
+        progress.update()
+        return known
+
+    async def _measure(self, attempt: Attempt, tapo: TapoConfig) -> dict[str, float] | None:
+        """What the policy thinks of a trajectory behind the plain question, past the preserved prefix."""
+        trajectory = attempt.trajectory
+        if attempt.record.reason is not None or trajectory is None:
+            return None
+        import torch
+
+        prompt_ids = attempt.error.prompt_ids
+        likelihood = await self.policy.likelihood([*prompt_ids, *trajectory.response_ids])
+        start = len(prompt_ids) + trajectory.prefix_length
+        log_probs, entropies = torch.tensor(likelihood.log_probs), torch.tensor(likelihood.entropies)
+        weights = ots_weights(log_probs, entropies, w_min=tapo.ots.w_min, w_max=tapo.ots.w_max)[start:]
+        return {
+            "nll": float(-log_probs[start:].mean()),
+            "turn_nll": float(-log_probs[start : start + TURN_TOKENS].mean()),
+            "at_w_min": float((weights <= tapo.ots.w_min).float().mean()),
+        }

@@ -1,0 +1,106 @@
+"""A variant's results in numbers, and what they mean in a sentence."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one variant gives; shares are None where they are shares of nothing.
+
+    Attributes:
+        name: The variant.
+        eligible: Share of the groups that are eligible (Eq. 3).
+        attempts: Construction attempts.
+        usable: Share of the attempts that gave a row to train on.
+        recovered: Share of the attempts that missed the format and were read nevertheless.
+        rejected: Attempts that came to nothing, by reason.
+        right: Share of the usable ones whose reward says right.
+        doubts: Share of the usable ones that express a doubt behind the preserved prefix.
+        prefix: Preserved share of y⁻'s tokens, mean over the usable ones.
+        leaks: Usable ones that speak of what only the synthesis prompt shows, as a share.
+        nll: Negative log-likelihood per token behind the prefix under the plain question.
+        turn_nll: The same over the first tokens behind the prefix.
+        at_w_min: Share of those tokens at the lower bound of w (Eq. 7).
+        new_tokens: Generated tokens per usable trajectory.
+        seconds: Seconds of construction per usable trajectory, as the groups overlapped here.
+        rows_per_group: Constructed rows to expect per rollout group of a training step.
+    """
+
+    name: str
+    eligible: float | None
+    attempts: int
+    usable: float | None
+    recovered: float | None
+    rejected: dict[str, int]
+    right: float | None
+    doubts: float | None
+    prefix: float | None
+    leaks: float | None
+    nll: float | None
+    turn_nll: float | None
+    at_w_min: float | None
+    new_tokens: float | None
+    seconds: float | None
+    rows_per_group: float | None
+
+
+def summarize(name: str, results: Sequence[dict[str, Any]]) -> Summary:
+    """Adds up a variant's results, one per question."""
+    reports = [result["report"] for result in results]
+    records = [record for result in results for record in result["records"]]
+    usable = [record for record in records if record["reason"] is None]
+    measured = [m for result in results for m in result["measured"] if m is not None]
+
+    def total(key: str) -> int:
+        return sum(report[key] for report in reports)
+
+    def mean(key: str) -> float | None:
+        return fmean(m[key] for m in measured) if measured else None
+
+    return Summary(
+        name=name,
+        eligible=_share(reports, lambda report: report["eligible"]),
+        attempts=len(records),
+        usable=_share(records, lambda record: record["reason"] is None),
+        recovered=_share(records, lambda record: record["recovered"] is not None),
+        rejected=dict(sum((Counter(report["rejected"]) for report in reports), Counter[str]())),
+        right=_share(usable, lambda record: record["right"]),
+        doubts=total("doubts") / len(usable) if usable else None,
+        prefix=fmean(record["prefix_fraction"] for record in usable) if usable else None,
+        leaks=_share(usable, lambda record: record["leak"]),
+        nll=mean("nll"),
+        turn_nll=mean("turn_nll"),
+        at_w_min=mean("at_w_min"),
+        new_tokens=total("synthesis_tokens") / len(usable) if usable else None,
+        seconds=sum(result["seconds"] for result in results) / len(usable) if usable else None,
+        rows_per_group=len(usable) / len(reports) if reports else None,
+    )
+
+
+def _share(items: Iterable[Any], holds: Callable[[Any], Any]) -> float | None:
+    flags = [bool(holds(item)) for item in items]
+    return fmean(flags) if flags else None
+
+
+def advice(summary: Summary) -> str:
+    """What a variant's numbers say about training with it."""
+    if not summary.attempts:
+        return f"{summary.name}: no group is eligible, so nothing would be constructed; see tapo.selection."
+    problems = []
+    if summary.usable is not None and summary.usable < 0.8:
+        most = max(summary.rejected.items(), key=lambda item: item[1], default=("", 0))
+        problems.append(f"only {summary.usable:.0%} of the attempts are usable (most are rejected as {most[0]})")
+    if summary.prefix is not None and summary.prefix < 0.1:
+        problems.append(f"{summary.prefix:.1%} of the wrong rollout is preserved, so the mistake is not shown")
+    if summary.leaks is not None and summary.leaks > 0.05:
+        problems.append(f"{summary.leaks:.0%} speak of the synthesis prompt")
+    if not problems:
+        return f"{summary.name}: this model's constructions are fit to train on."
+    return (
+        f"{summary.name}: {'; '.join(problems)}. This model needs the cold start for this mode, or another mode "
+        "(tapo.synthesis.mode=continuation)."
+    )

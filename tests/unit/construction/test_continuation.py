@@ -1,0 +1,165 @@
+"""Construction by continuation on a scripted engine: locate, keep y⁻'s own tokens, go on."""
+
+import asyncio
+
+import pytest
+from small_tokenizer import EOS, TOKENIZER, encode
+
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.constructor import Constructor
+from recipe_tapo.construction.group import Rollout, RolloutGroup
+from recipe_tapo.construction.policy import Grade, Policy
+
+QUESTION = "2x=8?"
+WRONG = "2x = 8\nDivide by 2: x = 3\nSo x = 3.\nFinal Answer: \\boxed{3}"
+RIGHT = "2x = 8\nx = 4\nFinal Answer: \\boxed{4}"
+KEPT = "2x = 8\nDivide by 2: x = 3\n"
+GOES_ON = "Wait, 8 divided by 2 is 4.\nSo x = 4.\nFinal Answer: \\boxed{4}"
+
+
+class ScriptedEngine:
+    """Says what it is told; notes what it was asked."""
+
+    def __init__(self, answer=GOES_ON, chosen="2", fall_at="3"):
+        self.answer, self.chosen, self.fall_at = answer, chosen, fall_at
+        self.prompts, self.choices, self.scored = [], [], []
+
+    async def generate(self, prompt_ids, max_tokens):
+        self.prompts.append((TOKENIZER.decode(prompt_ids), max_tokens))
+        return [*encode(self.answer), EOS][:max_tokens]
+
+    async def choose(self, prompt_ids, choices):
+        self.choices.append((TOKENIZER.decode(prompt_ids), choices))
+        return self.chosen
+
+    async def score_tokens(self, token_ids):
+        """Sure of everything, but of the first ``fall_at`` where a right solution was shown."""
+        self.scored.append(TOKENIZER.decode(token_ids))
+        scores = [-0.1] * len(token_ids)
+        if "right" in self.scored[-1]:
+            text = TOKENIZER.decode(token_ids)
+            target = text.rindex(WRONG) + WRONG.index(self.fall_at)
+            at = next(i for i in range(len(token_ids)) if len(TOKENIZER.decode(token_ids[: i + 1])) > target)
+            scores[at] = -7.0
+        return scores
+
+    async def grade(self, error, trajectory):
+        right = trajectory.text.rstrip().endswith("\\boxed{4}")
+        return Grade(float(right), right)
+
+
+def construct(monkeypatch, engine, max_model_len=2000, log_probs=None, wrong=WRONG, **tapo):
+    monkeypatch.setattr(
+        TOKENIZER, "apply_chat_template", lambda messages, **_: messages[0]["content"] + "\n", raising=False
+    )
+    synthesis = {"mode": "continuation", "min_new_tokens": 5, **tapo.pop("synthesis", {})}
+    config = TapoConfig.from_mapping(
+        {"selection": {"n_pos": 1, "n_neg": 1, "m_max": 1}, "synthesis": synthesis, **tapo}
+    )
+    policy = Policy(TOKENIZER, max_model_len, max_response_length=200, stop_ids=frozenset({EOS}))
+    group = RolloutGroup("q", QUESTION, global_step=1, size=2)
+    group.rollouts = [
+        Rollout(0, [*encode(wrong), EOS], False, encode(QUESTION), log_probs),
+        Rollout(1, [*encode(RIGHT), EOS], True, encode(QUESTION)),
+    ]
+    (attempt,), report = asyncio.run(Constructor(config, policy).construct(group, engine))
+    return attempt, report
+
+
+def test_the_judge_names_a_step_and_the_policy_goes_on_from_its_end(monkeypatch):
+    engine = ScriptedEngine()
+    attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own"})
+    (asked, choices), (prompt, budget) = engine.choices[0], engine.prompts[0]
+    assert choices == ["1", "2", "3", "4"]
+    assert "[2] Divide by 2: x = 3\n[3] So x = 3." in asked
+    assert prompt.endswith(KEPT) and RIGHT in prompt  # the kept tokens begin the policy's own answer
+    kept = len(encode(KEPT))
+    assert budget == 200 - kept
+    trajectory = attempt.trajectory
+    assert trajectory.text == KEPT + GOES_ON
+    assert trajectory.response_ids == [*encode(WRONG)[:kept], *encode(GOES_ON), EOS]
+    assert trajectory.prefix_length == kept
+    assert attempt.record.located_step == 2 and attempt.record.steps == 4
+    assert attempt.grade.right and report.right == report.parsed == report.doubts == 1
+    assert report.synthesis_tokens == len(encode(GOES_ON)) + 1  # new tokens alone
+
+
+def test_the_teacher_needs_no_word_and_takes_the_samplers_scores_where_they_were_recorded(monkeypatch):
+    engine = ScriptedEngine()
+    attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "teacher", "transition": "own"})
+    assert attempt.record.located_step == 2
+    assert engine.choices == [] and len(engine.scored) == 2
+
+    engine = ScriptedEngine(fall_at="So")
+    recorded = [-0.1] * (len(encode(WRONG)) + 1)
+    attempt, _ = construct(
+        monkeypatch, engine, log_probs=recorded, synthesis={"locate": "teacher", "transition": "own"}
+    )
+    assert attempt.record.located_step == 3
+    assert len(engine.scored) == 1
+
+
+def test_a_fixed_transition_is_part_of_the_answer_that_the_policy_goes_on_from(monkeypatch, tmp_path):
+    phrases = tmp_path / "phrases.txt"
+    phrases.write_text("# ours\nWait.\n等等。\n")
+    engine = ScriptedEngine(answer=" 8/2 is 4.\nFinal Answer: \\boxed{4}")
+    fixed = {"locate": "judge", "transition": "fixed", "transitions_path": str(phrases)}
+    attempt, _ = construct(monkeypatch, engine, synthesis=fixed)
+    assert engine.prompts[0][0].endswith(KEPT + "Wait.")  # English goes on in English
+    assert attempt.trajectory.text == KEPT + "Wait. 8/2 is 4.\nFinal Answer: \\boxed{4}"
+
+
+def test_a_mistake_in_the_last_step_is_followed_by_a_new_paragraph(monkeypatch):
+    engine = ScriptedEngine(chosen="4")
+    attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own"})
+    assert attempt.trajectory.text == WRONG + "\n\n" + GOES_ON
+
+
+@pytest.mark.parametrize(
+    ("mask", "trained"),
+    [("none", lambda n, kept, start: n), ("prefix", lambda n, kept, start: n - kept),
+     ("mistake", lambda n, kept, start: n - kept + start)],
+)  # fmt: skip
+def test_the_mask_leaves_out_the_prefix_or_the_mistake_alone(monkeypatch, mask, trained):
+    attempt, _ = construct(monkeypatch, ScriptedEngine(), mask=mask, synthesis={"locate": "judge", "transition": "own"})
+    row = attempt.trajectory
+    kept, start = len(encode(KEPT)), len(encode("2x = 8\n"))
+    assert sum(row.response_mask) == trained(len(row.response_ids), kept, start)
+    assert row.response_mask[kept:] == [1] * (len(row.response_ids) - kept)
+    if mask == "mistake":
+        assert row.response_mask[:start] == [1] * start and row.response_mask[start:kept] == [0] * (kept - start)
+
+
+@pytest.mark.parametrize(
+    ("engine", "settings", "reason"),
+    [
+        (ScriptedEngine(chosen="seven"), {}, "locate_failed"),
+        (ScriptedEngine(answer="Wait, that is all I know about it."), {}, "no_final_answer"),
+        (ScriptedEngine(answer="Wait, 8/2 is 4. " * 40), {}, "truncated"),
+        (ScriptedEngine(answer=" "), {}, "empty_output"),
+        (ScriptedEngine(answer="So \\boxed{4}"), {"min_new_tokens": 50}, "too_little_new"),
+        (ScriptedEngine(answer="Wait, the attempt is wrong here.\nFinal Answer: \\boxed{4}"), {}, "leak"),
+    ],
+)
+def test_what_comes_to_nothing_says_why(monkeypatch, engine, settings, reason):
+    synthesis = {"locate": "judge", "transition": "own", "leak_check": "reject", **settings}
+    attempt, report = construct(monkeypatch, engine, synthesis=synthesis)
+    assert attempt.record.reason == reason
+    assert report.rejected == {reason: 1}
+
+
+def test_a_prompt_that_leaves_no_room_is_not_sent(monkeypatch):
+    engine = ScriptedEngine()
+    attempt, _ = construct(monkeypatch, engine, max_model_len=60, synthesis={"locate": "judge", "transition": "own"})
+    assert attempt.record.reason == "does_not_fit"
+    assert engine.prompts == engine.choices == []
+
+
+def test_a_request_that_fails_costs_its_attempt_alone(monkeypatch):
+    class Broken(ScriptedEngine):
+        async def generate(self, prompt_ids, max_tokens):
+            raise RuntimeError("server down")
+
+    attempt, report = construct(monkeypatch, Broken(), synthesis={"locate": "judge", "transition": "own"})
+    assert attempt.record.reason == "request_failed"
+    assert (report.attempts, report.parsed) == (1, 0)
