@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from recipe_tapo.algorithm.prompts import FULL_RECONSTRUCTION, SELF_TEACHER, PromptTemplateError, load_template
+from recipe_tapo.algorithm.guards import LeakPatternError, load_leak_patterns
+from recipe_tapo.algorithm.prompts import (
+    FULL_RECONSTRUCTION,
+    LOCATE_PROMPTS,
+    SELF_TEACHER,
+    TRANSITIONS,
+    PromptTemplateError,
+    load_template,
+    read_lines,
+    synthesis_prompt,
+)
 
 
 class TapoConfigError(ValueError):
@@ -32,17 +42,22 @@ def _rule(holds: Callable[[Any], bool], problem: str, remedy: str) -> AfterValid
     return AfterValidator(check)
 
 
-def _check_template(path: str | None, mode: str) -> None:
+def _check_template(path: str | None, mode: str, name: str = "prompt_path") -> None:
+    _check_file(lambda: load_template(path, mode), path, name)
+
+
+def _check_file(read: Callable[[], object], path: str | None, name: str) -> None:
     try:
-        load_template(path, mode)
-    except PromptTemplateError as error:
-        raise _bad(path, str(error), "mend the file or unset the key", "prompt_path") from error
+        read()
+    except (PromptTemplateError, LeakPatternError) as error:
+        raise _bad(path, str(error), "mend the file or unset the key", name) from error
 
 
 Threshold = Annotated[int, _rule(lambda count: count >= 1, "must be at least 1", "set it to 1 or more")]
 NotNegative = Annotated[float, _rule(lambda number: number >= 0, "is negative", "use 0 or more")]
 Share = Annotated[float, _rule(lambda p: 0 < p <= 1, "is outside (0, 1]", "use a share such as 0.95")]
 TopK = Annotated[int, _rule(lambda k: k == -1 or k >= 1, "is no rank", "use -1 (off) or 1 and up")]
+Count = Annotated[int, _rule(lambda count: count >= 0, "is negative", "use 0 (off) or more")]
 MaxTokens = Annotated[int, _rule(lambda count: count >= 1, "leaves no output", "use 1 or more")]
 Seconds = Annotated[float, _rule(lambda seconds: seconds > 0, "must be positive", "give seconds, e.g. 600")]
 _KEPT = "give the share of the wrong rollout that must be kept"
@@ -64,15 +79,27 @@ class SelectionConfig(_Node):
 
 
 class SynthesisConfig(_Node):
-    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent)."""
+    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent).
 
-    mode: Literal["micro_reflective", "full_reconstruction"] = "micro_reflective"
+    ``continuation``, its ``locate`` and ``transition``, and the guards are ours.
+    """
+
+    mode: Literal["micro_reflective", "full_reconstruction", "continuation"] = "micro_reflective"
     prompt_path: str | None = None
+    locate: Literal["judge", "teacher"] = "judge"
+    locate_prompt_path: str | None = None
+    transition: Literal["own", "fixed", "none"] = "own"
+    transitions_path: str | None = None
     temperature: NotNegative | None = None
     top_p: Share | None = None
     top_k: TopK | None = None
     max_tokens: MaxTokens | None = None
-    timeout_s: Seconds = 600.0
+    timeout_s: Seconds | None = None
+    recover: bool = True
+    echo_check: bool = True
+    leak_check: Literal["reject", "measure"] = "reject"
+    leak_patterns_path: str | None = None
+    min_new_tokens: Count = 40
     prefix_check: Literal["measure", "require"] = "measure"
     min_prefix_fraction: PrefixFraction = 0.1
 
@@ -81,7 +108,10 @@ class SynthesisConfig(_Node):
         if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:
             remedy = "use prefix_check=measure or mode=micro_reflective"
             raise _bad(self.prefix_check, "full_reconstruction keeps no prefix", remedy, "prefix_check")
-        _check_template(self.prompt_path, self.mode)
+        _check_template(self.prompt_path, synthesis_prompt(self.mode, self.transition))
+        _check_template(self.locate_prompt_path, LOCATE_PROMPTS[self.locate], "locate_prompt_path")
+        _check_file(lambda: read_lines(self.transitions_path, TRANSITIONS), self.transitions_path, "transitions_path")
+        _check_file(lambda: load_leak_patterns(self.leak_patterns_path), self.leak_patterns_path, "leak_patterns_path")
         return self
 
 
@@ -127,7 +157,7 @@ class TapoConfig(_Node):
     keep_negatives: bool = True
     advantage: AdvantageConfig = AdvantageConfig()
     ots: OTSConfig = OTSConfig()
-    mask_prefix: bool = False
+    mask: Literal["none", "prefix", "mistake"] = "none"
     lambda_ref: NotNegative = 1.0
     loss_normalization: Literal["per_group", "joint"] = "per_group"
     opsd: OPSDConfig = OPSDConfig()

@@ -50,7 +50,7 @@ def construction_record(folder: Path) -> Record:
     counts = Counter(kinds)
     record: Record = {f"prefix_{kind}": counts[kind] / len(rows) for kind in KINDS}
     tapo = yaml.safe_load((folder / "hydra" / ".hydra" / "config.yaml").read_text(encoding="utf-8"))["tapo"]
-    if tapo["advantage"]["mode"] == "decoupled" and not tapo["mask_prefix"]:
+    if tapo["advantage"]["mode"] == "decoupled" and tapo["mask"] == "none":
         record["error_advantage"] = _error_advantage(rows, kinds)
     return record
 

@@ -14,6 +14,10 @@ SELF_TEACHER = "self_teacher"  # OPSD's: what the policy sees as its own teacher
 CONTINUATION, CONTINUATION_OWN = "continuation", "continuation_own"  # ours
 LOCATE = "locate"  # ours
 
+TRANSITIONS = "transitions"  # ours: phrases between what is kept and what is written
+# The prompt that each locator of ``continuation`` shows.
+LOCATE_PROMPTS = {"judge": LOCATE, "teacher": SELF_TEACHER}
+
 # What each kind of prompt must show.
 PLACEHOLDERS = {
     MICRO_REFLECTIVE: ("question", "error_rollout", "correct_rollout"),
@@ -28,6 +32,11 @@ _PLACEHOLDER = re.compile(r"\{(question|error_rollout|correct_rollout|wrong_step
 
 class PromptTemplateError(ValueError):
     """A synthesis prompt that cannot be used: unreadable file or missing placeholder."""
+
+
+def synthesis_prompt(mode: str, transition: str) -> str:
+    """The kind of prompt that a synthesis mode shows: a key of ``PLACEHOLDERS``."""
+    return CONTINUATION_OWN if mode == CONTINUATION and transition == "own" else mode
 
 
 def default_path(mode: str = MICRO_REFLECTIVE) -> Path:

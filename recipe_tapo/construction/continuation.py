@@ -8,7 +8,7 @@ import random
 import re
 
 from recipe_tapo.algorithm.guards import template_phrases
-from recipe_tapo.algorithm.prompts import CONTINUATION, CONTINUATION_OWN, fill_template, load_template, read_lines, render_prompt
+from recipe_tapo.algorithm.prompts import TRANSITIONS, fill_template, load_template, read_lines, render_prompt, synthesis_prompt
 from recipe_tapo.algorithm.splice import cut
 from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.algorithm.tokens import choose_eos, decode
@@ -36,11 +36,9 @@ class Continuation:
         self.policy = policy
         synthesis = tapo.synthesis
         self.locator = make_locator(tapo, policy)
-        self.template = load_template(
-            synthesis.prompt_path, CONTINUATION_OWN if synthesis.transition == "own" else CONTINUATION
-        )
+        self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
         self.phrases = template_phrases(self.template)
-        self.transitions = read_lines(synthesis.transitions_path, "transitions") if synthesis.transition == "fixed" else []
+        self.transitions = read_lines(synthesis.transitions_path, TRANSITIONS) if synthesis.transition == "fixed" else []
 
     async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
         """Constructs from one wrong rollout. Raises Rejected."""

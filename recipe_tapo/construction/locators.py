@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from recipe_tapo.algorithm.locate import largest_fall, numbered, token_ends
-from recipe_tapo.algorithm.prompts import LOCATE, SELF_TEACHER, fill_template, load_template, render_prompt
+from recipe_tapo.algorithm.prompts import LOCATE_PROMPTS, fill_template, load_template, render_prompt
 from recipe_tapo.algorithm.steps import Step
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt
@@ -29,7 +29,7 @@ class JudgeLocator:
 
     def __init__(self, tapo: TapoConfig, policy: Policy):
         self.policy = policy
-        self.template = load_template(tapo.synthesis.locate_prompt_path, LOCATE)
+        self.template = load_template(tapo.synthesis.locate_prompt_path, LOCATE_PROMPTS["judge"])
 
     async def locate(self, attempt: Attempt, text: str, steps: Sequence[Step], requests: Requests) -> int:
         """See ``Locator``."""
@@ -56,7 +56,7 @@ class TeacherLocator:
 
     def __init__(self, tapo: TapoConfig, policy: Policy):
         self.policy = policy
-        self.template = load_template(tapo.synthesis.locate_prompt_path, SELF_TEACHER)
+        self.template = load_template(tapo.synthesis.locate_prompt_path, LOCATE_PROMPTS["teacher"])
 
     async def locate(self, attempt: Attempt, text: str, steps: Sequence[Step], requests: Requests) -> int:
         """See ``Locator``."""

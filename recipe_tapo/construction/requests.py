@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Seconds that a request has by default, besides a second for so many tokens of its budget (ours).
-_BASE_TIMEOUT_S = 120.0
+DEFAULT_TIMEOUT_S = 120.0
 _SLOWEST_TOKENS_PER_S = 5.0
 
 
@@ -83,7 +83,7 @@ class Requests:
             failed: The reason where it raises.
             tokens: Its budget, with which the default time-out grows.
         """
-        timeout_s = self._timeout_s or _BASE_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
+        timeout_s = self._timeout_s or DEFAULT_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
         try:
             return await asyncio.wait_for(work, timeout=timeout_s)
         except asyncio.TimeoutError:

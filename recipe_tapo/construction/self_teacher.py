@@ -11,6 +11,7 @@ from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Engine, Policy
 from recipe_tapo.construction.reports import TeacherReport
+from recipe_tapo.construction.requests import DEFAULT_TIMEOUT_S
 from recipe_tapo.reasons import RejectReason
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class SelfTeacher:
             report.reject(RejectReason.DOES_NOT_FIT)
             return None
         try:
-            log_probs = await asyncio.wait_for(engine.score_tokens(ids), timeout=self.tapo.synthesis.timeout_s)
+            log_probs = await asyncio.wait_for(engine.score_tokens(ids), timeout=self.tapo.synthesis.timeout_s or DEFAULT_TIMEOUT_S)
         except asyncio.TimeoutError:
             report.reject(RejectReason.TIMED_OUT)
             return None

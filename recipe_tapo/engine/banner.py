@@ -3,6 +3,7 @@
 from omegaconf import DictConfig
 
 import recipe_tapo
+from recipe_tapo.algorithm.prompts import CONTINUATION
 from recipe_tapo.config import TapoConfig
 
 
@@ -17,16 +18,21 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
         ]
     else:
         selection, synthesis = tapo.selection, tapo.synthesis
+        mode = synthesis.mode
+        if mode == CONTINUATION:
+            mode += f" (locate {synthesis.locate}, transition {synthesis.transition})"
         ots = f"w in [{tapo.ots.w_min:g}, {tapo.ots.w_max:g}]" if tapo.ots.enable else "off"
         lines = [
             f"TAPO {recipe_tapo.__version__} is ACTIVE (arXiv 2606.18844)",
             f"selection   n_pos={selection.n_pos} n_neg={selection.n_neg} m_max={selection.m_max}"
             f" of rollout.n={config.actor_rollout_ref.rollout.n}, seed {tapo.seed}",
-            f"synthesis   {synthesis.mode}, prompt {synthesis.prompt_path or 'built in'},"
+            f"synthesis   {mode}, prompt {synthesis.prompt_path or 'built in'},"
             f" prefix {synthesis.prefix_check}, negatives {'kept' if tapo.keep_negatives else 'dropped'}",
+            f"guards      leaks {synthesis.leak_check}, template echo {'reject' if synthesis.echo_check else 'off'},"
+            f" at least {synthesis.min_new_tokens} new tokens",
             f"advantage   {tapo.advantage.mode}",
             f"loss        lambda_ref={tapo.lambda_ref:g}, {tapo.loss_normalization} denominators, OTS {ots},"
-            f" prefix {'masked' if tapo.mask_prefix else 'trained on'}",
+            f" masked: {tapo.mask}",
             f"dump        {tapo.dump_dir or 'none (set tapo.dump_dir to keep constructed trajectories)'}",
         ]
     width = max(map(len, lines)) + 4

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template
+from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template, synthesis_prompt
 from recipe_tapo.config import TapoConfig, TapoConfigError, refuse
 
 logger = logging.getLogger(__name__)
@@ -135,6 +135,11 @@ def stop_token_ids(tokenizer: Any, model_config: Any) -> set[int]:
     return {id_ for id_ in (*ids, tokenizer.eos_token_id) if id_ is not None}
 
 
+def _synthesis_template(tapo: TapoConfig) -> str:
+    synthesis = tapo.synthesis
+    return load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
+
+
 def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, model_max_length: int | None) -> None:
     """Derives ``rollout.max_model_len`` where unset, so that the longest request fits; checks it where set.
 
@@ -148,7 +153,7 @@ def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, mode
     if tapo.opsd.enable:
         what, template, budget = "teacher's view", load_template(tapo.opsd.prompt_path, SELF_TEACHER), 1
     else:
-        what, template = "synthesis", load_template(tapo.synthesis.prompt_path, tapo.synthesis.mode)
+        what, template = "synthesis", _synthesis_template(tapo)
         budget = synthesis_budget(tapo, config)
     empty = fill_template(template, question="", error_rollout="", correct_rollout="")
     overhead = len(tokenizer.encode(empty, add_special_tokens=False))

@@ -46,11 +46,11 @@ class VllmPolicy:
 
     def __init__(self, model: str, sampling: Sampling, max_model_len: int | None, **engine: Any):
         self.model, self.sampling = model, sampling
-        self._arguments = {"model": model, "max_model_len": max_model_len, **engine}
+        self._max_model_len, self._engine = max_model_len, engine
 
     async def start(self) -> None:
         """Loads the model; call it in the event loop that asks."""
-        arguments = engine_arguments(self._arguments)
+        arguments = engine_arguments(self.model, self._max_model_len, **self._engine)
         # Imported here: vLLM reads the environment when it is imported.
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM

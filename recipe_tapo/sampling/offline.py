@@ -45,12 +45,8 @@ class OfflineSampler:
     def __init__(
         self, model: str, chat_template_kwargs: Mapping[str, Any], max_model_len: int | None, **engine: Any
     ) -> None:
-        on_cpu = not accelerator_present()
-        environment.set_defaults(_ENVIRONMENT, environment.VLLM if on_cpu else {})
         try:
-            if on_cpu:
-                engine = {**engine, **_cpu_engine(model, max_model_len)}
-            self._start({"model": model, "max_model_len": max_model_len, **engine})
+            self._start(engine_arguments(model, max_model_len, **engine))
         # Whatever vLLM, transformers and torch raise here means that there is no engine.
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and error.name == "vllm":
@@ -137,6 +133,14 @@ def to_response(output: Any, prompt: list[int]) -> Response:
         prompt_tokens=len(prompt),
         tokens=len(completion.token_ids),
     )
+
+
+def engine_arguments(model: str, max_model_len: int | None, **engine: Any) -> dict[str, Any]:
+    """vLLM's arguments for this machine; sets the environment variables that vLLM reads when it is imported."""
+    on_cpu = not accelerator_present()
+    environment.set_defaults(_ENVIRONMENT, environment.VLLM if on_cpu else {})
+    for_device = _cpu_engine(model, max_model_len) if on_cpu else {}
+    return {"model": model, "max_model_len": max_model_len, **engine, **for_device}
 
 
 def _cpu_engine(model: str, max_model_len: int | None) -> dict[str, Any]:

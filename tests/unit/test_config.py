@@ -13,7 +13,7 @@ def test_defaults_are_the_papers():
     assert (config.selection.n_pos, config.selection.n_neg, config.selection.m_max) == (2, 4, 4)
     assert (config.ots.w_min, config.ots.w_max, config.lambda_ref) == (0.01, 10.0, 1.0)
     assert config.advantage.mode == "decoupled"
-    assert config.keep_negatives and not config.mask_prefix and config.loss_normalization == "per_group"
+    assert config.keep_negatives and config.mask == "none" and config.loss_normalization == "per_group"
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ def test_a_row_ends_with_eos_and_trains_on_every_token():
     assert row.text == "2x = 8\nx = 3\nWait, x = 4\nFinal Answer: \\boxed{4}"
 
 
-def test_mask_prefix_leaves_the_preserved_tokens_out():
-    row = build_trajectory(OUTPUT, error_ids=encode("2x = 8\nx = 3\nFinal"), mask_prefix=True, **BUILD)
+def test_the_mask_prefix_leaves_the_preserved_tokens_out():
+    row = build_trajectory(OUTPUT, error_ids=encode("2x = 8\nx = 3\nFinal"), mask="prefix", **BUILD)
     assert row.prefix_length > 0
     assert row.response_mask == [0] * row.prefix_length + [1] * (len(row.response_ids) - row.prefix_length)
 

@@ -17,7 +17,7 @@ ARMS = sorted(path.stem for path in (ROOT / "configs" / "arm").glob("*.yaml"))
 NO_OTS = {"ots.enable": False}
 NO_NEGATIVES = {"keep_negatives": False}
 ANCHORED = {"advantage.mode": "anchored"}
-MASKED = {"mask_prefix": True}
+MASKED = {"mask": "prefix"}
 DIFFERENCES = {
     "grpo": {"enable": False},
     "tapo": {},
@@ -34,6 +34,8 @@ DIFFERENCES = {
     "masked_prefix": MASKED,
     "anchored_masked_prefix": ANCHORED | MASKED,
     "joint_normalization": {"loss_normalization": "joint"},
+    "continuation": {"synthesis.mode": "continuation"},
+    "continuation_mask_mistake": {"synthesis.mode": "continuation", "mask": "mistake"},
 }
 
 

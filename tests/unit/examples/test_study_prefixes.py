@@ -38,7 +38,7 @@ def test_a_prefix_is_judged_by_where_its_reflection_stands(reconstruction, kind)
 def write_run(folder, rows, **tapo):
     (folder / "hydra" / ".hydra").mkdir(parents=True)
     (folder / "dump").mkdir()
-    settings = {"advantage": {"mode": "decoupled"}, "mask_prefix": False, **tapo}
+    settings = {"advantage": {"mode": "decoupled"}, "mask": "none", **tapo}
     (folder / "hydra" / ".hydra" / "config.yaml").write_text(yaml.safe_dump({"tapo": settings}))
     records = [
         {"question": QUESTION, "error_rollout": WRONG, "uid": uid, "reconstruction": text, "reward": reward, "key": key}
@@ -63,7 +63,7 @@ def test_the_advantage_of_the_mistakes_by_hand(tmp_path):
 
 
 def test_no_advantage_where_prefixes_are_not_trained_by_eq_5(tmp_path):
-    for name, tapo in {"masked": {"mask_prefix": True}, "anchored": {"advantage": {"mode": "anchored"}}}.items():
+    for name, tapo in {"masked": {"mask": "prefix"}, "anchored": {"advantage": {"mode": "anchored"}}}.items():
         record = construction_record(write_run(tmp_path / name, ROWS, **tapo))
         assert "error_advantage" not in record and record["prefix_up_to_error"] == pytest.approx(1 / 3)
 
