@@ -53,11 +53,11 @@ def split_steps(text: str) -> list[Step]:
             starts.append(position)
             in_item = _ITEM.match(line) is not None
             if not block.is_open:
-                starts += [position + match.end() for match in _CJK_SENTENCE.finditer(line.rstrip())]
+                sentences = line.rstrip()
+                ends = (match.end() for match in _CJK_SENTENCE.finditer(sentences))
+                starts += [position + end for end in ends if end < len(sentences)]
         position += len(line)
-    # A sentence that ends its line has nothing behind it; what is blank before the first step belongs to it.
-    starts = [start for start in dict.fromkeys(starts) if text[start : start + 1].strip()]
-    starts[:1] = [0]
+    starts[:1] = [0]  # what is blank before the first step belongs to it
     return [Step(start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 

@@ -5,7 +5,8 @@ import logging
 import time
 from typing import Protocol
 
-from recipe_tapo.algorithm.guards import echoes_template, expresses_doubt, leaks, load_leak_patterns
+from recipe_tapo.algorithm.doubt import expresses_doubt
+from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns
 from recipe_tapo.algorithm.prompts import CONTINUATION
 from recipe_tapo.algorithm.selection import group_rng, select_pairs
 from recipe_tapo.algorithm.tokens import decode
@@ -136,7 +137,8 @@ class Constructor:
             raise Rejected(RejectReason.TEMPLATE_ECHO)
         if trajectory.new_tokens < synthesis.min_new_tokens:
             raise Rejected(RejectReason.TOO_LITTLE_NEW)
-        attempt.record.leak = leaks(new, self.leak_patterns)
+        behind = len(trajectory.text) - len(new)
+        attempt.record.leak = leaks(trajectory.text, self.leak_patterns, start=behind)
         report.leaks += attempt.record.leak
         if attempt.record.leak and synthesis.leak_check == "reject":
             raise Rejected(RejectReason.LEAK)

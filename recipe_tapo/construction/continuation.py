@@ -8,7 +8,14 @@ import random
 import re
 
 from recipe_tapo.algorithm.guards import template_phrases
-from recipe_tapo.algorithm.prompts import TRANSITIONS, fill_template, load_template, read_lines, render_prompt, synthesis_prompt
+from recipe_tapo.algorithm.prompts import (
+    TRANSITIONS,
+    fill_template,
+    load_template,
+    read_lines,
+    render_prompt,
+    synthesis_prompt,
+)
 from recipe_tapo.algorithm.splice import cut
 from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.algorithm.tokens import choose_eos, decode
@@ -38,7 +45,9 @@ class Continuation:
         self.locator = make_locator(tapo, policy)
         self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
         self.phrases = template_phrases(self.template)
-        self.transitions = read_lines(synthesis.transitions_path, TRANSITIONS) if synthesis.transition == "fixed" else []
+        self.transitions = (
+            read_lines(synthesis.transitions_path, TRANSITIONS) if synthesis.transition == "fixed" else []
+        )
 
     async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
         """Constructs from one wrong rollout. Raises Rejected."""
@@ -89,7 +98,7 @@ class Continuation:
         return trajectory
 
     def _transition(self, attempt: Attempt, kept: str) -> list[int]:
-        """The ids between y⁻'s own and those that the policy writes: a paragraph's end where there is none, a phrase."""
+        """The ids between y⁻'s own and the policy's: the end of a paragraph where there is none, then a phrase."""
         gap = "" if kept.endswith(("\n", "。")) else "\n\n"
         if self.transitions:
             cjk = bool(_CJK.search(kept))

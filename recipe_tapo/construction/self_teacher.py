@@ -73,7 +73,9 @@ class SelfTeacher:
             report.reject(RejectReason.DOES_NOT_FIT)
             return None
         try:
-            log_probs = await asyncio.wait_for(engine.score_tokens(ids), timeout=self.tapo.synthesis.timeout_s or DEFAULT_TIMEOUT_S)
+            log_probs = await asyncio.wait_for(
+                engine.score_tokens(ids), timeout=self.tapo.synthesis.timeout_s or DEFAULT_TIMEOUT_S
+            )
         except asyncio.TimeoutError:
             report.reject(RejectReason.TIMED_OUT)
             return None

@@ -6,8 +6,8 @@ from typing import Any
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput, AgentLoopWorker
 from verl.workers.rollout.replica import TokenOutput
 
-from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.algorithm.selection import is_correct
+from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.group import Rollout

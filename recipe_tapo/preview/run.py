@@ -88,9 +88,11 @@ class Preview:
 
     async def sample(self, questions: Sequence[Question]) -> dict[int, RolloutGroup]:
         """Rollouts of every question, graded."""
-        with ResultStore(self.folder / "rollouts.jsonl", ("question", "session"), self.settings) as store:
-            with tqdm(total=len(questions), desc="rollouts", disable=None) as progress:
-                groups = await asyncio.gather(*(self._group(q, store, progress) for q in questions))
+        with (
+            ResultStore(self.folder / "rollouts.jsonl", ("question", "session"), self.settings) as store,
+            tqdm(total=len(questions), desc="rollouts", disable=None) as progress,
+        ):
+            groups = await asyncio.gather(*(self._group(q, store, progress) for q in questions))
         return {question.number: group for question, group in zip(questions, groups, strict=True)}
 
     async def _group(self, question: Question, store: ResultStore, progress: tqdm) -> RolloutGroup:
@@ -127,11 +129,13 @@ class Preview:
         constructor = Constructor(variant.tapo, self.view)
         path = self.folder / f"{variant.name}.jsonl"
         settings = {**self.settings, "tapo": variant.tapo.model_dump()}
-        with ResultStore(path, ("question",), settings) as store:
-            with tqdm(total=len(questions), desc=variant.name, disable=None) as progress:
-                return await asyncio.gather(
-                    *(self._construct(constructor, q, groups[q.number], store, progress) for q in questions)
-                )
+        with (
+            ResultStore(path, ("question",), settings) as store,
+            tqdm(total=len(questions), desc=variant.name, disable=None) as progress,
+        ):
+            return await asyncio.gather(
+                *(self._construct(constructor, q, groups[q.number], store, progress) for q in questions)
+            )
 
     async def _construct(
         self, constructor: Constructor, question: Question, group: RolloutGroup, store: ResultStore, progress: tqdm
