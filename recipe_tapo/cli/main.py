@@ -14,6 +14,7 @@ from recipe_tapo.cli.run import Parser, run_command
 
 SUMMARIES = {
     "check": "Find out whether everything that training with TAPO needs is installed, and how to mend what is not.",
+    "preview": "See what trajectories a model would construct, before training on them.",
     "evaluate": "Sample answers of a model to benchmark problems, grade them, and report Pass@k.",
     "compare": "Show evaluated models side by side, with their differences and standard errors.",
     "reflect": "Ask a judge how often the answers of evaluated models find and correct an error of their own.",
