@@ -106,15 +106,16 @@ def load_leak_patterns(path: str | Path | None = None) -> list[re.Pattern[str]]:
     return patterns
 
 
-def leaks(text: str, patterns: Sequence[re.Pattern[str]]) -> bool:
+def leaks(text: str, patterns: Sequence[re.Pattern[str]], start: int = 0) -> bool:
     r"""Whether a text speaks of what only the synthesis prompt shows.
 
     Args:
         text: The whole response, the preserved prefix included: ``\A`` in a pattern stands for its beginning,
             where "To correct this" takes up something that the response has not said.
         patterns: From ``load_leak_patterns``.
+        start: Where the words to look at begin, in characters; what stands before them is the rollout's own.
     """
-    return any(pattern.search(text) for pattern in patterns)
+    return any(pattern.search(text, start) for pattern in patterns)
 
 
 def _words(text: str) -> str:
