@@ -11,6 +11,7 @@ from typing import Any
 from data_prep.queries import Query, digest, response_seed
 from data_prep.responses import grade, read_groups
 from data_prep.trajectories import WRONG_ANSWER, build, choose_material, measure_prefix, synthesis_messages
+from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, template_phrases
 from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.store import Row, read_results, read_settings
@@ -70,7 +71,7 @@ def sample_constructions(
             "responses": _name(json.dumps(read_settings(responses))),
         },
         tasks(),
-        partial(_judge, tokenizer),
+        partial(_judge, tokenizer, template),
         total=len(queries),
         chunk=chunk,
         make_sampler=sampler,
@@ -97,9 +98,12 @@ def read_constructions(path: Path, queries: Sequence[Query], tokenizer: ChatToke
         yield query, result
 
 
-def _judge(tokenizer: ChatTokenizer, answers: Sequence[tuple[tuple[Query, Row], Response]]) -> list[Row]:
+def _judge(
+    tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tuple[Query, Row], Response]]
+) -> list[Row]:
     """Puts output, trajectory and reason into each result; the reason stays None where the trajectory is right."""
     parsed: list[tuple[Query, Row]] = []
+    phrases, patterns = template_phrases(template), load_leak_patterns()
     for (query, result), output in answers:
         if result["reason"]:
             continue
@@ -107,6 +111,10 @@ def _judge(tokenizer: ChatTokenizer, answers: Sequence[tuple[tuple[Query, Row], 
         outcome = _failure(output) or build(result, tokenizer)
         if isinstance(outcome, RejectReason):
             result["reason"] = outcome.value
+        elif echoes_template(outcome.text, phrases):
+            result["reason"] = RejectReason.TEMPLATE_ECHO.value
+        elif leaks(outcome.text, patterns):
+            result["reason"] = RejectReason.LEAK.value
         else:
             result["trajectory"] = outcome.text.strip()
             parsed.append((query, result))

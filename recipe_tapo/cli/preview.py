@@ -100,7 +100,9 @@ def make_variant(text: str, settings: Sequence[str]) -> Variant:
         InputError: One of them is no setting of TAPO's.
     """
     mode, *rest = text.split(":")
-    synthesis: dict[str, Any] = {"mode": mode, **dict(zip(("locate", "transition"), rest, strict=False))}
+    # All requests are sent at once, and waiting for a place in the engine is no failure.
+    patient = {"timeout_s": 1e6}
+    synthesis: dict[str, Any] = {"mode": mode, **patient, **dict(zip(("locate", "transition"), rest, strict=False))}
     node: dict[str, Any] = {"synthesis": synthesis}
     for setting in settings:
         key, found, value = setting.partition("=")

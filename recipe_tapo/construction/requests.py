@@ -13,7 +13,7 @@ from recipe_tapo.reasons import Rejected, RejectReason
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Seconds that a request has by default, besides a second for so many tokens of its budget (ours).
+# Seconds that a request has by default, besides a second for so many tokens of its prompt and budget (ours).
 DEFAULT_TIMEOUT_S = 120.0
 _SLOWEST_TOKENS_PER_S = 5.0
 
@@ -50,7 +50,8 @@ class Requests:
             budget = min(budget, most)
         if budget < max(1, self._min_new_tokens):
             raise Rejected(RejectReason.DOES_NOT_FIT)
-        ids = await self.within_time(self.engine.generate(prompt_ids, budget), RejectReason.REQUEST_FAILED, budget)
+        tokens = len(prompt_ids) + budget
+        ids = await self.within_time(self.engine.generate(prompt_ids, budget), RejectReason.REQUEST_FAILED, tokens)
         self.report.synthesis_tokens += len(ids)
         ended = bool(ids) and ids[-1] in self.policy.stop_ids
         return ids, len(ids) >= budget and not ended
@@ -63,7 +64,8 @@ class Requests:
         """
         if len(prompt_ids) + self.policy.longest(choices) > self.policy.max_model_len:
             raise Rejected(RejectReason.DOES_NOT_FIT)
-        return await self.within_time(self.engine.choose(prompt_ids, choices), RejectReason.REQUEST_FAILED)
+        choosing = self.engine.choose(prompt_ids, choices)
+        return await self.within_time(choosing, RejectReason.REQUEST_FAILED, len(prompt_ids))
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
         """The log-probability of each token behind those before it.
@@ -73,7 +75,8 @@ class Requests:
         """
         if len(token_ids) >= self.policy.max_model_len:
             raise Rejected(RejectReason.DOES_NOT_FIT)
-        return await self.within_time(self.engine.score_tokens(token_ids), RejectReason.REQUEST_FAILED)
+        scoring = self.engine.score_tokens(token_ids)
+        return await self.within_time(scoring, RejectReason.REQUEST_FAILED, len(token_ids))
 
     async def within_time(self, work: Awaitable[T], failed: RejectReason, tokens: int = 0) -> T:
         """Waits for a request as long as the configuration says.
@@ -81,7 +84,7 @@ class Requests:
         Args:
             work: The request.
             failed: The reason where it raises.
-            tokens: Its budget, with which the default time-out grows.
+            tokens: Its prompt and budget, with which the default time-out grows.
         """
         timeout_s = self._timeout_s or DEFAULT_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
         try:

@@ -56,7 +56,10 @@ def adam_steps(checkpoint):
 
 def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
     dump = tmp_path / "dump"
-    common = ("+recipe=[tapo,cpu]", "actor_rollout_ref.actor.ppo_mini_batch_size=2", f"tapo.dump_dir={dump}")
+    common = (
+        *("+recipe=[tapo,cpu]", "tapo.synthesis.min_new_tokens=5"),
+        *("actor_rollout_ref.actor.ppo_mini_batch_size=2", f"tapo.dump_dir={dump}"),
+    )
     selection = ("tapo.selection.n_pos=1", "tapo.selection.n_neg=1", "trainer.save_freq=2")
 
     # The reward function raises on constructions of half of the questions. Killed after the second step's checkpoint.

@@ -84,7 +84,7 @@ def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000,
                 }
             },
             "data": {"apply_chat_template_kwargs": {}},
-            "tapo": {"synthesis": {"max_tokens": 300}, **tapo},
+            "tapo": {**tapo, "synthesis": {"max_tokens": 300, "min_new_tokens": 1, **tapo.get("synthesis", {})}},
         }
     )
     worker.tokenizer, worker.processor, worker.model_config = TOKENIZER, None, None
@@ -296,6 +296,16 @@ def test_what_does_not_fit_the_context_is_not_even_asked_for(monkeypatch):
     run_group(monkeypatch, worker)
     assert worker.llm_client.requests == []
     assert report_of(store).rejected == {"does_not_fit": 4}
+
+
+def test_a_synthesis_gets_the_room_that_is_left(monkeypatch):
+    worker, _ = make_worker(monkeypatch, max_model_len=4000)
+    run_group(monkeypatch, worker)
+    (prompt_ids, sampling_params), *_ = worker.llm_client.requests
+    assert sampling_params["max_tokens"] == 300
+    worker, _ = make_worker(monkeypatch, max_model_len=len(prompt_ids) + 200)
+    run_group(monkeypatch, worker)
+    assert {params["max_tokens"] for ids, params in worker.llm_client.requests if len(ids) == len(prompt_ids)} == {200}
 
 
 def test_switched_off_nothing_is_added(monkeypatch):
