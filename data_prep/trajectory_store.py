@@ -98,9 +98,7 @@ def read_constructions(path: Path, queries: Sequence[Query], tokenizer: ChatToke
         yield query, result
 
 
-def _judge(
-    tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tuple[Query, Row], Response]]
-) -> list[Row]:
+def _judge(tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tuple[Query, Row], Response]]) -> list[Row]:
     """Puts output, trajectory and reason into each result; the reason stays None where the trajectory is right."""
     parsed: list[tuple[Query, Row]] = []
     phrases, patterns = template_phrases(template), load_leak_patterns()
