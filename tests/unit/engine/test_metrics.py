@@ -21,7 +21,7 @@ def report(**kwargs):
 
 
 def test_yields_add_up_over_groups_and_every_reason_is_there():
-    first = report(eligible=True, attempts=4, parsed=3, right=2, prefix_lengths=[5, 0, 10])
+    first = report(eligible=True, attempts=4, parsed=3, right=2, prefix_lengths=[5, 0, 10], new_tokens=[4, 4, 7])
     first.prefix_fractions = [0.5, 0.0, 1.0]
     first.reject(RejectReason.TRUNCATED)
     metrics = yield_metrics([first, report()])
