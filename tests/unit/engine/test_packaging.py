@@ -61,11 +61,11 @@ from recipe_tapo.engine.search_path import config_source
 import verl
 from hydra import compose, initialize_config_module
 with initialize_config_module("verl.trainer.config", version_base=None):
-    config = compose("ppo_trainer", overrides=["+recipe=[tapo,cpu]"])
+    config = compose("ppo_trainer", overrides=sys.argv[1:])
 print(recipe_tapo.__file__, config_source(), config.tapo.lambda_ref, config.trainer.device)
 """
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
+        [sys.executable, "-W", "ignore", "-c", code, "+recipe=[tapo,cpu]"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
