@@ -27,6 +27,11 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.v1.trainer_base:get_trainer_cls", ("name",)),
     Symbol("verl.trainer.ppo.v1.trainer_sync:PPOTrainerSync"),
     Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer.__init__", ("poll_interval",)),
+    # How verl names rows and finds those of a group: engine/rows.py has the same format.
+    Symbol(f"{_WORKER}._agent_loop_postprocess", source='f"{uid}_{session_id}_{i}"'),
+    Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer", source='key.split("_")[0]'),
+    Symbol("verl.trainer.ppo.padding_utils:upsample_batch_to_divisible_size", source='f"pad{uuid'),
+    Symbol("vllm.sampling_params:StructuredOutputsParams", ("choice",)),
     Symbol(f"{_TRAINER}._init_tokenizer"),
     Symbol(f"{_TRAINER}._init_resource_pool_mgr"),
     Symbol(f"{_TRAINER}._balance_batch", ("batch", "metrics")),

@@ -13,10 +13,12 @@ class Symbol:
     Attributes:
         path: ``module:attribute[.attribute]``; Ray actor classes are looked into.
         parameters: Names that must be among its parameters; empty where any will do.
+        source: Words that its source must hold, for a convention that no signature shows; empty for none.
     """
 
     path: str
     parameters: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def module(self) -> str:
@@ -34,6 +36,8 @@ class Symbol:
                     value = value.__ray_metadata__.modified_class.__ray_actor_class__
         except (ImportError, AttributeError) as error:
             return f"is gone: {error}"
+        if self.source and self.source not in inspect.getsource(inspect.unwrap(value)):
+            return f"no longer says {self.source}"
         if not self.parameters:
             return None
         accepted = inspect.signature(inspect.unwrap(value)).parameters

@@ -38,6 +38,8 @@ def test_a_symbol_that_is_gone_or_has_changed_is_noticed():
     assert "is gone" in Symbol("verl.trainer.ppo.core_algos:no_such_function").problem()
     assert "is gone" in Symbol("verl.no_such_module:x").problem()
     assert "no longer takes colour" in Symbol("verl.trainer.ppo.core_algos:agg_loss", ("colour",)).problem()
+    keys = Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer", source='key.split("/")[0]')
+    assert keys.problem() == 'no longer says key.split("/")[0]'
 
 
 def test_estimators_loss_and_trainer_are_registered():
