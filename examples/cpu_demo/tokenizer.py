@@ -45,9 +45,11 @@ _PHRASES = (
 
 
 def template_chunks() -> list[str]:
-    """The fixed text between the placeholders of every synthesis template that ships with the project."""
-    placeholder = re.compile("|".join(re.escape("{" + name + "}") for name in PLACEHOLDERS))
-    chunks = [chunk for mode in MODES for chunk in placeholder.split(load_template(mode=mode)) if chunk]
+    """The fixed text between the placeholders of the synthesis templates that the cold start teaches: the paper's."""
+    chunks: list[str] = []
+    for mode in MODES:
+        placeholder = re.compile("|".join(re.escape("{" + name + "}") for name in PLACEHOLDERS[mode]))
+        chunks += [chunk for chunk in placeholder.split(load_template(mode=mode)) if chunk]
     return list(dict.fromkeys(chunks))
 
 
