@@ -9,6 +9,8 @@ from recipe_tapo.errors import InputError
 BASELINE = "grpo"
 OPSD_BASELINE = "grpo_opsd_start"
 SFT_SOURCE = "tapo"
+# Arms of configs/arm that are no part of the study: its models never saw the prompts that these show.
+NOT_STUDIED = ("continuation", "continuation_mask_mistake")
 
 Kind = Literal["start", "engine", "sft"]
 
