@@ -7,9 +7,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from engine import CHECKPOINT, Run
+from omegaconf import OmegaConf
 
 from examples.cpu_demo import questions as demo_questions
-from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.cpu.vllm_alias import answer_for_vllm
+from recipe_tapo.engine.verl_engine import VerlEngine
 from recipe_tapo.sampling.offline import OfflineSampler
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -17,6 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 def test_the_teachers_log_probs_are_those_of_the_model():
     """Guards the alignment: verl returns prompt log-probs shifted by one."""
+    answer_for_vllm()  # as in a process of a run on the CPU
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from verl.workers.rollout.vllm_rollout.utils import extract_prompt_logprobs
     from vllm import SamplingParams
@@ -33,9 +37,9 @@ def test_the_teachers_log_probs_are_those_of_the_model():
             extract_prompt_logprobs(output, sampling_params["prompt_logprobs"], fields)
             return SimpleNamespace(stop_reason="completed", token_ids=[], extra_fields=fields)
 
-    worker = object.__new__(TapoAgentLoopWorker)
-    worker.llm_client, worker.priority = Client(), 0
-    ours = torch.tensor(asyncio.run(worker._score_tokens(ids)))
+    config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"scheduling_policy": "fcfs"}}})
+    policy = VerlEngine(SimpleNamespace(llm_client=Client(), config=config), TapoConfig(), {})
+    ours = torch.tensor(asyncio.run(policy.score_tokens(ids)))
 
     model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)
     with torch.no_grad():
