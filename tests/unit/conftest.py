@@ -1,5 +1,7 @@
 """What a process of a run has and a process of tests would lack."""
 
+import logging
+
 import pytest
 
 from recipe_tapo.cpu.device import accelerator_present
@@ -13,3 +15,11 @@ def recipes():
     register()
     if not accelerator_present():
         answer_for_vllm()
+
+
+@pytest.fixture(autouse=True)
+def own_loggers():
+    """Each test finds the project's loggers at work: libraries that configure logging switch off those they meet."""
+    for name, logger in logging.Logger.manager.loggerDict.items():
+        if name.split(".")[0] == "recipe_tapo" and isinstance(logger, logging.Logger):
+            logger.disabled, logger.propagate = False, True
