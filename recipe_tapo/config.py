@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from recipe_tapo.algorithm.guards import LeakPatternError, load_leak_patterns
@@ -153,14 +153,14 @@ class TapoConfig(_Node):
     enable: bool = True
     seed: int = 0
     selection: SelectionConfig = SelectionConfig()
-    synthesis: SynthesisConfig = SynthesisConfig()
+    synthesis: SynthesisConfig = Field(default_factory=SynthesisConfig)
     keep_negatives: bool = True
     advantage: AdvantageConfig = AdvantageConfig()
     ots: OTSConfig = OTSConfig()
     mask: Literal["none", "prefix", "mistake"] = "none"
     lambda_ref: NotNegative = 1.0
     loss_normalization: Literal["per_group", "joint"] = "per_group"
-    opsd: OPSDConfig = OPSDConfig()
+    opsd: OPSDConfig = Field(default_factory=OPSDConfig)
     dump_dir: str | None = None
 
     @classmethod

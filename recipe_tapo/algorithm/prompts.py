@@ -100,7 +100,13 @@ def read_lines(path: str | Path | None, name: str) -> list[str]:
 
 def render_prompt(tokenizer: ChatTokenizer, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:
     """Token ids of a prompt as the only user message of a chat, ready for the assistant's turn."""
-    messages = [{"role": "user", "content": prompt}]
+    return render_chat(tokenizer, [{"role": "user", "content": prompt}], chat_template_kwargs)
+
+
+def render_chat(
+    tokenizer: ChatTokenizer, messages: Sequence[Mapping[str, str]], chat_template_kwargs: Mapping[str, Any]
+) -> list[int]:
+    """Token ids of a chat, ready for the assistant's turn."""
     chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs)
     return tokenizer.encode(chat, add_special_tokens=False)
 

@@ -23,7 +23,6 @@ class Trajectory:
         response_mask: 1 on tokens that are trained on; 0 on what ``tapo.mask`` leaves out.
         prefix_length: Leading tokens that are y⁻'s own sampled ids.
         prefix_fraction: Share of y⁻'s tokens that were preserved.
-        mistake_start: Where the last preserved step, which holds the mistake, begins, in tokens.
         recovered: How an output that did not keep the format was read; None for one that did.
     """
 
@@ -32,7 +31,6 @@ class Trajectory:
     response_mask: list[int]
     prefix_length: int
     prefix_fraction: float
-    mistake_start: int = 0
     recovered: Recovery | None = None
 
     @property
@@ -82,14 +80,13 @@ def build_trajectory(
     prefix_fraction = row.prefix_length / max(1, len(error_ids))
     if prefix_check == "require" and prefix_fraction < min_prefix_fraction:
         return RejectReason.PREFIX_TOO_SHORT
-    mistake_start = last_step_start(row.ids[: row.prefix_length], tokenizer)
+    mistake_start = last_step_start(row.ids[: row.prefix_length], tokenizer) if mask == "mistake" else 0
     return Trajectory(
         text=text,
         response_ids=response_ids,
         response_mask=mask_tokens(len(response_ids), row.prefix_length, mistake_start, mask),
         prefix_length=row.prefix_length,
         prefix_fraction=prefix_fraction,
-        mistake_start=mistake_start,
         recovered=parsed.recovered,
     )
 
@@ -130,7 +127,6 @@ def continue_trajectory(
         response_mask=mask_tokens(len(response_ids), len(kept_ids), mistake_start, mask),
         prefix_length=len(kept_ids),
         prefix_fraction=len(kept_ids) / max(1, error_length),
-        mistake_start=mistake_start,
     )
 
 

@@ -13,12 +13,13 @@ from recipe_tapo.cli.sampling_flags import add_model, add_sampling, model_settin
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.config import TapoConfig, TapoConfigError
 from recipe_tapo.errors import InputError
-from recipe_tapo.preview.run import Preview, Question, Variant
+from recipe_tapo.evaluation.benchmarks import load_problems
+from recipe_tapo.evaluation.records import Problem
+from recipe_tapo.preview.run import Preview, Variant
 from recipe_tapo.preview.summary import Summary, advice, summarize
 from recipe_tapo.preview.vllm_policy import VllmPolicy
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.records.write import atomic_paths
-from recipe_tapo.sampling.rl_rows import prompt_and_gold
 
 DESCRIPTION = """\
 Samples rollouts of a model to training questions, selects wrong and right
@@ -80,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Runs the command."""
     variants = [make_variant(text, args.set) for text in args.variants]
-    questions = read_questions(args.input.expanduser(), args.questions)
+    questions = load_problems("train", args.input.expanduser(), args.questions)
     if args.base_url:
         raise InputError("--base_url: a preview needs the model's token ids and probabilities; leave it out")
     folder = args.output.expanduser()
@@ -122,27 +123,8 @@ def make_variant(text: str, settings: Sequence[str]) -> Variant:
         raise InputError(str(error)) from error
 
 
-def read_questions(path: Path, most: int) -> list[Question]:
-    """The first rows of a parquet file in verl's RL format.
-
-    Raises:
-        InputError: It is no such file.
-    """
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path).slice(0, most)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as parquet ({error})") from error
-    questions = []
-    for number, row in enumerate(table.to_pylist()):
-        messages, gold = prompt_and_gold(row, f"{path}: row {number + 1}")
-        questions.append(Question(number, messages, gold, row.get("extra_info") or {}))
-    return questions
-
-
 async def _preview(
-    args: argparse.Namespace, folder: Path, variants: list[Variant], questions: list[Question]
+    args: argparse.Namespace, folder: Path, variants: list[Variant], questions: list[Problem]
 ) -> list[Summary]:
     policy = VllmPolicy(
         args.model,

@@ -63,8 +63,9 @@ class Constructor:
         report, attempts = GroupReport(), []
         try:
             attempts = self._select(group, report)
-            requests = Requests(self.tapo, self.policy, engine, report)
-            await asyncio.gather(*(self._run(attempt, requests) for attempt in attempts))
+            requests = Requests(self.tapo, self.policy, engine)
+            await asyncio.gather(*(self._run(attempt, requests, report) for attempt in attempts))
+            report.synthesis_tokens = requests.generated_tokens
         except Exception:
             logger.exception("TAPO: constructing from a group failed")
             report.reject(RejectReason.INTERNAL_ERROR)
@@ -100,9 +101,9 @@ class Constructor:
         )
         return Attempt(error, correct, record, seed)
 
-    async def _run(self, attempt: Attempt, requests: Requests) -> None:
+    async def _run(self, attempt: Attempt, requests: Requests, report: GroupReport) -> None:
         """Ends in a graded trajectory or in a counted reason."""
-        record, report = attempt.record, requests.report
+        record = attempt.record
         try:
             attempt.trajectory = await self.synthesis.synthesize(attempt, requests)
             self._note(attempt, attempt.trajectory, report)

@@ -53,11 +53,11 @@ class Continuation:
         """Constructs from one wrong rollout. Raises Rejected."""
         tokenizer, record = self.policy.tokenizer, attempt.record
         error_ids = attempt.error.response_ids
-        text = decode(tokenizer, error_ids)
+        text = record.error_rollout
         steps = split_steps(text)
         if not steps:
             raise Rejected(RejectReason.LOCATE_FAILED)
-        located = await self.locator.locate(attempt, text, steps, requests)
+        located = await self.locator.locate(attempt, steps, requests)
         record.located_step, record.steps = located + 1, len(steps)
         step = steps[located]
         kept = cut(error_ids, step.end, tokenizer)

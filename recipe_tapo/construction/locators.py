@@ -19,7 +19,7 @@ ANSWER_BEGUN = "The first wrong step is step ["
 class Locator(Protocol):
     """Finds the first wrong step."""
 
-    async def locate(self, attempt: Attempt, text: str, steps: Sequence[Step], requests: Requests) -> int:
+    async def locate(self, attempt: Attempt, steps: Sequence[Step], requests: Requests) -> int:
         """The position of y⁻'s first wrong step. Raises Rejected."""
         ...
 
@@ -31,7 +31,7 @@ class JudgeLocator:
         self.policy = policy
         self.template = load_template(tapo.synthesis.locate_prompt_path, LOCATE_PROMPTS["judge"])
 
-    async def locate(self, attempt: Attempt, text: str, steps: Sequence[Step], requests: Requests) -> int:
+    async def locate(self, attempt: Attempt, steps: Sequence[Step], requests: Requests) -> int:
         """See ``Locator``."""
         if len(steps) == 1:
             return 0
@@ -39,7 +39,7 @@ class JudgeLocator:
             self.template,
             question=attempt.record.question,
             correct_rollout=attempt.record.correct_rollout,
-            numbered_steps=numbered(text, steps),
+            numbered_steps=numbered(attempt.record.error_rollout, steps),
         )
         tokenizer = self.policy.tokenizer
         begun = tokenizer.encode(ANSWER_BEGUN, add_special_tokens=False)
@@ -58,7 +58,7 @@ class TeacherLocator:
         self.policy = policy
         self.template = load_template(tapo.synthesis.locate_prompt_path, LOCATE_PROMPTS["teacher"])
 
-    async def locate(self, attempt: Attempt, text: str, steps: Sequence[Step], requests: Requests) -> int:
+    async def locate(self, attempt: Attempt, steps: Sequence[Step], requests: Requests) -> int:
         """See ``Locator``."""
         tokenizer, error = self.policy.tokenizer, attempt.error
         prompt = fill_template(

@@ -54,8 +54,8 @@ class Engine(Protocol):
         """Samples an answer to a rendered prompt; at most ``max_tokens`` token ids."""
         ...
 
-    async def choose(self, prompt_ids: list[int], choices: list[str]) -> str:
-        """Lets the policy answer a rendered prompt with one of the choices, the likeliest."""
+    async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:
+        """Lets the policy answer a rendered prompt with one of the choices, the likeliest; all fit the tokens."""
         ...
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:

@@ -7,14 +7,13 @@ from typing import TypeVar
 
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.policy import Engine, Policy
-from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.reasons import Rejected, RejectReason
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Seconds that a request has by default, besides a second for so many tokens of its prompt and budget (ours).
-DEFAULT_TIMEOUT_S = 120.0
+_BASE_TIMEOUT_S = 120.0
 _SLOWEST_TOKENS_PER_S = 5.0
 
 
@@ -25,13 +24,15 @@ class Requests:
         tapo: The configuration.
         policy: The policy's limits.
         engine: Whatever runs the policy.
-        report: Where generated tokens are counted.
+
+    Attributes:
+        generated_tokens: Tokens that ``generate`` has brought so far.
     """
 
-    def __init__(self, tapo: TapoConfig, policy: Policy, engine: Engine, report: GroupReport):
+    def __init__(self, tapo: TapoConfig, policy: Policy, engine: Engine):
         self.policy = policy
         self.engine = engine
-        self.report = report
+        self.generated_tokens = 0
         self._timeout_s = tapo.synthesis.timeout_s
         self._max_tokens = tapo.synthesis.max_tokens or policy.max_response_length
         self._min_new_tokens = tapo.synthesis.min_new_tokens
@@ -52,7 +53,7 @@ class Requests:
             raise Rejected(RejectReason.DOES_NOT_FIT)
         tokens = len(prompt_ids) + budget
         ids = await self.within_time(self.engine.generate(prompt_ids, budget), RejectReason.REQUEST_FAILED, tokens)
-        self.report.synthesis_tokens += len(ids)
+        self.generated_tokens += len(ids)
         ended = bool(ids) and ids[-1] in self.policy.stop_ids
         return ids, len(ids) >= budget and not ended
 
@@ -62,9 +63,10 @@ class Requests:
         Raises:
             Rejected: The prompt does not fit, the request failed, or it took too long.
         """
-        if len(prompt_ids) + self.policy.longest(choices) > self.policy.max_model_len:
+        budget = self.policy.longest(choices) + 1  # and an end
+        if len(prompt_ids) + budget > self.policy.max_model_len:
             raise Rejected(RejectReason.DOES_NOT_FIT)
-        choosing = self.engine.choose(prompt_ids, choices)
+        choosing = self.engine.choose(prompt_ids, choices, budget)
         return await self.within_time(choosing, RejectReason.REQUEST_FAILED, len(prompt_ids))
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
@@ -86,7 +88,7 @@ class Requests:
             failed: The reason where it raises.
             tokens: Its prompt and budget, with which the default time-out grows.
         """
-        timeout_s = self._timeout_s or DEFAULT_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
+        timeout_s = self._timeout_s or _BASE_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
         try:
             return await asyncio.wait_for(work, timeout=timeout_s)
         except asyncio.TimeoutError:

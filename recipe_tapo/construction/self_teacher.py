@@ -11,8 +11,8 @@ from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Engine, Policy
 from recipe_tapo.construction.reports import TeacherReport
-from recipe_tapo.construction.requests import DEFAULT_TIMEOUT_S
-from recipe_tapo.reasons import RejectReason
+from recipe_tapo.construction.requests import Requests
+from recipe_tapo.reasons import Rejected, RejectReason
 
 logger = logging.getLogger(__name__)
 
@@ -57,30 +57,22 @@ class SelfTeacher:
         if not group.single_turn:
             report.reject(RejectReason.NOT_SINGLE_TURN, len(pairs))
             return []
+        requests = Requests(self.tapo, self.policy, engine)
         scores = await asyncio.gather(
-            *(self._score_one(group.question, student, sibling, engine, report) for student, sibling in pairs)
+            *(self._score_one(group.question, student, sibling, requests, report) for student, sibling in pairs)
         )
         return [(student, score) for (student, _), score in zip(pairs, scores, strict=True) if score is not None]
 
     async def _score_one(
-        self, question: str, student: Rollout, sibling: Rollout, engine: Engine, report: TeacherReport
+        self, question: str, student: Rollout, sibling: Rollout, requests: Requests, report: TeacherReport
     ) -> list[float] | None:
         tokenizer = self.policy.tokenizer
         shown = decode(tokenizer, sibling.response_ids)
         prompt = fill_template(self.template, question=question, correct_rollout=shown)
         ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + list(student.response_ids)
-        if len(ids) >= self.policy.max_model_len:
-            report.reject(RejectReason.DOES_NOT_FIT)
-            return None
         try:
-            log_probs = await asyncio.wait_for(
-                engine.score_tokens(ids), timeout=self.tapo.synthesis.timeout_s or DEFAULT_TIMEOUT_S
-            )
-        except asyncio.TimeoutError:
-            report.reject(RejectReason.TIMED_OUT)
-            return None
-        except Exception as failure:
-            logger.warning("TAPO: a request of OPSD's teacher failed: %s", failure)
-            report.reject(RejectReason.REQUEST_FAILED)
+            log_probs = await requests.score_tokens(ids)
+        except Rejected as rejection:
+            report.reject(rejection.reason)
             return None
         return log_probs[-len(student.response_ids) :]

@@ -1,6 +1,5 @@
 """TAPO's trainer: verl's synchronous trainer with constructed rows in its batches."""
 
-from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -48,6 +47,7 @@ from recipe_tapo.engine.rows import (
     reflected_keys,
     rows_of,
     split_uids,
+    uid_of_key,
 )
 from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker
 from recipe_tapo.engine.update_plan import PLAN_KEY, batch_multiple, make_plan
@@ -187,6 +187,7 @@ class TapoTrainer(PPOTrainerSync):
                 self.tokenizer,
                 self.global_steps,
                 keys,
+                [uid_of_key(key) for key in keys],
                 responses.nested(),
                 responses.like(weights).nested(),
             )
@@ -214,16 +215,16 @@ class TapoTrainer(PPOTrainerSync):
         if reflected:
             metrics.update(self._reflection_metrics(batch, reflected))
 
-    def _reflection_metrics(self, batch: KVBatchMeta, reflected: Sequence[str]) -> dict[str, float]:
+    def _reflection_metrics(self, batch: KVBatchMeta, reflected: list[str]) -> dict[str, float]:
         fields = [ADVANTAGES, RESPONSE_MASK, ENTROPY, OLD_LOG_PROBS]
         if self.use_reference_policy:
             fields.append(REF_LOG_PROB)
-        columns = get_columns(list(reflected), fields, batch.partition_id)
+        columns = get_columns(reflected, fields, batch.partition_id)
         data = {name: column.padded() for name, column in columns.items()}
         divergence = None
         if self.use_reference_policy:
             divergence = _divergence(data[OLD_LOG_PROBS], data[REF_LOG_PROB], "low_var_kl")
-        uids = np.array(get_uids(list(reflected), batch.partition_id))
+        uids = np.array(get_uids(reflected, batch.partition_id))
         lengths_B = columns[RESPONSE_MASK].lengths_B
         return {
             **reflection_metrics(data[ADVANTAGES], data[RESPONSE_MASK], uids, lengths_B),

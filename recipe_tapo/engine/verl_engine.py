@@ -77,13 +77,12 @@ class VerlEngine:
         output = await self._request(prompt_ids, synthesis_sampling_params(self.tapo, self.sampling_params, max_tokens))
         return list(output.token_ids)
 
-    async def choose(self, prompt_ids: list[int], choices: list[str]) -> str:
+    async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:
         """See ``Engine``. vLLM's structured outputs allow the choices and nothing else."""
         from vllm.sampling_params import StructuredOutputsParams
 
-        longest = max(len(self.worker.tokenizer.encode(choice, add_special_tokens=False)) for choice in choices)
         sampling_params = {
-            "max_tokens": longest + 1,
+            "max_tokens": max_tokens,
             "temperature": 0.0,
             "structured_outputs": StructuredOutputsParams(choice=choices),
         }

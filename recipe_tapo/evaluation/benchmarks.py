@@ -46,14 +46,19 @@ def load_all(files: dict[str, Path]) -> list[Problem]:
     return [problem for name, path in files.items() for problem in load_problems(name, path)]
 
 
-def load_problems(name: str, path: Path) -> list[Problem]:
+def load_problems(name: str, path: Path, most: int | None = None) -> list[Problem]:
     """Reads a benchmark's problems from a parquet file in verl's RL schema, numbered by row from 0.
+
+    Args:
+        name: The benchmark's.
+        path: The file.
+        most: How many of its first rows to read; None for all.
 
     Raises:
         InputError: It is no such file.
     """
     try:
-        rows = pq.read_table(path).to_pylist()
+        rows = pq.read_table(path).slice(0, most).to_pylist()
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path}: not a readable parquet file ({error})") from error
     if not rows:

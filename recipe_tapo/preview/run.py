@@ -9,36 +9,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-from recipe_tapo.algorithm.prompts import question_text
+from recipe_tapo.algorithm.prompts import question_text, render_chat
 from recipe_tapo.algorithm.token_weights import ots_weights
+from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt
 from recipe_tapo.construction.constructor import Constructor
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Policy
+from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.preview.vllm_policy import QuestionEngine, VllmPolicy
 from recipe_tapo.records.store import ResultStore
 from recipe_tapo.sampling.requests import derive_seed
 
 # The tokens behind the preserved prefix in which the turn is made.
 TURN_TOKENS = 12
-
-
-@dataclass(frozen=True)
-class Question:
-    """One row of a training file.
-
-    Attributes:
-        number: Its row.
-        messages: The chat prompt.
-        gold: The right answer.
-        extra_info: As in the file.
-    """
-
-    number: int
-    messages: list[dict[str, str]]
-    gold: str
-    extra_info: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -75,9 +60,7 @@ class Preview:
     ):
         self.policy, self.folder, self.settings = policy, folder, settings
         self.rollouts, self.seed = rollouts, seed
-        self.chat_template_kwargs = chat_template_kwargs
         self.places = asyncio.Semaphore(concurrency)
-        self.response_length = policy.sampling.max_tokens
         self.view = Policy(
             tokenizer=policy.tokenizer,
             max_model_len=policy.max_model_len,
@@ -86,19 +69,19 @@ class Preview:
             chat_template_kwargs=chat_template_kwargs,
         )
 
-    async def sample(self, questions: Sequence[Question]) -> dict[int, RolloutGroup]:
+    async def sample(self, questions: Sequence[Problem]) -> dict[int, RolloutGroup]:
         """Rollouts of every question, graded."""
         with (
             ResultStore(self.folder / "rollouts.jsonl", ("question", "session"), self.settings) as store,
             tqdm(total=len(questions), desc="rollouts", disable=None) as progress,
         ):
             groups = await asyncio.gather(*(self._group(q, store, progress) for q in questions))
-        return {question.number: group for question, group in zip(questions, groups, strict=True)}
+        return {question.problem_idx: group for question, group in zip(questions, groups, strict=True)}
 
-    async def _group(self, question: Question, store: ResultStore, progress: tqdm) -> RolloutGroup:
-        text = question_text(question.messages, question.extra_info)
-        group = RolloutGroup(str(question.number), text, global_step=0, size=self.rollouts)
-        prompt_ids = self.policy.render(question.messages, self.chat_template_kwargs)
+    async def _group(self, question: Problem, store: ResultStore, progress: tqdm) -> RolloutGroup:
+        text = question_text(question.messages, {"question": question.question})
+        group = RolloutGroup(str(question.problem_idx), text, global_step=0, size=self.rollouts)
+        prompt_ids = render_chat(self.policy.tokenizer, question.messages, self.view.chat_template_kwargs)
         engine = QuestionEngine(self.policy, question.gold)
         async with self.places:
             rows = await asyncio.gather(
@@ -109,21 +92,20 @@ class Preview:
         return group
 
     async def _rollout(
-        self, question: Question, session: int, prompt_ids: list[int], engine: QuestionEngine, store: ResultStore
+        self, question: Problem, session: int, prompt_ids: list[int], engine: QuestionEngine, store: ResultStore
     ) -> dict[str, Any]:
-        known = store.get((question.number, session))
+        known = store.get((question.problem_idx, session))
         if known is not None:
             return known
-        seed = derive_seed(self.seed, question.number, session)
-        ids = await self.policy.generate(prompt_ids, self.response_length, seed)
-        text = self.policy.tokenizer.decode(ids, skip_special_tokens=True)
-        right = (await engine.grade_text(text)).right
-        row = {"question": question.number, "session": session, "ids": ids, "right": right}
+        seed = derive_seed(self.seed, question.problem_idx, session)
+        ids = await self.policy.generate(prompt_ids, self.view.max_response_length, seed)
+        right = (await engine.grade_text(decode(self.policy.tokenizer, ids))).right
+        row = {"question": question.problem_idx, "session": session, "ids": ids, "right": right}
         store.add([row])
         return row
 
     async def construct(
-        self, variant: Variant, questions: Sequence[Question], groups: dict[int, RolloutGroup]
+        self, variant: Variant, questions: Sequence[Problem], groups: dict[int, RolloutGroup]
     ) -> list[dict[str, Any]]:
         """One result per question: the group's report, and a record and a measurement per attempt."""
         constructor = Constructor(variant.tapo, self.view)
@@ -134,13 +116,13 @@ class Preview:
             tqdm(total=len(questions), desc=variant.name, disable=None) as progress,
         ):
             return await asyncio.gather(
-                *(self._construct(constructor, q, groups[q.number], store, progress) for q in questions)
+                *(self._construct(constructor, q, groups[q.problem_idx], store, progress) for q in questions)
             )
 
     async def _construct(
-        self, constructor: Constructor, question: Question, group: RolloutGroup, store: ResultStore, progress: tqdm
+        self, constructor: Constructor, question: Problem, group: RolloutGroup, store: ResultStore, progress: tqdm
     ) -> dict[str, Any]:
-        known = store.get((question.number,))
+        known = store.get((question.problem_idx,))
         if known is None:
             async with self.places:
                 started = time.monotonic()
@@ -148,7 +130,7 @@ class Preview:
                 seconds = time.monotonic() - started
                 measured = [await self._measure(attempt, constructor.tapo) for attempt in attempts]
             known = {
-                "question": question.number,
+                "question": question.problem_idx,
                 "seconds": seconds,
                 "report": report.to_plain(),
                 "records": [asdict(attempt.record) for attempt in attempts],

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recipe_tapo.algorithm.trajectory import Trajectory
@@ -11,7 +11,7 @@ from recipe_tapo.construction.group import Rollout
 from recipe_tapo.construction.policy import Grade
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading.score import score_response
-from recipe_tapo.sampling.offline import engine_arguments
+from recipe_tapo.sampling.offline import engine_arguments, sampling_params
 from recipe_tapo.sampling.requests import Sampling, one_line
 
 # How many of a token's likeliest alternatives its entropy is summed over.
@@ -65,38 +65,22 @@ class VllmPolicy:
         ends = generation if isinstance(generation, list) else [generation]
         self.stop_ids = frozenset(id_ for id_ in [*ends, self.tokenizer.eos_token_id] if id_ is not None)
 
-    def render(self, messages: list[dict[str, str]], chat_template_kwargs: dict[str, Any]) -> list[int]:
-        """Token ids of a chat, ready for the assistant's turn."""
-        chat = self.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs
-        )
-        return self.tokenizer.encode(chat, add_special_tokens=False)
-
     def close(self) -> None:
         """Ends vLLM's process."""
         self._llm.shutdown()
 
     async def generate(self, prompt_ids: list[int], max_tokens: int, seed: int | None = None) -> list[int]:
         """See ``construction.policy.Engine``."""
-        from vllm import SamplingParams
-
-        params = SamplingParams(
-            temperature=self.sampling.temperature,
-            top_p=self.sampling.top_p,
-            top_k=self.sampling.top_k,
-            max_tokens=max_tokens,
-            seed=seed,
-        )
+        params = sampling_params(replace(self.sampling, max_tokens=max_tokens), seed)
         return list((await self._ask(prompt_ids, params)).outputs[0].token_ids)
 
-    async def choose(self, prompt_ids: list[int], choices: list[str]) -> str:
+    async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:
         """See ``construction.policy.Engine``."""
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
-        longest = max(len(self.tokenizer.encode(choice, add_special_tokens=False)) for choice in choices)
         params = SamplingParams(
-            temperature=0.0, max_tokens=longest + 1, structured_outputs=StructuredOutputsParams(choice=choices)
+            temperature=0.0, max_tokens=max_tokens, structured_outputs=StructuredOutputsParams(choice=choices)
         )
         return (await self._ask(prompt_ids, params)).outputs[0].text.strip()
 
@@ -146,9 +130,9 @@ class QuestionEngine:
         """See ``construction.policy.Engine``."""
         return await self.policy.generate(prompt_ids, max_tokens)
 
-    async def choose(self, prompt_ids: list[int], choices: list[str]) -> str:
+    async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:
         """See ``construction.policy.Engine``."""
-        return await self.policy.choose(prompt_ids, choices)
+        return await self.policy.choose(prompt_ids, choices, max_tokens)
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
         """See ``construction.policy.Engine``."""

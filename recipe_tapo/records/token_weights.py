@@ -30,6 +30,7 @@ def write_weights(
     tokenizer: Tokenizer,
     step: int,
     keys: Sequence[str],
+    uids: Sequence[str],
     responses: torch.Tensor,
     weights: torch.Tensor,
 ) -> None:
@@ -40,19 +41,20 @@ def write_weights(
         tokenizer: The policy's tokenizer.
         step: The training step.
         keys: The rows' keys.
+        uids: The questions that they answer.
         responses: Token ids, jagged, (rows, tokens).
         weights: Their weights, of the same shape.
     """
-    rows = zip(keys, responses.unbind(), weights.unbind(), strict=True)
+    rows = zip(keys, uids, responses.unbind(), weights.unbind(), strict=True)
     lines = [
         {
             "key": key,
             "step": step,
-            "uid": key.split("_")[0],
+            "uid": uid,
             "tokens": token_texts(tokenizer, ids.tolist()),
             "weights": [float(f"{weight:.3g}") for weight in row.tolist()],
         }
-        for key, ids, row in rows
+        for key, uid, ids, row in rows
     ]
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)

@@ -110,7 +110,7 @@ class OfflineSampler:
         return [to_response(output, ids) for output, (ids, _) in zip(outputs, prompts, strict=True)]
 
 
-def sampling_params(sampling: Sampling, seed: int, **options: Any) -> Any:
+def sampling_params(sampling: Sampling, seed: int | None, **options: Any) -> Any:
     """vLLM's form of the settings of one request."""
     from vllm import SamplingParams
 

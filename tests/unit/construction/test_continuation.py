@@ -28,7 +28,7 @@ class ScriptedEngine:
         self.prompts.append((TOKENIZER.decode(prompt_ids), max_tokens))
         return [*encode(self.answer), EOS][:max_tokens]
 
-    async def choose(self, prompt_ids, choices):
+    async def choose(self, prompt_ids, choices, max_tokens):
         self.choices.append((TOKENIZER.decode(prompt_ids), choices))
         return self.chosen
 

@@ -40,8 +40,8 @@ def test_weights_are_joined_to_their_attempts_by_key(tmp_path):
     for key, step in (("a_8_0", 10), (None, 10), ("b_8_0", 9)):
         attempts.write(AttemptRecord(step, "a", "q", "e", "c", key=key))
     ids = letters("x=4")
-    write_weights(tmp_path, TOKENIZER, 10, ["a_8_0"], jagged(ids), jagged([0.01, 1.23456, 10.0]))
-    write_weights(tmp_path, TOKENIZER, 9, ["c_8_0"], jagged(ids), jagged([1.0, 1.0, 1.0]))
+    write_weights(tmp_path, TOKENIZER, 10, ["a_8_0"], ["a"], jagged(ids), jagged([0.01, 1.23456, 10.0]))
+    write_weights(tmp_path, TOKENIZER, 9, ["c_8_0"], ["c"], jagged(ids), jagged([1.0, 1.0, 1.0]))
     with open(tmp_path / "weights-10.jsonl", "a") as file:
         file.write('{"key": "b_8_0", "wei')
 
@@ -57,6 +57,6 @@ def test_weights_are_joined_to_their_attempts_by_key(tmp_path):
 def test_a_disk_that_cannot_be_written_is_logged(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.ERROR):
-        write_weights(tmp_path / "file", TOKENIZER, 7, ["a_8_0"], jagged([5]), jagged([1.0]))
+        write_weights(tmp_path / "file", TOKENIZER, 7, ["a_8_0"], ["a"], jagged([5]), jagged([1.0]))
     (record,) = caplog.records
     assert "step 7" in record.getMessage() and "tapo.dump_dir" in record.getMessage()
