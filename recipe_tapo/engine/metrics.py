@@ -84,6 +84,24 @@ def weight_metrics(weights: torch.Tensor, w_min: float, w_max: float) -> dict[st
     }
 
 
+def rollout_metrics(rewards_B: torch.Tensor, uid_B: Sequence[str]) -> dict[str, float]:
+    """What rollouts bring to the update.
+
+    A group whose rollouts all have the same reward does not say which of them to prefer: its advantages are 0.
+
+    Args:
+        rewards_B: The reward function's score of each rollout.
+        uid_B: Their group ids.
+    """
+    if not len(uid_B):
+        return {}
+    _, group_B = np.unique(np.asarray(uid_B).astype(str), return_inverse=True)
+    lowest_G, highest_G = np.full(group_B.max() + 1, np.inf), np.full(group_B.max() + 1, -np.inf)
+    np.minimum.at(lowest_G, group_B, rewards_B.numpy())
+    np.maximum.at(highest_G, group_B, rewards_B.numpy())
+    return {"tapo/zero_variance_rollout_groups_fraction": float((lowest_G == highest_G).mean())}
+
+
 def reflection_metrics(
     advantages_BT: torch.Tensor, mask_BT: torch.Tensor, uid_B: np.ndarray, lengths_B: torch.Tensor
 ) -> dict[str, float]:

@@ -108,6 +108,11 @@ def on_policy_keys(batch: KVBatchMeta) -> list[str]:
     return [row.key for row in rows_of(batch) if not row.is_reflection]
 
 
+def rollout_keys(batch: KVBatchMeta) -> list[str]:
+    """Keys of the rollouts alone, without padding."""
+    return [row.key for row in rows_of(batch) if not (row.is_reflection or row.is_padding)]
+
+
 def uid_field(uid: str) -> TensorDict:
     """The ``uid`` field of one row, in the form in which verl stores what is no tensor."""
     return TensorDict({UID: NonTensorStack(uid)}, batch_size=[1])  # pyright: ignore[reportAbstractUsage, reportCallIssue]

@@ -22,6 +22,7 @@ from recipe_tapo.engine.banner import banner
 from recipe_tapo.engine.metrics import (
     distribution_metrics,
     reflection_metrics,
+    rollout_metrics,
     timing_metrics,
     weight_metrics,
     yield_metrics,
@@ -45,6 +46,7 @@ from recipe_tapo.engine.rows import (
     on_policy_keys,
     put_columns,
     reflected_keys,
+    rollout_keys,
     rows_of,
     split_uids,
     uid_of_key,
@@ -211,9 +213,15 @@ class TapoTrainer(PPOTrainerSync):
         reflected = reflected_keys(batch)
         metrics.update(yield_metrics(reports))
         metrics.update(timing_metrics(reports))
+        metrics.update(self._rollout_metrics(batch))
         metrics["tapo/rows"] = len(reflected)
         if reflected:
             metrics.update(self._reflection_metrics(batch, reflected))
+
+    def _rollout_metrics(self, batch: KVBatchMeta) -> dict[str, float]:
+        keys = rollout_keys(batch)
+        rewards_B = get_columns(keys, [SCORES], batch.partition_id)[SCORES].padded().sum(dim=-1)
+        return rollout_metrics(rewards_B, [uid_of_key(key) for key in keys])
 
     def _reflection_metrics(self, batch: KVBatchMeta, reflected: list[str]) -> dict[str, float]:
         fields = [ADVANTAGES, RESPONSE_MASK, ENTROPY, OLD_LOG_PROBS]

@@ -94,6 +94,12 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
         # Headlines are on-policy: their mean score is that of the 32 rollouts.
         all_scores = sum(score for _, _, score in first.rows(step))
         assert values["critic/score/mean"] == pytest.approx((all_scores - sum(r["reward"] for r in rows)) / 32)
+        # A group with constructions has right and wrong rollouts, so they do not change which questions have one score.
+        scores = {
+            question: {score for q, _, score in first.rows(step) if q == question} for question, *_ in first.rows(step)
+        }
+        without_variance = sum(len(values) == 1 for values in scores.values()) / len(scores)
+        assert values["tapo/zero_variance_rollout_groups_fraction"] == without_variance
         # On-policy diagnostics see rollouts alone: sampler and actor agree.
         assert values["training/rollout_actor_probs_pearson_corr"] > 0.99
     # Every constructed row's tokens are in the dump with their OTS weights.

@@ -8,6 +8,7 @@ from recipe_tapo.engine.metrics import (
     distribution_metrics,
     masked_mean,
     reflection_metrics,
+    rollout_metrics,
     timing_metrics,
     weight_metrics,
     yield_metrics,
@@ -70,6 +71,14 @@ def test_a_reflection_group_without_advantage_is_counted():
     assert metrics["tapo/zero_advantage_groups_fraction"] == 0.5
     assert metrics["tapo/extra_tokens"] == 7
     assert metrics["tapo/response_length/mean"] == 1.75
+
+
+def test_a_rollout_group_without_variance_is_counted_whatever_its_reward():
+    # Groups a (all right), b (all wrong), c (mixed), d (a score that is neither): three of four have one reward.
+    rewards = torch.tensor([1.0, 0.0, 1.0, 0.1, 1.0, 0.0, 0.0, 0.1])
+    uids = ["a", "b", "c", "d", "a", "b", "c", "d"]
+    assert rollout_metrics(rewards, uids) == {"tapo/zero_variance_rollout_groups_fraction": 0.75}
+    assert rollout_metrics(torch.zeros(0), []) == {}
 
 
 def test_entropy_and_nll_are_means_over_trained_tokens():

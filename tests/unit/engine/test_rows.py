@@ -29,6 +29,7 @@ def test_a_batch_tells_its_rows_apart_by_their_tags():
     )
     assert rows.reflected_keys(batch) == ["a_8_0"]
     assert rows.on_policy_keys(batch) == ["a_0_0", "pad_0_0"]
+    assert rows.rollout_keys(batch) == ["a_0_0"]
     assert [row.report for row in rows.rows_of(batch)] == [{"attempts": 1}, None, None]
 
 
