@@ -1,9 +1,9 @@
 """Grading of mathematical answers: quick verdicts in this process, math-verify in killable ones.
 
-- ``extract``: response -> final answer
-- ``normalise``: one spelling per answer
-- ``plain``, ``numeric``: exact plain numbers; floating-point values of closed expressions
-- ``quick``: the verdicts without algebra
+- ``boxes``, ``statements``, ``extract``: response -> final answer
+- ``spelling``, ``normalise``: one spelling per answer
+- ``values``: exact numbers, and as many digits of closed expressions as it takes
+- ``kinds``, ``compare``, ``quick``: each kind of answer as it is to be compared, without algebra
 - ``prepare``: what algebra gets to read
 - ``worker``, ``pool``: the processes that run math-verify, and the time limit
 - ``score``, ``batch``: whole responses, one or many
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from recipe_tapo.grading.pool import TimeLimitExceeded, WorkerDied, shared_pool
-from recipe_tapo.grading.prepare import algebra_pairs
 from recipe_tapo.grading.quick import quick_verdict
 
 DEFAULT_TIME_LIMIT_S = 5.0
@@ -64,7 +63,7 @@ def grade(gold: str, answer: str, time_limit: float = DEFAULT_TIME_LIMIT_S, quic
     if verdict is not None:
         return Verdict(right=verdict)
     try:
-        return Verdict(right=_equal_by_algebra(gold, answer, float(time_limit)))
+        return Verdict(right=_equal_by_algebra(gold, answer, quick, float(time_limit)))
     except TimeLimitExceeded:
         _log.warning("no verdict within %g s, counted as wrong: %.80r against %.80r", time_limit, answer, gold)
         return Verdict(right=False, timed_out=True)
@@ -75,5 +74,5 @@ def grade(gold: str, answer: str, time_limit: float = DEFAULT_TIME_LIMIT_S, quic
 
 # Rollouts of one query repeat each other's answers. Exceptions are not cached: another try may have more luck.
 @lru_cache(maxsize=8192)
-def _equal_by_algebra(gold: str, answer: str, time_limit: float) -> bool:
-    return shared_pool().equal(algebra_pairs(gold, answer), time_limit)
+def _equal_by_algebra(gold: str, answer: str, structure: bool, time_limit: float) -> bool:
+    return shared_pool().equal((gold, answer, structure), time_limit)

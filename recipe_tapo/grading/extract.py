@@ -1,11 +1,18 @@
-r"""Finding the final answer in a response: the last balanced ``\boxed{}``, else the last ``Final Answer:`` line."""
+r"""Finding the final answer in a response: its last boxes, an answer tag, else the last ``Final Answer:`` line."""
 
 import re
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-# An escaped brace does not count, except after an escaped backslash (a row break).
-_TOKEN = re.compile(rf"{_BOX.pattern}|\\\\(?!boxed|fbox)|\\[{{}}]|[{{}}]")
-_FINAL_ANSWER = re.compile(r"final\s+answer(?:\s+is\b)?[*_\s]*[:：][*_]*", re.IGNORECASE)
+from recipe_tapo.grading.boxes import Box, find_boxes
+from recipe_tapo.grading.statements import are_neighbours, final_statement
+
+_THINKING_ENDS = "</think>"
+_ANSWER_TAG = re.compile(r"<answer>((?:(?!</?answer>).)*)</answer>", re.DOTALL | re.IGNORECASE)
+_FINAL_ANSWER = re.compile(
+    # With a colon anywhere in a line, or as a heading on a line of its own.
+    r"final\s+answer(?:\s+is\b)?[*_\s]*[:：][*_]*"
+    r"|^[#*_> \t]{0,20}(?:\\(?:textbf|section\*?|text)\{)?[ \t]{0,9}(?:the )?final answer[ \t]{0,9}\}?[*_# \t]{0,20}$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _MAX_LINE_CHARS = 2000
 _MATH_SEGMENT = re.compile(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:answer|value|result)(?:\s+is)?\s*[:=]?\s+", re.IGNORECASE)
@@ -14,65 +21,67 @@ _LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:answer|value|result)(?:\s+is
 def extract_answer(text: str) -> str:
     r"""Returns the final answer of a response, or "" when it states none.
 
-    The last ``\boxed{…}`` (or ``\fbox{…}``) whose braces balance wins, wherever a ``Final Answer:`` line
-    stands; a box cut off by the token limit does not count. One pass, linear in the length of the text.
+    What follows ``</think>`` decides alone if it states an answer. The last ``\boxed{…}`` (or ``\fbox{…}``,
+    ``\framebox{…}``, ``\boxed 2``) whose braces balance wins, wherever a ``Final Answer:`` line stands; its neighbours in
+    the same statement belong to the answer. A later ``<answer>…</answer>`` replaces it. A box cut off by the token limit
+    does not count. Linear in the length of the text.
 
     Args:
         text: The decoded response.
 
     Returns:
-        The content of the box or of the line, stripped, its LaTeX untouched.
+        The content of the box, the tag or the line, stripped, its LaTeX untouched; the contents of several boxes are
+        joined by semicolons.
     """
-    box = _last_box(text)
-    return box if box is not None else _last_final_answer_line(text)
+    _, end, conclusion = text.rpartition(_THINKING_ENDS)
+    if end:
+        answer = _answer_of(conclusion)
+        if answer is not None:
+            return answer
+    return _answer_of(text) or ""
 
 
-def _last_box(text: str) -> str | None:
-    last = _BOX.match(text, max(text.rfind("\\boxed"), text.rfind("\\fbox"), 0))
-    # Ordinary responses end with a complete box, and only that is scanned.
-    best = _innermost_last(text, last.start()) if last else None
-    if best is None and _BOX.search(text):
-        best = _innermost_last(text, 0)
-    return text[best[0] : best[1]].strip() if best else None
+def _answer_of(text: str) -> str | None:
+    """Returns the answer that a text states, None for none."""
+    boxes = find_boxes(text)
+    tag = _last_tag(text) if "</" in text else None
+    if tag and (not boxes or tag.end() > boxes[-1].end):
+        inner = _answer_of(tag[1])
+        return inner if inner is not None else tag[1].strip()
+    if boxes:
+        return final_statement(text, boxes)
+    return _last_final_answer_line(text)
 
 
-def _innermost_last(text: str, start: int) -> tuple[int, int] | None:
-    """Returns where the content of the last balanced box at or after ``start`` begins and ends."""
-    open_braces: list[tuple[int, bool]] = []
-    best: tuple[int, int] | None = None
-    for token in _TOKEN.finditer(text, start):
-        piece = token.group()
-        if piece == "}":
-            if open_braces:
-                begin, is_box = open_braces.pop()
-                if is_box and (best is None or begin > best[0]):
-                    best = (begin, token.start())
-                if not open_braces and best and start:
-                    return best
-        elif piece.endswith("{") and piece != "\\{":
-            open_braces.append((token.end(), piece != "{"))
-    return best
+def _last_tag(text: str) -> re.Match[str] | None:
+    last = None
+    for last in _ANSWER_TAG.finditer(text):
+        pass
+    return last
 
 
-def _last_final_answer_line(text: str) -> str:
+def _last_final_answer_line(text: str) -> str | None:
     end = None
     for label in _FINAL_ANSWER.finditer(text):
         end = label.end()
     if end is None:
-        return ""
+        return None
     rest = text[end:].lstrip()[:_MAX_LINE_CHARS]
     if rest.startswith(("$$", "\\[")):
         segment = _MATH_SEGMENT.match(rest)
-        return _segment(segment) if segment else ""
+        return _segment(segment).content if segment else ""
     line = rest.split("\n", 1)[0].strip().strip("*_").strip()
     segments = [_segment(match) for match in _MATH_SEGMENT.finditer(line)]
-    prose = _MATH_SEGMENT.sub("", line)
     # A digit outside the formulas belongs to the answer ("25 $\text{cm}$").
-    if not segments or re.search(r"\d", prose):
+    if not segments or re.search(r"\d", _MATH_SEGMENT.sub("", line)):
         return _LEAD_IN.sub("", line).rstrip(".").strip()
     # "$x=2$ and $x=3$" is one answer with two values; in other prose the last formula is the answer.
-    return ", ".join(segments) if re.fullmatch(r"(?:\W|\band\b|\bor\b)*", prose) else segments[-1]
+    first = len(segments) - 1
+    while first and are_neighbours(line[segments[first - 1].end : segments[first].start]):
+        first -= 1
+    return ", ".join(segment.content for segment in segments[first:])
 
 
-def _segment(match: re.Match[str]) -> str:
-    return next(group for group in match.groups() if group is not None).strip()
+def _segment(match: re.Match[str]) -> Box:
+    content = next(group for group in match.groups() if group is not None).strip()
+    return Box(match.start(), match.end(), content)

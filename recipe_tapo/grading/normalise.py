@@ -3,143 +3,146 @@ r"""Text-level normalisation of LaTeX answers: what differs in spelling only bec
 import re
 from functools import lru_cache
 
-_UNICODE = str.maketrans(
-    {
-        "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "÷": "/", "π": r"\pi ", "∞": r"\infty ", "√": "\\sqrt ",
-        "°": r"^\circ ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ",
-        "±": r"\pm ", "∅": r"\emptyset ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}",
-        "¾": r"\frac{3}{4}", "，": ",", "％": "%", "（": "(", "）": ")", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
-    }
-)  # fmt: skip
+from recipe_tapo.grading.spelling.numerals import one_spelling_of_numerals
+from recipe_tapo.grading.spelling.symbols import one_spelling_of_characters
+from recipe_tapo.grading.spelling.wrappers import strip_explanation, strip_lead_ins, strip_wrappers
+
+_FUNCTIONS = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|sqrt|pi|infty|gcd|lcm|min|max"
+_SYNONYMS = {"tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc", "arctg": "arctan", "asin": "arcsin"} | {
+    "acos": "arccos", "atan": "arctan", "infinity": "infty", "Pi": "pi"
+}  # fmt: skip
+_NAMES = f"{_FUNCTIONS}|{'|'.join(_SYNONYMS)}"
 _SUBSTITUTIONS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\s+", " "),
-        (r"\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])\s*\.?", ""),
-        (r"\\(?:displaystyle|textstyle|limits)(?![a-zA-Z])", ""),
+        (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?", ""),
         # These commas separate thousands and nothing else.
         (r"(?<=\d)(?:\{,\}|,\\!)\s*(?=\d{3})", ""),
-        (r"\\!|\{\s*\}", ""),
-        (r"\\(?:[,;: ]|q?quad(?![a-zA-Z]))|~", " "),
+        (r"\\!|\\/|(?<![a-zA-Z}\]^_])\{\s*\}", ""),
+        (r"\\(?:[,;:> ]|q?quad(?![a-zA-Z])|enspace(?![a-zA-Z])|thinspace(?![a-zA-Z]))|~", " "),
         (r"\{,\}", ","),
-        (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
-        (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"),
-        (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
-        (r"\\frac\s*\{([^{}]*)\}\s*(\d)", r"\\frac{\1}{\2}"),
-        (r"\\frac\s*(\\pi|[a-z])\s*(\d|[a-z])(?![a-z])", r"\\frac{\1}{\2}"),
-        (r"\\frac\s*(\\pi|[a-z])\s*\{", r"\\frac{\1}{"),
-        (r"\\(?:mbox|hbox|textrm|textnormal|textup|textit|textbf|mathrm)\s*\{", r"\\text{"),
-        (r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
-        (r"\\%|\\text\s*\{\s*(?:percent|%|\\%)\s*\}|(?<![a-zA-Z])percent(?![a-zA-Z])", "%"),
+        (r"\{:\}|\\colon(?![a-zA-Z])", ":"),
+        (r"(\\[a-zA-Z]+|[}\]]) +(?=\{)", r"\1"),
+        (r"\\text\{\s*(\\text\{[^{}]*\})\s*\}", r"\1"),
+        (r"\\text\{\s*([eid])\s*\}", r"\1 "),
+        (rf"\\text\{{\s*({_NAMES})\s*\}}", r"\1 "),
+        (r"\\[ij]math(?![a-zA-Z])", "i"),
+        (r"\^\s*\{\s*(\w)\s*\}", r"^\1"),
+        (r"\^\s*\{\s*\\(?:circ|degree)\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
+        (r"\\%|\\text\s*\{\s*(?:percent|per cent|%|\\%)\s*\}|(?<![a-zA-Z])per ?cent(?![a-zA-Z])", "%"),
         (r"\\\$|\\text\s*\{\s*\\?\$\s*\}|\$", ""),
-        (r",?\s*\\text\s*\{\s*,?\s*(?:and|or)\s*\}\s*|,?\s+(?:and|or)\s+", ","),
+        (r"\\text\s*\{[ ,;]*(?:and|or|and/or|respectively)[ ,]*\}", lambda match: _connective(match[0])),
+        (r"[,;]?\s+(?:and|or)\s+(?=\S)", lambda match: _connective(match[0])),
+        (r"\\(?:vee|lor|cup)(?![a-zA-Z])(?=\s*(?:[a-z]\s*(?:[<>=]|\\[lgn]e)|-?\d+\s*[<>]))", r"\\lor "),
+        (r"\\wedge(?![a-zA-Z])", r"\\land "),
+        (r"或者|或|抑或|또는", r"\\lor "),
+        (r"且|和|与|以及|及|그리고", r"\\land "),
         (r"\\(?:lbrace|\{)", r"\\{"),
         (r"\\(?:rbrace|\})", r"\\}"),
-        (r"\\leq(?![a-zA-Z])", r"\\le "),
-        (r"\\geq(?![a-zA-Z])", r"\\ge "),
+        (r"\\(?:leq|leqslant|leqq)(?![a-zA-Z])|<=", r"\\le "),
+        (r"\\(?:geq|geqslant|geqq)(?![a-zA-Z])|>=", r"\\ge "),
+        (r"\\(?:neq|not\s*=)(?![a-zA-Z])|!=", r"\\ne "),
+        (r"\\mathbb\s*\{?\s*([RZNQC])\s*\}?", r"\\mathbb{\1}"),
+        (r"\\lt(?![a-zA-Z])", "<"),
+        (r"\\gt(?![a-zA-Z])", ">"),
+        (r"\\(?:dots|cdots|dotsc|dotsb)(?![a-zA-Z])", r"\\ldots "),
+        (r"\\(?:varnothing|O(?![a-zA-Z])|empty(?![a-zA-Z]))|\\\{\s*\\\}", r"\\emptyset "),
+        (r"\\(?:lvert|rvert|vert|mid)(?![a-zA-Z])", "|"),
+        (r"\\(?:ast|star)(?![a-zA-Z])", "*"),
+        (r"\\div(?![a-zA-Z])", "/"),
         (r"\*\*", "^"),
-        (r"(?<![\\a-zA-Z])(pi|sqrt|infty)(?![a-zA-Z])", r"\\\1 "),
+        (r"_\s*\{\s*(\w)\s*\}", r"_\1"),
+        (rf"(?<![\\a-zA-Z])({_NAMES})(?![a-zA-Z])", lambda match: f"\\{_SYNONYMS.get(match[1], match[1])} "),
+        (rf"\\({'|'.join(_SYNONYMS)})(?![a-zA-Z])", lambda match: f"\\{_SYNONYMS[match[1]]} "),
         (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        (r"^\s*(?:\\approx(?![a-zA-Z])|=)\s*", ""),
+        (r"\\sqrt\s*(\d)(?!\d)", r"\\sqrt{\1}"),
+        (r"\\sqrt\s*\[\s*2\s*\]", r"\\sqrt"),
+        # Braces that group nothing.
+        (r"(?<![^-+*/=(,;:\s<>|])\{([^{}]*)\}(?![\^_])", r"\1"),
     )
 ]
-_RADICAL = re.compile(r"√\s*(\d+)")
 _DOUBLED_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z])")
 _ROW_BREAK = "\x00"
-_WRAPPED = re.compile(r"\\(?:text|mathbf|mathit|boldsymbol|boxed|fbox)\s*\{([^{}]*)\}")
-_MATH_DELIMITERS = (("\\(", "\\)"), ("\\[", "\\]"))
+_RELATION = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])")
+# "2x=10 \implies x=5" says x=5.
+_REASONING = re.compile(
+    r"^.*\\(?:implies|Rightarrow|Longrightarrow|therefore)(?![a-zA-Z])\s*(?=[^=]+=[^=]+$)", re.DOTALL
+)
+_CONNECTIVE = re.compile(r"\s*,?\s*\\l(?:or|and)(?![a-zA-Z])\s*,?\s*")
+_WRAPPED = re.compile(r"\\(?:text|boxed|fbox)\s*\{([^{}]*)\}")
+_BRACED = re.compile(r"\{(.*)\}", re.DOTALL)
 # Spaces separate only where their loss would join two words or numbers: "1 1/2" must not become "11/2".
 _NEEDLESS_SPACE = re.compile(r"(?<![a-zA-Z0-9.])\s+|\s+(?![a-zA-Z0-9.])")
-
-_UNIT_WORDS = (
-    "cm|mm|km|dm|in|inch|inches|ft|foot|feet|yd|yards?|miles?|met(?:er|re)s?|(?:centi|milli|kilo)met(?:er|re)s?|mph|kmh"
-    "|kph|degrees?|deg|units?|dollars?|cents?|euros?|hours?|hrs?|minutes?|mins?|seconds?|secs?|days?|weeks?|months?"
-    "|years?|kg|grams?|kilograms?|lbs?|pounds?|ounces?|oz|gallons?|lit(?:er|re)s?|ml|people|students?|points?|acres?"
-    "|ways?|integers?|radians?|rad"
-)
-_BARE_UNIT = re.compile(
-    rf"(?<=[0-9}}\s%])\s*(?:(?:sq(?:uare)?|cu(?:bic)?)\.?\s*)?(?<![a-zA-Z\\])(?:{_UNIT_WORDS})(?:/(?:{_UNIT_WORDS}|h|s))?"
-    r"(?:\s*\^\s*\{?[23]\}?)?$"
-)
-_TEXT_UNIT = re.compile(r"(?<=.)\s*\\text\s*\{([^{}]*)\}(?:\s*\^\s*\{?[-\d]+\}?)?$", re.DOTALL)
-_NOT_A_UNIT = re.compile(
-    r"\d|,|\b(?:and|or|base|if|is|are|not)\b|^\s*\(?[ap]\.?\s?m\.?\)?\s*$|^\W*[^mgshlLJNWVAKCF\W]\W*$"
-)
 
 
 @lru_cache(maxsize=8192)
 def clean(answer: str) -> str:
     r"""Rewrites an answer into one spelling; equal results mean equal answers, different ones mean nothing.
 
-    Sizing, spacing and currency commands go, ``\dfrac12`` becomes ``\frac{1}{2}``, ``{,}`` a comma, "and"/"or" a
-    comma, ``\{``, degrees, percent and common Unicode signs one form each. Idempotent up to nested wrappers.
+    Fonts, colours, spacing and currency go, ``\dfrac12`` becomes ``\frac{1}{2}``, ``0.\dot6`` ``0.\overline{6}``,
+    "and"/"or" a comma (between inequalities ``\land`` and ``\lor``); degrees, per cent, Unicode and full-width
+    characters get one form each; lead-ins ("The answer is") and reasons ("since …") go. Idempotent up to nested
+    wrappers.
 
     Args:
-        answer: An answer without its ``\boxed{}``. The cost is linear in its length.
+        answer: An answer without its ``\boxed{}``. The cost is linear in its length for ordinary answers.
 
     Returns:
         The rewritten answer; "" for an empty one.
     """
-    text = _RADICAL.sub(r"\\sqrt{\1}", answer).translate(_UNICODE).strip()
-    for opening, closing in _MATH_DELIMITERS:
-        if text.startswith(opening) and text.endswith(closing):
-            text = text[2:-2]
+    text = one_spelling_of_characters(answer)
     if "\\begin" not in text:
         text = _DOUBLED_BACKSLASH.sub(r"\\", text)
-    text = text.replace("\\\\", _ROW_BREAK)
+    text = strip_explanation(strip_wrappers(text))
+    text = one_spelling_of_numerals(text.replace("\\\\", _ROW_BREAK))
     for pattern, replacement in _SUBSTITUTIONS:
         text = pattern.sub(replacement, text)
-    text = text.replace(_ROW_BREAK, "\\\\")
-    text = text.strip().rstrip(".,;: ")
+    text = strip_lead_ins(text.replace(_ROW_BREAK, "\\\\").strip())
+    text = _REASONING.sub("", text)
+    if not _RELATION.search(text):
+        text = _CONNECTIVE.sub(",", text)
+    text = _ungroup(" ".join(text.split())).rstrip(".,;: ")
     return _NEEDLESS_SPACE.sub("", text)
 
 
 def unwrap(cleaned: str) -> str:
-    r"""Strips font commands that enclose the whole answer (``\mathbf{12}``, ``\text{12}``)."""
+    r"""Strips ``\text{}`` and nested boxes that enclose the whole answer (``\text{12}``)."""
     while match := _WRAPPED.fullmatch(cleaned):
-        cleaned = match.group(1).strip()
+        cleaned = clean(match[1])
     return cleaned
 
 
-def strip_units(cleaned: str) -> str:
-    r"""Removes a trailing unit, ``\text{ cm}^2`` or a bare word; the units themselves are never compared.
-
-    Stays conservative where math-verify is not: a single letter is a unit only inside ``\text{}`` (``5x``, ``2t``
-    and ``3c`` are products), and a text with digits, "and", "or" or "p.m." is no unit.
-    """
-    while match := _TEXT_UNIT.search(cleaned):
-        if _NOT_A_UNIT.search(match.group(1)):
-            break
-        cleaned = cleaned[: match.start()].rstrip()
-    return _BARE_UNIT.sub("", cleaned).rstrip()
-
-
-def text_key(cleaned: str) -> str | None:
-    r"""Returns the words of an answer that is text (``\text{even}``, ``\text{(C)}``), else None.
-
-    Case, brackets and punctuation do not count. A lone bracketed capital counts as text too.
-    """
-    match = _WRAPPED.fullmatch(cleaned)
-    if match and cleaned.startswith("\\text"):
-        words = match.group(1)
-    elif re.fullmatch(r"\(?(?:\\text\{)?\(?[A-Z]\)?\}?\)?", cleaned):
-        words = cleaned.replace("\\text", "")
-    else:
-        return None
-    # A number set as text is a number.
-    return " ".join(re.findall(r"[^\W_]+", words.lower())) if re.search(r"[^\W\d_]", words) else None
-
-
-def split_top_level(text: str) -> list[str]:
-    """Splits at commas and semicolons that no bracket or brace encloses; one part when there is none."""
+def split_top_level(text: str, separators: str = ",;") -> list[str]:
+    """Splits at separators (single characters) that no bracket or brace encloses; one part when there is none."""
     parts, depth, start = [], 0, 0
     for position, character in enumerate(text):
         if character in "([{":
             depth += 1
         elif character in ")]}":
             depth -= 1
-        elif character in ",;" and depth == 0:
+        elif character in separators and depth == 0:
             parts.append(text[start:position].strip())
             start = position + 1
     parts.append(text[start:].strip())
     return parts
+
+
+def _connective(words: str) -> str:
+    return r"\land " if "and" in words and "or" not in words.replace("and/or", "") else r"\lor "
+
+
+def _ungroup(text: str) -> str:
+    while (match := _BRACED.fullmatch(text)) and balanced(match[1]):
+        text = match[1].strip()
+    return text
+
+
+def balanced(text: str) -> bool:
+    """Whether every brace of a text is closed within it; escaped ones do not count."""
+    depth = 0
+    for token in re.finditer(r"\\.|[{}]", text):
+        depth += (token[0] == "{") - (token[0] == "}")
+        if depth < 0:
+            return False
+    return depth == 0

@@ -23,6 +23,8 @@ _REPLY_MARGIN_S = 1.0
 # More than small machines have cores, lest a few hostile answers hold up the ordinary ones.
 _POOL_SIZE = 4
 _STOP_LIMIT_S = 5.0
+# Gold, answer, and whether their structure is looked at before math-verify is asked.
+Question = tuple[str, str, bool]
 _ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = "import sys; sys.path.insert(0, {root!r}); from recipe_tapo.grading.worker import main; main({parent})"
 
@@ -60,12 +62,12 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, pairs: list[tuple[str, str]], limit: float) -> dict[str, bool | str]:
+    def ask(self, question: Question, limit: float) -> dict[str, bool | str]:
         """Returns the reply, with "equal", "timed_out" or "died"; after an exception the worker is of no more use."""
         if not self._is_ready:
             self._await_start()
         try:
-            self._questions.write(json.dumps({"pairs": pairs, "limit": limit}).encode() + b"\n")
+            self._questions.write(json.dumps([*question, limit]).encode() + b"\n")
         except OSError as error:
             raise WorkerDied from error
         return self._read_reply(limit + _REPLY_MARGIN_S)
@@ -122,8 +124,8 @@ class Pool:
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
 
-    def equal(self, pairs: list[tuple[str, str]], limit: float) -> bool:
-        """Returns whether algebra finds one of the pairs equal.
+    def equal(self, question: Question, limit: float) -> bool:
+        """Returns whether an answer is found equal to a gold.
 
         Raises:
             TimeLimitExceeded: No verdict within ``limit`` seconds.
@@ -132,7 +134,7 @@ class Pool:
         """
         worker = self._acquire()
         try:
-            reply = worker.ask(pairs, limit)
+            reply = worker.ask(question, limit)
         except BaseException:
             # Also after an interrupt: the process still owes a reply, which the next caller would take for its own.
             self._discard(worker)

@@ -1,8 +1,10 @@
-r"""Rewriting of cleaned answers into what math-verify reads rightly."""
+r"""Rewriting of answers into what math-verify reads rightly."""
 
 import re
 
-from recipe_tapo.grading.normalise import clean, split_top_level, strip_units, unwrap
+from recipe_tapo.grading.kinds.brackets import both_signs
+from recipe_tapo.grading.normalise import clean, split_top_level, unwrap
+from recipe_tapo.grading.spelling.units import strip_unit
 
 _DEGREES = re.compile(r"\^\\circ(?![a-zA-Z])")
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
@@ -11,6 +13,7 @@ _MIXED = re.compile(r"(?<![\d.])(\d+) (\d+)/(\d+)")
 _BRACED_THOUSANDS = re.compile(r"\{\d{1,3}(?:,\d{3})+\}")
 _SPACED_NUMBERS = re.compile(r"-?\d+(?: -?\d+)+")
 _THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?: \d{3})+(?!\d)")
+_UNIT_VECTOR = re.compile(r"\\vec([ijk])(?![a-zA-Z])")
 
 
 def algebra_pairs(gold: str, answer: str) -> list[tuple[str, str]]:
@@ -20,7 +23,7 @@ def algebra_pairs(gold: str, answer: str) -> list[tuple[str, str]]:
     as 11/2). Degrees go too, except that inside a trigonometric function, or against radians, they are converted.
 
     Args:
-        gold: The right answer as the data set writes it.
+        gold: The right answer as the data set writes it, or cleaned.
         answer: The answer to grade, without its box.
     """
     gold, answer = _spell_out(gold), _spell_out(answer)
@@ -31,23 +34,16 @@ def algebra_pairs(gold: str, answer: str) -> list[tuple[str, str]]:
 
 
 def _spell_out(text: str) -> str:
-    text = strip_units(unwrap(clean(text))).removesuffix("%").strip()
+    text = strip_unit(unwrap(clean(text))).removesuffix("%").strip()
+    text = _UNIT_VECTOR.sub(r"\\mathbf{\1}", text)
     text = _THOUSANDS.sub(lambda match: match.group().replace(" ", ""), text)
     text = _BRACED_THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)
     text = _MIXED.sub(r"\1\\frac{\2}{\3}", text)
     if _SPACED_NUMBERS.fullmatch(text):
         text = text.replace(" ", ",")
     if "\\pm" in text:
-        text = ",".join(_both_signs(part) for part in split_top_level(text))
+        text = ",".join(value for part in split_top_level(text) for value in both_signs(part))
     return text
-
-
-def _both_signs(part: str) -> str:
-    plus_minus = re.compile(r"\\pm(?![a-zA-Z])\s*")
-    if len(plus_minus.findall(part)) != 1:
-        return part
-    plus, minus = plus_minus.sub("+", part), plus_minus.sub("-", part)
-    return f"{plus.removeprefix('+')},{minus}"
 
 
 def _drop_degrees(text: str) -> str:

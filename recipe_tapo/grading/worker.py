@@ -14,8 +14,11 @@ import os
 import resource
 import select
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
+
+from recipe_tapo.grading.compare import compare
+from recipe_tapo.grading.prepare import algebra_pairs
 
 # An answer like 9^{9^9} allocates without end; beyond this it gets a MemoryError instead of the machine's memory.
 _MEMORY_LIMIT = 4 * 2**30
@@ -27,8 +30,21 @@ _WARM_UP = (
 )
 
 
-def algebraically_equal(pairs: list[list[str]]) -> bool:
-    """Returns whether math-verify finds one of the (gold, answer) LaTeX pairs equal; unreadable LaTeX is unequal."""
+def verdict(gold: str, answer: str, structure: bool) -> bool:
+    """Returns whether an answer equals a gold, with the help of math-verify.
+
+    Args:
+        gold: The right answer.
+        answer: The answer to grade.
+        structure: False asks math-verify alone, about the texts as they stand.
+    """
+    if not structure:
+        return algebraically_equal(gold, answer)
+    return compare(gold, answer, algebraically_equal) is True
+
+
+def algebraically_equal(gold: str, answer: str) -> bool:
+    """Returns whether math-verify finds two answers equal; unreadable LaTeX is unequal."""
     from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse, verify
 
@@ -37,16 +53,42 @@ def algebraically_equal(pairs: list[list[str]]) -> bool:
         basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="last", equations=False
     )
     targets = [LatexExtractionConfig(boxed_match_priority=0, normalization_config=normalization)]
-    for gold, answer in pairs:
+    for pair in algebra_pairs(gold, answer):
         # Without its fall-back to text, so that "equal" always means that both were read as mathematics.
         parsed_gold, parsed_answer = (
             # The limit is the supervisor's; math-verify takes None for none, though it declares a whole number.
             parse(f"\\boxed{{{text}}}", targets, fallback_mode="no_fallback", parsing_timeout=None)  # pyright: ignore[reportArgumentType]
-            for text in (gold, answer)
+            for text in pair
         )
         if verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None):
-            return True
+            return not _clearly_apart(parsed_gold, parsed_answer)
     return False
+
+
+def _clearly_apart(golds: Iterable[object], answers: Iterable[object]) -> bool:
+    """Whether closed expressions differ in one of a thousand digits; math-verify rounds to six places or fifteen digits."""
+    from sympy import Expr, Float, Integral, Limit, Product, Sum
+
+    def apart(gold: Expr, answer: Expr) -> bool:
+        if gold.free_symbols or answer.free_symbols or gold.has(Float) or answer.has(Float):
+            return False
+        exact, sizes = (gold - answer).doit(), (abs(gold) + abs(answer)).doit()
+        if exact == 0 or exact.has(Integral, Limit, Product, Sum):
+            return False
+        # sympy takes as many digits as the difference needs to show its first ones.
+        difference, size = exact.evalf(2, maxn=1100), sizes.evalf(2)
+        return bool(difference.is_number and size.is_number and abs(difference) > size * Float("1e-1000"))
+
+    try:
+        pairs = [
+            (gold, answer)
+            for gold in golds
+            for answer in answers
+            if isinstance(gold, Expr) and isinstance(answer, Expr)
+        ]
+        return bool(pairs) and all(apart(gold, answer) for gold, answer in pairs)
+    except (TypeError, ValueError, ArithmeticError, AttributeError):
+        return False
 
 
 def main(parent: int) -> None:
@@ -58,7 +100,7 @@ def main(parent: int) -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT, resource.getrlimit(resource.RLIMIT_AS)[1]))
     try:
-        warm = [algebraically_equal([list(pair)]) for pair in _WARM_UP]
+        warm = [algebraically_equal(*pair) for pair in _WARM_UP]
     except Exception as error:
         return _reply(replies, {"error": f"{type(error).__name__}: {error}"})
     if not all(warm):
@@ -101,10 +143,10 @@ def _serve(parent: int, replies: int, busy: mmap.mmap) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for line in _lines(parent):
         busy[0] = 1
-        request = json.loads(line)
-        signal.setitimer(signal.ITIMER_REAL, request["limit"])
+        gold, answer, structure, limit = json.loads(line)
+        signal.setitimer(signal.ITIMER_REAL, limit)
         try:
-            reply = {"equal": algebraically_equal(request["pairs"])}
+            reply = {"equal": verdict(gold, answer, structure)}
         except MemoryError:
             reply = {"died": True}
         except Exception:

@@ -1,0 +1,1 @@
+"""The kinds of answer that are compared in their own way: words, choices, ratios, residues, sets, lists, equations."""

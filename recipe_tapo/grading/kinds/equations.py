@@ -1,0 +1,113 @@
+r"""Equations: ``x=5`` states a value, ``2x+1=5`` does not; chains ``x=2+3=5``; approximations; lists of assignments."""
+
+import re
+from dataclasses import dataclass
+
+from recipe_tapo.grading.kinds.brackets import bracketed, split_at
+from recipe_tapo.grading.normalise import split_top_level
+from recipe_tapo.grading.outcome import Equal, Outcome, some
+from recipe_tapo.grading.values.identity import closed, near
+
+_LETTER = (
+    r"(?:[a-zA-Z]|\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|xi|ell|Delta"
+    r"|Omega)(?![a-zA-Z]))"
+)
+_VARIABLE = rf"{_LETTER}'*(?:_(?:\{{[^{{}}]*\}}|\w))?'*"
+_ARGUMENTS = r"(?:\((?:[^()=]|\([^()=]*\))*\)|\[[^\[\]=]*\])"
+# What is asked for has a name: a variable, several joined by signs (m+n), a function's value, a part of a figure.
+_NAME = re.compile(
+    rf"(?:\\(?:angle|triangle|measuredangle|overline|overrightarrow|hat|bar|text|mathbb|mathcal)(?![a-zA-Z])\s*)*"
+    rf"(?:{_VARIABLE}(?:\s*(?:[-+/*]|\\cdot)?\s*{_VARIABLE})*|\\frac\{{{_VARIABLE}\}}\{{{_VARIABLE}\}}"
+    rf"|\{{?{_VARIABLE}\}}?(?:\^\{{?[-\w]+\}}?)?{_ARGUMENTS}|\|[A-Z]{{2}}\||\[[A-Z]{{3,}}\]|\{{[^{{}}=]*\}}"
+    r"|\([a-zA-Z](?:,[a-zA-Z])+\))"
+)
+_FUNCTION = re.compile(rf"y|{_LETTER}(?:\^\{{?-1\}}?)?\([a-z]\)")
+_SIGN = re.compile(r"\\(?:approx|simeq|approxeq|doteq)(?![a-zA-Z])|(?<![<>!])=")
+# How far apart values in a row may be: rounded ones, and ones that are said to be equal.
+_ROUNDED, _EQUAL = 0.1, 0.002
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What an answer says: of what it states a value, the values in a row, and how far apart these may be."""
+
+    name: str
+    values: list[str]
+    apart: list[float]
+
+
+def strip_membership(cleaned: str) -> str:
+    r"""Removes ``x\in`` in front of a set or a value."""
+    return re.sub(r"^[a-zA-Z]\\in(?![a-zA-Z])\s*", "", cleaned)
+
+
+def same_equation(gold: str, answer: str, equal: Equal) -> Outcome | None:
+    """Compares answers one of which has an equals sign; None where none has, and where both are proper equations.
+
+    Only a name may stand before the value (``x=5``, ``m+n=25``, ``f(2)=7``), the same one where both state one. Values
+    in a row (``x=2+3=5``) must agree. Where the gold is an equation that states no value (``2x+1=5``) only another
+    equation answers it; an answer that is one states no value.
+    """
+    if not any(_SIGN.search(text) and len(split_at(text, _SIGN)) > 1 for text in (gold, answer)):
+        return None
+    ours, theirs = _stated(gold), _stated(answer)
+    if ours is None or theirs is None:
+        # Two equations without a value are for algebra to compare.
+        return None if len(split_at(gold, _SIGN)) > 1 and len(split_at(answer, _SIGN)) > 1 else False
+    if ours.name and theirs.name and ours.name != theirs.name:
+        functions = _FUNCTION.fullmatch(ours.name) and _FUNCTION.fullmatch(theirs.name)
+        if not functions or ours.name == "y" == theirs.name:
+            return False if closed(ours.values[-1]) and closed(theirs.values[-1]) else None
+    return _one_of(ours.values[-1], theirs, equal)
+
+
+def assigned(cleaned: str) -> tuple[list[str], list[str]] | None:
+    """Returns the names and values of a list of assignments ("x=1,y=2"); None for everything else.
+
+    A part without a name ("x=1,2") takes that of the part before.
+    """
+    if "=" not in cleaned:
+        return None
+    kind, inner = bracketed(cleaned)
+    names: list[str] = []
+    values: list[str] = []
+    for part in split_top_level(inner if kind in ("()", "\\{\\}") else cleaned):
+        name, sign, value = part.partition("=")
+        if not sign:
+            name, value = names[-1] if names else "", part
+        if not value or "=" in value or not _NAME.fullmatch(name):
+            return None
+        names.append(name)
+        values.append(value)
+    return (names, values) if len(values) > 1 else None
+
+
+def values_of(names: list[str], values: list[str]) -> str | None:
+    """Returns assignments as a list of the values of one name, or as a tuple in the names' order; None for a mixture."""
+    if len(set(names)) == 1:
+        return ",".join(values)
+    if len(set(names)) < len(names):
+        return None
+    return f"({','.join(value for _, value in sorted(zip(names, values, strict=True)))})"
+
+
+def _one_of(gold: str, stated: _Stated, equal: Equal) -> Outcome:
+    if len(stated.values) == 1:
+        return equal(gold, stated.values[0])
+    pairs = zip(stated.values, stated.values[1:], stated.apart, strict=False)
+    if any(closed(first) and closed(second) and not near(first, second, apart) for first, second, apart in pairs):
+        return False
+    return some(equal(gold, value) for value in reversed(stated.values) if closed(value) or value == stated.values[-1])
+
+
+def _stated(cleaned: str) -> _Stated | None:
+    """Reads "value", "name=value" and "name=value=value"; None for an equation that states no value."""
+    parts = split_at(cleaned, _SIGN)
+    texts, apart = parts[::2], [_EQUAL if sign == "=" else _ROUNDED for sign in parts[1::2]]
+    if not all(texts):
+        return None
+    if len(texts) == 2 and closed(texts[0]) and _NAME.fullmatch(texts[1]) and not closed(texts[1]):
+        texts = texts[::-1]
+    if len(texts) > 1 and _NAME.fullmatch(texts[0]):
+        return _Stated(texts[0], texts[1:], apart[1:])
+    return _Stated("", texts, apart) if len(texts) == 1 or all(map(closed, texts)) else None

@@ -1,0 +1,101 @@
+r"""Answers that are words: ``\text{even}``, "no solutions", number words."""
+
+import re
+
+from recipe_tapo.grading.normalise import unwrap
+from recipe_tapo.grading.outcome import Outcome
+from recipe_tapo.grading.spelling.unit_table import VALUE_WORDS
+
+_TEXT = re.compile(r"\\text\{([^{}]*)\}")
+_NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+).split()
+NUMBER_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)} | {
+    "half": "\\frac{1}{2}", "one half": "\\frac{1}{2}", "one third": "\\frac{1}{3}", "two thirds": "\\frac{2}{3}",
+    "one quarter": "\\frac{1}{4}", "one fourth": "\\frac{1}{4}", "three quarters": "\\frac{3}{4}", "thirty": "30",
+    "hundred": "100", "one hundred": "100", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"
+}  # fmt: skip
+_CJK = {
+    "无解": "no solution",
+    "无实数解": "no solution",
+    "空集": "empty set",
+    "不存在": "does not exist",
+    "是": "yes",
+    "否": "no",
+}
+_SAME_WORDS = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"^(?:the equation |the system |it )?(?:there (?:is|are) |has |have )?no (?:real |integer |possible |valid )?(?:solutions?|roots?)(?: exists?)?$", "no solution"),
+        (r"^(?:the )?(?:empty|null) set$|^empty$|^\\emptyset$", "no solution"),
+        (r"^(?:it |the limit )?(?:dne|does not exist|doesn t exist|do not exist)$", "does not exist"),
+        (r"^(?:it )?(?:is )?(?:undefined|not defined)$", "undefined"),
+        (r"^(?:the )?(?:all|any|every) (?:real )?(?:reals?|real numbers?|numbers?)(?: x)?$", "all real numbers"),
+    )
+]  # fmt: skip
+_SENTENCE = re.compile(
+    r"([a-zA-Z ,']*\b(?:is|are|has|have|equals|be|get|was|were)) (-?[\d,.]*\d%?)((?: [a-zA-Z]+)*)\.?"
+)
+_QUALIFIERS = VALUE_WORDS - {"is", "are", "was", "were"} | {"more", "most", "less", "least", "fewer"}
+_NEGATIONS = frozenset("not no never neither nor or either if unless".split())
+
+
+def text_key(cleaned: str) -> str | None:
+    r"""Returns the words of an answer that is text (``\text{even}``, ``\text{(C)}``), else None.
+
+    Case, brackets and punctuation do not count. A lone bracketed capital counts as text too.
+    """
+    match = _TEXT.fullmatch(cleaned)
+    if match:
+        words = match[1]
+    elif re.fullmatch(r"\(?(?:\\text\{)?\(?[A-Z]\)?\}?\)?", cleaned) or cleaned == "\\emptyset":
+        words = cleaned.replace("\\text", "")
+    elif cleaned in _CJK:
+        words = _CJK[cleaned]
+    else:
+        return None
+    # A number set as text is a number.
+    return _key(words) if re.search(r"[^\W\d_]", words) else None
+
+
+def same_words(gold: str, answer: str) -> Outcome | None:
+    """Compares an answer with a gold that is text; None where the gold is none."""
+    words = text_key(gold)
+    if words is None:
+        # Only these have a meaning beyond their letters.
+        return None
+    if answer.startswith("\\{"):
+        return False if gold == "\\emptyset" else None
+    theirs = text_key(answer) or _key(_TEXT.sub(r" \1 ", unwrap(answer)))
+    if words == theirs or _states(theirs, words):
+        return True
+    # A bare capital may be a variable, so that another spelling of it needs algebra.
+    return False if gold.startswith("\\text") or gold == "\\emptyset" else None
+
+
+def number_of_words(cleaned: str) -> str:
+    r"""Returns the digits for a number word (``\text{four}``), everything else unchanged."""
+    word = unwrap(cleaned)
+    return NUMBER_WORDS.get(word.lower().replace("-", " "), cleaned) if word[:1].isalpha() else cleaned
+
+
+def number_in_sentence(cleaned: str) -> str:
+    """Returns the number of a sentence that states one ("There are 42 apples"), everything else unchanged."""
+    match = _SENTENCE.fullmatch(cleaned)
+    return match[2] if match and not _QUALIFIERS & set(f"{match[1]} {match[3]}".lower().split()) else cleaned
+
+
+def _key(words: str) -> str:
+    if words in _CJK:
+        words = _CJK[words]
+    key = " ".join(re.findall(r"\\emptyset|[^\W_]+", words.lower()))
+    for pattern, replacement in _SAME_WORDS:
+        key = pattern.sub(replacement, key)
+    return key
+
+
+def _states(sentence: str, words: str) -> bool:
+    """Whether a sentence says these words of its subject and nothing more: "the function is even"."""
+    match = re.fullmatch(rf"(.*?)\b(?:is|are|on|in)(?: an?| the)? {re.escape(words)}", sentence)
+    return match is not None and not _NEGATIONS & set(match[1].split())

@@ -1,0 +1,1 @@
+"""One spelling for what is written in many ways: characters, wrappers, numerals, units."""
