@@ -87,7 +87,7 @@ class _Comparison:
         yield same_list(gold, answer, self.equal)
 
     def _same_assignments(self, gold: str, answer: str) -> Outcome | None:
-        """Compares lists of assignments, by name where both have the same names, or else as the lists of their values."""
+        """Compares lists of assignments: by name where both have the same names, else as lists of values."""
         ours, theirs = assigned(gold), assigned(answer)
         if ours is None and theirs is None:
             return None

@@ -22,9 +22,9 @@ def extract_answer(text: str) -> str:
     r"""Returns the final answer of a response, or "" when it states none.
 
     What follows ``</think>`` decides alone if it states an answer. The last ``\boxed{…}`` (or ``\fbox{…}``,
-    ``\framebox{…}``, ``\boxed 2``) whose braces balance wins, wherever a ``Final Answer:`` line stands; its neighbours in
-    the same statement belong to the answer. A later ``<answer>…</answer>`` replaces it. A box cut off by the token limit
-    does not count. Linear in the length of the text.
+    ``\framebox{…}``, ``\boxed 2``) whose braces balance wins, wherever a ``Final Answer:`` line stands; its
+    neighbours in the same statement belong to the answer. A later ``<answer>…</answer>`` replaces it. A box cut off by
+    the token limit does not count. Linear in the length of the text.
 
     Args:
         text: The decoded response.
@@ -54,10 +54,8 @@ def _answer_of(text: str) -> str | None:
 
 
 def _last_tag(text: str) -> re.Match[str] | None:
-    last = None
-    for last in _ANSWER_TAG.finditer(text):
-        pass
-    return last
+    tags = list(_ANSWER_TAG.finditer(text))
+    return tags[-1] if tags else None
 
 
 def _last_final_answer_line(text: str) -> str | None:

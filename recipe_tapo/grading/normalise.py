@@ -3,9 +3,10 @@ r"""Text-level normalisation of LaTeX answers: what differs in spelling only bec
 import re
 from functools import lru_cache
 
+from recipe_tapo.grading.spelling.lead_ins import strip_explanation, strip_lead_ins
 from recipe_tapo.grading.spelling.numerals import one_spelling_of_numerals
 from recipe_tapo.grading.spelling.symbols import one_spelling_of_characters
-from recipe_tapo.grading.spelling.wrappers import strip_explanation, strip_lead_ins, strip_wrappers
+from recipe_tapo.grading.spelling.wrappers import strip_wrappers
 
 _FUNCTIONS = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|sqrt|pi|infty|gcd|lcm|min|max"
 _SYNONYMS = {"tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc", "arctg": "arctan", "asin": "arcsin"} | {

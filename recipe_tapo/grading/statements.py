@@ -7,28 +7,33 @@ from recipe_tapo.grading.boxes import Box
 _MAX_GAP_CHARS = 120
 _COMMENTS = re.compile(r"\\(?:text|mathrm|textbf|mbox)\s*\{([^{}]*)\}")
 _NAMES = re.compile(
-    r"\(?\s*\b[a-zA-Z](?:_\{?\w+\}?)?'?(?:\s*,\s*[a-zA-Z])*\s*\)?(?:\([a-z0-9]\))?\s*(?:=|:|\\in\b|\\approx\b|\bis\b)|\\[a-zA-Z]+\s*="
+    r"\(?\s*\b[a-zA-Z](?:_\{?\w+\}?)?'?(?:\s*,\s*[a-zA-Z])*\s*\)?(?:\([a-z0-9]\))?"
+    r"\s*(?:=|:|\\in\b|\\approx\b|\bis\b)|\\[a-zA-Z]+\s*="
 )
 _NUMBERING = re.compile(r"(?<![a-zA-Z0-9])\(?(?:[a-h]|[ivx]{1,4}|\d)[.)](?![a-zA-Z0-9])")
 _COUNTED = re.compile(r"\b(?:answer|option|solution|root|value|possibility|candidate)\s*#?\d\b", re.IGNORECASE)
 _REJECTED = re.compile(r"\W*(?:and |but )?(?:not|rather than|instead of)\W*")
 # Signs and spacing between formulas, of LaTeX and of Markdown.
 _SIGNS = re.compile(
-    r"\\(?:quad|qquad|text|mathrm|textbf|[lL]arge|LARGE|[hH]uge|bf|rm|it|displaystyle|left|right|newline|item|par|begin\{[a-z*]+\}|end\{[a-z*]+\}|[^a-zA-Z])|[\W_]"
+    r"\\(?:quad|qquad|text|mathrm|textbf|[lL]arge|LARGE|[hH]uge|bf|rm|it|displaystyle|left|right|newline|item|par"
+    r"|begin\{[a-z*]+\}|end\{[a-z*]+\}|[^a-zA-Z])|[\W_]"
 )
 _OR = re.compile(
     r"\b(?:or|alternatively|alternately|perhaps|maybe|possibly|otherwise|else)\b|\\(?:lor|vee)\b|或", re.IGNORECASE
 )
 # At the beginning of what stands between, or behind a unit.
 _EARLY_OR = re.compile(rf"(?:[a-zA-Z]+\s+){{0,2}}(?:{_OR.pattern})", re.IGNORECASE)
-_LINKS = frozenset(
-    "and or both either also as well with the other one another second third value values solution solutions root roots "
-    "answer answers is are be could might may possibly maybe perhaps alternatively lor land vee wedge cup respectively 或 和 与 及 且".split()
+_LINK_WORDS = (
+    "and or both either also as well with the other one another second third value values solution solutions root "
+    "roots answer answers is are be could might may possibly maybe perhaps alternatively lor land vee wedge cup "
+    "respectively 或 和 与 及 且"
 )
+_LINKS = frozenset(_LINK_WORDS.split())
 # With one of these a new thought begins, and the box behind it replaces the one before.
 _THOUGHT = re.compile(
     r"\b(?:so|thus|therefore|hence|then|because|since|but|wait|no|not|instead|rather|actually|correct(?:ed|ion)?|wrong"
-    r"|check|verify|we|which|gives?|giving|yields?|implies|now|final|finally|step|case|answer|result|simplif\w*|similarly)\b"
+    r"|check|verify|we|which|gives?|giving|yields?|implies|now|final|finally|step|case|answer|result|simplif\w*"
+    r"|similarly)\b"
     r"|\\(?:implies|therefore|Rightarrow|to)\b|(?:所以|因此|但|不对|最终)",
     re.IGNORECASE,
 )

@@ -66,7 +66,7 @@ def algebraically_equal(gold: str, answer: str) -> bool:
 
 
 def _clearly_apart(golds: Iterable[object], answers: Iterable[object]) -> bool:
-    """Whether closed expressions differ in one of a thousand digits; math-verify rounds to six places or fifteen digits."""
+    """Whether closed expressions differ in one of a thousand digits, where math-verify looks at six or fifteen."""
     from sympy import Expr, Float, Integral, Limit, Product, Sum
 
     def apart(gold: Expr, answer: Expr) -> bool:

@@ -21,7 +21,7 @@ def one_spelling_of_brackets(cleaned: str) -> str:
 
 
 def bracketed(cleaned: str) -> tuple[str, str]:
-    r"""Returns the kind of bracket around all of a text and what is inside: ("()", "1,2"), ("\{\}", "1,2"); "" for none."""
+    r"""Returns the kind of bracket around a whole text and its inside, as in ("\{\}", "1,2"); the kind is "" for none."""
     for opening in _BRACKETS:
         for closing in _BRACKETS.values():
             if (
@@ -69,7 +69,7 @@ def split_at(text: str, sign: re.Pattern[str]) -> list[str]:
 
 
 def _outside_braces(text: str) -> str:
-    """Blanks what stands in braces, as in ``\sum_{k=1}``; the length stays."""
+    r"""Blanks what stands in braces, as in ``\sum_{k=1}``; the length stays."""
     if "{" not in text:
         return text
     depth, characters, escaped = 0, [], False

@@ -83,7 +83,7 @@ def assigned(cleaned: str) -> tuple[list[str], list[str]] | None:
 
 
 def values_of(names: list[str], values: list[str]) -> str | None:
-    """Returns assignments as a list of the values of one name, or as a tuple in the names' order; None for a mixture."""
+    """Returns assignments as a list of one name's values, or as a tuple in the order of names; None for a mixture."""
     if len(set(names)) == 1:
         return ",".join(values)
     if len(set(names)) < len(names):

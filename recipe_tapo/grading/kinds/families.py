@@ -1,4 +1,4 @@
-r"""Families of values ``\frac{\pi}{2}+k\pi``, ``k\in\mathbb{Z}``: the clause, the parameter's name and the start are free."""
+r"""Families of values, ``\frac{\pi}{2}+k\pi`` with ``k\in\mathbb{Z}``: clause, name and start are free."""
 
 import math
 import re
@@ -12,11 +12,12 @@ from recipe_tapo.grading.values.identity import approximate
 from recipe_tapo.grading.values.nodes import Expression
 
 _INTEGER = r"(?:any |an |some |all |arbitrary )?(?:integers?|whole numbers?|natural numbers?|整数)"
-_WHERE = r"(?:\\text\{\s*(?:where|for|with|and|for all|for any|for some|for every)?\s*\}|(?:where|for|with|for all|for any)\b)?\s*(?:\\forall\s*)?"
+_WORDS = r"(?:where|for|with|and|for all|for any|for some|for every)"
+_WHERE = rf"(?:\\text\{{\s*{_WORDS}?\s*\}}|\b{_WORDS}\b)?\s*(?:\\forall\s*)?"
+_IN_INTEGERS = r"\\in\s*(?:\\mathbb\s*)?\{?\\?[ZN]\}?(?:\^[+*]|_\+|_0|_\{[^{}]*\})?"
 _CLAUSE = re.compile(
-    rf"[,;:(\s]*{_WHERE}([a-zA-Z])\s*(?:\\in\s*(?:\\mathbb\s*)?\{{?\\?([ZN])\}}?(?:\^[+*]|_\+|_0|_\{{[^{{}}]*\}})?"
-    rf"|(?:\\text\{{)?\s*(?:is|为|是)\s*{_INTEGER}\s*\}}?)[)]?"
-    rf"|[,;:(\s]*(?:\\text\{{)?[,\s]*(?:where|for|with)\s+{_INTEGER}\s*\}}?\s*([a-zA-Z])\)?"
+    rf"[,;:(\s]*{_WHERE}([a-zA-Z])\s*(?:{_IN_INTEGERS}|(?:\\text\{{)?\s*(?:is|为|是)\s*{_INTEGER}\s*\}}?)\)?"
+    rf"|[,;:(\s]*(?:\\text\{{)?[,\s]*{_WORDS}\s+{_INTEGER}\s*\}}?\s*([a-zA-Z])\)?"
 )
 _MAX_STEPS = 48
 _SAME = 1e-9
@@ -42,7 +43,7 @@ def same_family(gold: str, answer: str, equal: Equal) -> Outcome | None:
 def _without_clause(text: str) -> tuple[str, str]:
     for match in _CLAUSE.finditer(text):
         if match.end() == len(text) and match.start() > 0:
-            return re.sub(r"^[a-zA-Z](?:=|\\in(?![a-zA-Z]))", "", text[: match.start()]), match[1] or match[3]
+            return re.sub(r"^[a-zA-Z](?:=|\\in(?![a-zA-Z]))", "", text[: match.start()]), match[1] or match[2]
     return re.sub(r"^[a-zA-Z]=", "", text), ""
 
 
@@ -102,7 +103,7 @@ def _same_members(golds: list[tuple[float, float]], answers: list[tuple[float, f
 
 
 def _within(family: list[tuple[float, float]], period: float) -> list[float] | None:
-    """Returns the members as shares of the period, from 0 to 1; None for too many, and for a value that stands alone."""
+    """Returns the members as shares of the period, from 0 to 1; None for too many, and for a lone value."""
     found = []
     for start, step in family:
         if abs(step) <= _SAME or period / abs(step) > _MAX_STEPS:

@@ -10,8 +10,8 @@ _UNORDERED = ("", "\\{\\}")
 def same_list(gold: str, answer: str, equal: Equal) -> Outcome | None:
     r"""Compares lists; None where neither is a list.
 
-    A bare list ("1,2") is a set, except against a tuple, whose order it must then have; a set (``\{1,2\}``) is no tuple.
-    Several values are one value only if all are equal to it.
+    A bare list ("1,2") is a set, except against a tuple, whose order it must then have; a set (``\{1,2\}``) is no
+    tuple. Several values are one value only if all are equal to it.
     """
     gold_kind, gold_items = list_items(gold)
     answer_kind, answer_items = list_items(answer)

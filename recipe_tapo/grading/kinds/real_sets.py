@@ -1,6 +1,7 @@
 r"""Sets of real numbers as intervals: read from ``(0,1]\cup\{2\}``, ``0<x\le 1`` or ``|x|<3``, and compared."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from recipe_tapo.grading.outcome import Equal, Outcome, every
 from recipe_tapo.grading.values.identity import approximate
@@ -90,7 +91,7 @@ def intersection(left: list[Interval], right: list[Interval]) -> list[Interval]:
 def complement(points: list[str]) -> list[Interval]:
     """Returns the real numbers without some of them."""
     ends = [f"-{INFINITY}", *sorted(points, key=position), INFINITY]
-    return [Interval(low, high, False, False) for low, high in zip(ends, ends[1:], strict=False)]
+    return [Interval(low, high, False, False) for low, high in pairwise(ends)]
 
 
 def same_set(golds: list[Interval], answers: list[Interval], equal: Equal) -> Outcome:

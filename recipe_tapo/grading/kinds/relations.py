@@ -31,7 +31,7 @@ _REALS = re.compile(
     re.IGNORECASE,
 )
 _WITHOUT = re.compile(
-    rf"\\mathbb\{{R\}}\s*(?:\\(?:setminus|backslash)|-|\\text\{{\s*except\s*\}}|except)\s*(?:\\\{{(.+)\\\}}|([^{{}}]+))"
+    r"\\mathbb\{R\}\s*(?:\\(?:setminus|backslash)|-|\\text\{\s*except\s*\}|except)\s*(?:\\\{(.+)\\\}|([^{}]+))"
 )
 _SET_BUILDER = re.compile(r"\\\{\s*([a-zA-Z])(?:\\in\s*\\mathbb\{?R\}?)?\s*(?:\||:|\\colon)\s*(.+)\\\}")
 _INSIDE = re.compile(r"\|([^|]+)\|")
@@ -61,7 +61,7 @@ def _has_sign(text: str) -> bool:
 
 
 def _same_chain(gold: str, answer: str, equal: Equal) -> Outcome | None:
-    """Compares chains of inequalities as they stand, smaller to larger; None where they differ, which algebra may bridge."""
+    """Compares chains of inequalities as they stand, smaller to larger; None where algebra may bridge a difference."""
     chains = [_chain(text) for text in (gold, answer)]
     if not all(len(signs) for _, signs in chains):
         return None

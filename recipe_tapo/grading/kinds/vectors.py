@@ -31,7 +31,9 @@ def same_vector(gold: str, answer: str, equal: Equal) -> Outcome | None:
         # Components that are nought at the end may be left out with unit vectors: i+2j is (1,2) and (1,2,0).
         golds, answers = _flat(gold_rows), _flat(answer_rows)
         size = max(len(golds), len(answers))
-        if len(golds) != size and not _has_unit_vectors(gold) or len(answers) != size and not _has_unit_vectors(answer):
+        if (len(golds) != size and not _has_unit_vectors(gold)) or (
+            len(answers) != size and not _has_unit_vectors(answer)
+        ):
             return False
         gold_rows, answer_rows = [golds + ["0"] * (size - len(golds))], [answers + ["0"] * (size - len(answers))]
     if [len(row) for row in gold_rows] != [len(row) for row in answer_rows]:

@@ -7,15 +7,14 @@ from recipe_tapo.grading.outcome import Outcome
 from recipe_tapo.grading.spelling.unit_table import VALUE_WORDS
 
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
-_NUMBERS = (
+_UP_TO_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
-).split()
-NUMBER_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)} | {
-    "half": "\\frac{1}{2}", "one half": "\\frac{1}{2}", "one third": "\\frac{1}{3}", "two thirds": "\\frac{2}{3}",
-    "one quarter": "\\frac{1}{4}", "one fourth": "\\frac{1}{4}", "three quarters": "\\frac{3}{4}", "thirty": "30",
-    "hundred": "100", "one hundred": "100", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"
-}  # fmt: skip
+)
+_TENS = {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
+_PARTS = {"half": "1/2", "one half": "1/2", "one third": "1/3", "two thirds": "2/3", "one quarter": "1/4"}
+NUMBER_WORDS = {word: str(number) for number, word in enumerate(_UP_TO_TWENTY.split())} | _TENS | _PARTS
+NUMBER_WORDS |= {"one fourth": "1/4", "three quarters": "3/4", "three fourths": "3/4", "one hundred": "100"}
 _CJK = {
     "无解": "no solution",
     "无实数解": "no solution",
@@ -24,21 +23,22 @@ _CJK = {
     "是": "yes",
     "否": "no",
 }
+_THERE_ARE = r"(?:the equation |the system |it )?(?:there (?:is|are) |has |have )?"
 _SAME_WORDS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"^(?:the equation |the system |it )?(?:there (?:is|are) |has |have )?no (?:real |integer |possible |valid )?(?:solutions?|roots?)(?: exists?)?$", "no solution"),
+        (rf"^{_THERE_ARE}no (?:real |integer |possible |valid )?(?:solutions?|roots?)(?: exists?)?$", "no solution"),
         (r"^(?:the )?(?:empty|null) set$|^empty$|^\\emptyset$", "no solution"),
         (r"^(?:it |the limit )?(?:dne|does not exist|doesn t exist|do not exist)$", "does not exist"),
         (r"^(?:it )?(?:is )?(?:undefined|not defined)$", "undefined"),
         (r"^(?:the )?(?:all|any|every) (?:real )?(?:reals?|real numbers?|numbers?)(?: x)?$", "all real numbers"),
     )
-]  # fmt: skip
+]
 _SENTENCE = re.compile(
     r"([a-zA-Z ,']*\b(?:is|are|has|have|equals|be|get|was|were)) (-?[\d,.]*\d%?)((?: [a-zA-Z]+)*)\.?"
 )
 _QUALIFIERS = VALUE_WORDS - {"is", "are", "was", "were"} | {"more", "most", "less", "least", "fewer"}
-_NEGATIONS = frozenset("not no never neither nor or either if unless".split())
+_NEGATIONS = {"not", "no", "never", "neither", "nor", "or", "either", "if", "unless"}
 
 
 def text_key(cleaned: str) -> str | None:

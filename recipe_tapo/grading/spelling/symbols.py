@@ -1,12 +1,14 @@
-r"""One spelling for characters: Unicode signs become LaTeX commands, full-width and CJK forms their ASCII counterparts."""
+r"""One spelling for characters: Unicode signs become LaTeX commands, full-width and CJK forms become ASCII."""
 
 import re
 import unicodedata
 
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "•": r"\cdot ",
-    "∙": r"\cdot ", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "∞": r"\infty ", "√": "\\sqrt ", "∛": r"\sqrt[3] ",
-    "°": r"^\circ ", "º": r"^\circ ", "≤": r"\le ", "⩽": r"\le ", "≦": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≧": r"\ge ",
+    "∙": r"\cdot ", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "∞": r"\infty ", "√": "\\sqrt ",
+    "∛": r"\sqrt[3] ",
+    "°": r"^\circ ", "º": r"^\circ ", "≤": r"\le ", "⩽": r"\le ", "≦": r"\le ", "≥": r"\ge ", "⩾": r"\ge ",
+    "≧": r"\ge ",
     "≠": r"\ne ", "≈": r"\approx ", "≡": r"\equiv ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "±": r"\pm ",
     "∓": r"\mp ", "∅": r"\emptyset ", "∧": r"\land ", "∨": r"\lor ", "∴": r"\therefore ", "⇒": r"\implies ",
     "⟹": r"\implies ", "∶": ":", "…": r"\ldots ", "⋯": r"\ldots ", "′": "'", "’": "'", "‘": "'", "“": '"', "”": '"',

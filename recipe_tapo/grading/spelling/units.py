@@ -1,4 +1,4 @@
-r"""Units behind a value: found, read and compared; words such as "million" or "at most" are part of the value instead."""
+r"""Units behind a value: found, read and converted. Words such as "million" or "at most" are part of the value."""
 
 import re
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def strip_unit(cleaned: str) -> str:
 
 
 def conversion(gold: Unit | None, answer: Unit | None) -> Fraction | None:
-    """Returns what to multiply the answer's value with: 1 where a unit is missing or unknown, None for another dimension."""
+    """Returns the factor for the answer's value: 1 where a unit is missing or unknown, None for another dimension."""
     if gold is None or answer is None:
         return Fraction(1)
     return answer[1] / gold[1] if gold[0] == answer[0] else None
@@ -153,7 +153,7 @@ def _split_cjk(text: str, match: re.Match[str]) -> Quantity:
 
 
 def _apply_scale(text: str) -> str:
-    r"""Turns "5 million", "3 halves" or "5 squared" into a product, a fraction or a power; what follows may be a unit."""
+    r"""Turns "5 million", "3 halves" or "5 squared" into product, fraction or power; what follows may be a unit."""
     match = _SCALED.fullmatch(text)
     if match is None:
         return text

@@ -1,13 +1,13 @@
-r"""What stands around an answer without being part of it: fonts, colours, environments, lead-ins, explanations."""
+r"""What stands around an answer without being part of it: fonts, colours, environments, spacing at the edges."""
 
 import re
 
-_COMMAND_END = r"(?![a-zA-Z])"
 # Commands that change how their argument looks; the argument stays, in its braces.
 _FONTS = re.compile(
     r"\\(?:bm|boldsymbol|pmb|mathbf|mathit|mathsf|mathtt|mathnormal|mathbin|mathord|underline|uline|ensuremath"
     r"|bf|bfseries|rm|rmfamily|it|itshape|sf|sffamily|tt|ttfamily|sl|em|tiny|scriptsize|footnotesize|small|normalsize"
-    rf"|large|Large|LARGE|huge|Huge|displaystyle|textstyle|scriptstyle|limits|nolimits|strut|hfill|nonumber|notag){_COMMAND_END}\s*"
+    r"|large|Large|LARGE|huge|Huge|displaystyle|textstyle|scriptstyle|limits|nolimits|strut|hfill|nonumber|notag)"
+    r"(?![a-zA-Z])\s*"
 )
 _COLOURS = re.compile(r"\\(?:textcolor|colorbox|color|fcolorbox\s*\{[^{}]*\})\s*(?:\[[^\[\]]*\]\s*)?\{[^{}]*\}\s*")
 # Invisible with their argument, like notes at the end of a line.
@@ -20,7 +20,8 @@ _UNIT_VECTOR = re.compile(
     r"(?:\\([ij])math|([ijk]))(?![a-zA-Z])\s*\}?\s*\}?"
 )
 _ENVIRONMENT = re.compile(
-    r"\\(?:begin|end)\s*\{(?:aligned|align\*?|alignat\*?|gathered|gather\*?|equation\*?|split|multline\*?|displaymath|center|math)\}"
+    r"\\(?:begin|end)\s*\{(?:aligned|align\*?|alignat\*?|gathered|gather\*?|equation\*?|split|multline\*?|displaymath"
+    r"|center|math)\}"
 )
 _CASES = re.compile(
     r"(?:\\left)?\s*(?:\\\{)?\s*\\begin\s*\{(?:cases|dcases)\}(.*)\\end\s*\{(?:cases|dcases)\}(?:\s*\\right\s*\.)?",
@@ -28,31 +29,12 @@ _CASES = re.compile(
 )
 _ROW_BREAK = re.compile(r"\\\\(?:\s*\[[^\[\]]*\])?")
 _ASSIGNED_ROW = re.compile(r"\s*[a-zA-Z](?:_\{?\w\}?)?\s*&?=[^&<>]*")
+_SPACE = r"\\q?quad(?![a-zA-Z])|~|\s|&"
 _EDGES = re.compile(
-    r"^(?:\\\\|\\[ ,;:!]|~|\s|\\q?quad(?![a-zA-Z])|&)+|(?:\\\\(?:\[[^\[\]]*\])?|(?<!\\)\\[ ,;:!]|(?<!\\)\\(?=$)|~|\s|\\q?quad(?![a-zA-Z])|&)+$"
+    rf"^(?:\\\\|\\[ ,;:!]|{_SPACE})+|(?:\\\\(?:\[[^\[\]]*\])?|(?<!\\)\\[ ,;:!]|(?<!\\)\\(?=$)|{_SPACE})+$"
 )
 _MARKS = re.compile(r"^(\*\*|__|`+)(.+)\1$", re.DOTALL)
 _DELIMITERS = (("\\(", "\\)"), ("\\[", "\\]"))
-
-_ANSWER = r"(?:the\s+)?(?:(?:final|correct|required|desired|right|only|possible)\s+)*(?:answers?|results?|solutions?|solution\s+set|values?)"
-_LEAD_INS = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"\\text\{[^{}]*\b(?:answer|result|solution|value)s?\b[^{}]*(?:\b(?:is|are|be|equals?)|[:=])\s*\}\s*[:=]?\s*",
-        rf"{_ANSWER}(?:\s+(?:to\s+the\s+(?:problem|question)|(?:for|of)\s+(?:\\?[a-z]|\$[a-z]\$)))?\s*(?:\b(?:is|are|be|equals?)\b|[:=])\s*[:=]?\s*",
-        r"\\(?:therefore|implies|Rightarrow|Longrightarrow|rightarrow|to)(?![a-zA-Z])\s*,?\s*",
-        r"\\text\{\s*(?:therefore|thus|hence|so|then|finally)\s*,?\s*\}\s*|(?:therefore|thus|hence|so|then|finally)\b\s*,?\s+",
-        r"(?:\\approx(?![a-zA-Z])|=|≈)\s*|\\text\{\s*(?:approximately|approx\.?|about|exactly)\s*\}\s*|(?:approximately|exactly)\s+",
-        r"(?:所以|因此|故|于是|从而)?\s*,?\s*(?:最终|正确|最后)?的?(?:答案|结果|解|值)\s*(?:是|为|等于|[:=])\s*[:=]?|答\s*[:=]\s*|(?:所以|因此|故)\s*,?",
-    )
-]  # fmt: skip
-_EXPLANATION = re.compile(
-    r"\s*,?\s*(?:\(\s*)?\\text\s*\{\s*,?\s*\(?\s*(?:since|because|due to|as (?:required|desired|needed)|(?:rounded|correct) to)\b.*$"
-    r"|\s*,?\s*\(\s*(?:since|because|due to|rounded to|correct to)\b.*$"
-    r"|\s*,?\s+(?:since|because)\b.*$|(?:\s|\\q?quad)*\\(?:blacksquare|square|checkmark|qed|qedsymbol|Box)(?![a-zA-Z])\s*$",
-    re.DOTALL,
-)
-_CJK_EXPLANATION = re.compile(r"\s*\((?:因为|由于|精确到|保留)[^()]*\)$")
 
 
 def strip_wrappers(text: str) -> str:
@@ -69,24 +51,6 @@ def strip_wrappers(text: str) -> str:
     text = _UNIT_VECTOR.sub(lambda match: f"\\vec{match[1] or match[2]} ", text) if re.search(r"[jk]", text) else text
     text = _COLOURS.sub("", _INVISIBLE.sub("", text))
     return _strip_edges(_FONTS.sub("", _TEXT.sub(r"\\text{", text)))
-
-
-def strip_lead_ins(text: str) -> str:
-    r"""Removes what introduces an answer, ``\text{The answer is }``, ``\therefore`` or "答案是"."""
-    for _ in range(3):
-        before = text
-        for pattern in _LEAD_INS:
-            if (match := pattern.match(text)) and match.end() < len(text):
-                text = text[match.end() :]
-        if text == before:
-            break
-    return text
-
-
-def strip_explanation(text: str) -> str:
-    r"""Removes a reason behind an answer, ``\text{(since }x>0)``; conditions ("if", "where") are part of the answer."""
-    stripped = _CJK_EXPLANATION.sub("", _EXPLANATION.sub("", text))
-    return stripped if stripped.strip() else text
 
 
 def _strip_edges(text: str) -> str:

@@ -1,4 +1,4 @@
-r"""Cleaned answers read as expressions, where one reading exists: ``\frac{9\sqrt{23}}{23}``, ``e^{2\pi i/3}``, ``x^2-1``."""
+r"""Cleaned answers read as expressions, where one reading exists: ``\frac{9\sqrt{23}}{23}``, ``e^{2\pi i/3}``."""
 
 from functools import lru_cache
 

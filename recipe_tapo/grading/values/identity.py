@@ -63,7 +63,7 @@ def approximate(text: str) -> complex | None:
 
 
 def real_value(text: str) -> Fraction | None:
-    """Returns the value of a closed expression, exact to floating-point digits; None where it is not real or not finite."""
+    """Returns the value of a closed expression to floating-point digits; None where it is not real or not finite."""
     value = approximate(text)
     if value is None or value.imag or not math.isfinite(value.real):
         return None

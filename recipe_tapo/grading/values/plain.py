@@ -73,8 +73,8 @@ def same_number(gold: Plain, answer: Plain) -> bool:
     """Compares two plain numbers.
 
     Exact numbers must be equal. Where the gold is a decimal, what differs by less than a millionth of it (and by less
-    than a millionth) is the same. A decimal answers another gold if it is rounded from it to six places or more. If only
-    one has a per cent sign, it may be read as a unit or as a hundredth.
+    than a millionth) is the same. A decimal answers another gold if it is rounded from it to six places or more. If
+    only one has a per cent sign, it may be read as a unit or as a hundredth.
     """
     if _close(gold, answer, gold.value, answer.value):
         return True

@@ -7,12 +7,24 @@ FUNCTIONS = frozenset(
     | {"\\tanh", "\\ln", "\\log", "\\lg", "\\exp"}
 )
 GREEK = frozenset(
-    {"\\alpha", "\\beta", "\\gamma", "\\delta", "\\epsilon", "\\theta", "\\lambda", "\\mu", "\\phi", "\\varphi", "\\rho"}
+    {
+        "\\alpha",
+        "\\beta",
+        "\\gamma",
+        "\\delta",
+        "\\epsilon",
+        "\\theta",
+        "\\lambda",
+        "\\mu",
+        "\\phi",
+        "\\varphi",
+        "\\rho",
+    }
     | {"\\sigma", "\\tau", "\\omega", "\\psi", "\\xi"}
 )
-_TOKEN = re.compile(
-    r"\s*(\d+(?:\.\d*)?(?:\\overline\{\d+\})?|\.\d+(?:\\overline\{\d+\})?|\.\\overline\{\d+\}|\\[a-zA-Z]+|[-+*/^!(){}\[\]|_]|[a-zA-Z]'*)"
-)
+_REPEATING = r"\\overline\{\d+\}"
+_NUMBER = rf"\d+(?:\.\d*)?(?:{_REPEATING})?|\.\d+(?:{_REPEATING})?|\.{_REPEATING}"
+_TOKEN = re.compile(rf"\s*({_NUMBER}|\\[a-zA-Z]+|[-+*/^!(){{}}\[\]|_]|[a-zA-Z]'*)")
 # So many letters in a row are a word.
 _WORD = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z]{5,}")
 

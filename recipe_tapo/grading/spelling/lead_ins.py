@@ -1,0 +1,53 @@
+r"""What introduces an answer ("The answer is", ``\therefore``) and what explains it ("since x > 0")."""
+
+import re
+
+_ADJECTIVES = r"(?:(?:final|correct|required|desired|right|only|possible)\s+)*"
+_ANSWER = rf"(?:the\s+)?{_ADJECTIVES}(?:answers?|results?|solutions?|solution\s+set|values?)"
+_OF_WHAT = r"(?:\s+(?:to\s+the\s+(?:problem|question)|(?:for|of)\s+(?:\\?[a-z]|\$[a-z]\$)))?"
+_IS = r"(?:\b(?:is|are|be|equals?)\b|[:=])"
+_SO = r"(?:therefore|thus|hence|so|then|finally)"
+_LEAD_INS = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\\text\{{[^{{}}]*\b(?:answer|result|solution|value)s?\b[^{{}}]*{_IS}\s*\}}\s*[:=]?\s*",
+        rf"{_ANSWER}{_OF_WHAT}\s*{_IS}\s*[:=]?\s*",
+        r"\\(?:therefore|implies|Rightarrow|Longrightarrow|rightarrow|to)(?![a-zA-Z])\s*,?\s*",
+        rf"\\text\{{\s*{_SO}\s*,?\s*\}}\s*|{_SO}\b\s*,?\s+",
+        r"(?:\\approx(?![a-zA-Z])|=)\s*",
+        r"\\text\{\s*(?:approximately|approx\.?|about|exactly)\s*\}\s*|(?:approximately|exactly)\s+",
+        r"(?:所以|因此|故|于是|从而)?\s*,?\s*(?:最终|正确|最后)?的?(?:答案|结果|解|值)\s*(?:是|为|等于|[:=])\s*[:=]?",
+        r"答\s*[:=]\s*|(?:所以|因此|故)\s*,?",
+    )
+]
+_REASON = r"(?:since|because|due to|as (?:required|desired|needed)|(?:rounded|correct) to)\b"
+_EXPLANATIONS = [
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rf"\s*,?\s*(?:\(\s*)?\\text\s*\{{\s*,?\s*\(?\s*{_REASON}.*$",
+        rf"\s*,?\s*\(\s*{_REASON}.*$",
+        r"\s*,?\s+(?:since|because)\b.*$",
+        r"(?:\s|\\q?quad)*\\(?:blacksquare|square|checkmark|qed|qedsymbol|Box)(?![a-zA-Z])\s*$",
+        r"\s*[(（](?:因为|由于|精确到|保留)[^()（）]*[)）]$",
+    )
+]
+
+
+def strip_lead_ins(text: str) -> str:
+    r"""Removes what introduces an answer, ``\text{The answer is }``, ``\therefore`` or "答案是"."""
+    for _ in range(3):
+        before = text
+        for pattern in _LEAD_INS:
+            if (match := pattern.match(text)) and match.end() < len(text):
+                text = text[match.end() :]
+        if text == before:
+            break
+    return text
+
+
+def strip_explanation(text: str) -> str:
+    r"""Removes a reason behind an answer, ``\text{(since }x>0)``; conditions ("if", "where") are part of the answer."""
+    stripped = text
+    for pattern in _EXPLANATIONS:
+        stripped = pattern.sub("", stripped)
+    return stripped if stripped.strip() else text
