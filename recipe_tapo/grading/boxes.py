@@ -1,4 +1,4 @@
-r"""Boxes in a response, ``\boxed{…}``, ``\fbox{…}``, ``\framebox{…}`` or ``\boxed 2``: where they are, what they hold."""
+r"""Boxes, ``\boxed{…}``, ``\fbox{…}``, ``\framebox{…}`` or ``\boxed 2``: where they are, what they hold."""
 
 import re
 from dataclasses import dataclass

@@ -18,7 +18,9 @@ from recipe_tapo.grading.outcome import Open, Outcome, every
 
 # Decides two single answers, or two wholes that no kind here can read.
 Algebra = Callable[[str, str], bool]
+# Lists of lists could otherwise be compared without end.
 _MAX_DEPTH = 8
+_MAX_COMPARISONS = 3000
 
 
 def compare(gold: str, answer: str, algebra: Algebra | None = None) -> Outcome:
@@ -41,6 +43,7 @@ class _Comparison:
     def __init__(self, algebra: Algebra | None) -> None:
         self._algebra = algebra
         self._depth = 0
+        self._comparisons = 0
 
     def equal(self, gold: str, answer: str) -> Outcome:
         """Compares two cleaned answers."""
@@ -48,8 +51,9 @@ class _Comparison:
             return False
         if gold == answer:
             return True
-        if self._depth > _MAX_DEPTH:
+        if self._depth > _MAX_DEPTH or self._comparisons > _MAX_COMPARISONS:
             return False
+        self._comparisons += 1
         self._depth += 1
         outcome = self._compare(number_of_words(gold), number_of_words(answer))
         self._depth -= 1

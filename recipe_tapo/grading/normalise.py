@@ -41,6 +41,8 @@ _SUBSTITUTIONS = [
         (r"且|和|与|以及|及|그리고", r"\\land "),
         (r"\\(?:lbrace|\{)", r"\\{"),
         (r"\\(?:rbrace|\})", r"\\}"),
+        # "\leqx" has lost its space.
+        (r"\\([lgn]eq)(?=[a-zA-Z](?![a-zA-Z]))", r"\\\1 "),
         (r"\\(?:leq|leqslant|leqq)(?![a-zA-Z])|<=", r"\\le "),
         (r"\\(?:geq|geqslant|geqq)(?![a-zA-Z])|>=", r"\\ge "),
         (r"\\(?:neq|not\s*=)(?![a-zA-Z])|!=", r"\\ne "),

@@ -8,6 +8,7 @@ _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
 _FRENCH = re.compile(r"([\[\]])([^\[\](),;]+[,;][^\[\](),;]+)([\[\]])")
 _FRENCH_BRACKETS = {"][": "()", "[[": "[)", "]]": "(]", "[]": "[]"}
 _PLUS_MINUS = re.compile(r"\\(pm|mp)(?![a-zA-Z])\s*")
+_MAX_SIGNS = 4
 _ANGLES = re.compile(r"\\langle(?![a-zA-Z])\s*(.*?)\\rangle(?![a-zA-Z])")
 
 
@@ -21,7 +22,7 @@ def one_spelling_of_brackets(cleaned: str) -> str:
 
 
 def bracketed(cleaned: str) -> tuple[str, str]:
-    r"""Returns the kind of bracket around a whole text and its inside, as in ("\{\}", "1,2"); the kind is "" for none."""
+    r"""Returns the bracket around a whole text and its inside, as in ("\{\}", "1,2"); the kind is "" for none."""
     for opening in _BRACKETS:
         for closing in _BRACKETS.values():
             if (
@@ -49,13 +50,13 @@ def list_items(cleaned: str) -> tuple[str, list[str]]:
 
 def both_signs(item: str) -> list[str]:
     r"""Returns the two values of an item with ``\pm`` (and ``\mp``), upper signs first; the item itself without."""
-    if "\\pm" not in item:
+    signs = _PLUS_MINUS.findall(item)
+    if "pm" not in signs or len(signs) > _MAX_SIGNS:
         return [item]
     plus = _PLUS_MINUS.sub(lambda match: "+" if match[1] == "pm" else "-", item)
     minus = _PLUS_MINUS.sub(lambda match: "-" if match[1] == "pm" else "+", item)
     values = [plus.removeprefix("+"), minus]
     # In "\pm\sqrt{2}\pm 1" the signs are independent of each other.
-    signs = _PLUS_MINUS.findall(item)
     return values if len(signs) == 1 or "mp" in signs else _all_signs(item)
 
 
@@ -83,7 +84,7 @@ def _outside_braces(text: str) -> str:
 
 def _all_signs(item: str) -> list[str]:
     values = [item]
-    while "\\pm" in values[0] and len(values) < 64:
+    for _ in _PLUS_MINUS.findall(item):
         values = [_PLUS_MINUS.sub(sign, value, count=1).removeprefix("+") for value in values for sign in "+-"]
     return values
 

@@ -1,9 +1,12 @@
 """Lists, sets and tuples, compared item by item: order counts in tuples only."""
 
+from fractions import Fraction
+
 from recipe_tapo.grading.kinds.brackets import list_items
-from recipe_tapo.grading.outcome import Equal, Open, Outcome, every, some
+from recipe_tapo.grading.outcome import Equal, Outcome, every, some
 from recipe_tapo.grading.values.plain import parse_plain
 
+_MAX_PAIRS = 2000
 _UNORDERED = ("", "\\{\\}")
 
 
@@ -44,18 +47,20 @@ def _same_tuple(gold_kind: str, golds: list[str], answer_kind: str, answers: lis
 
 def _same_set(golds: list[str], answers: list[str], equal: Equal) -> Outcome:
     golds, answers = list(dict.fromkeys(golds)), list(dict.fromkeys(answers))
-    known = (
-        {(ours, theirs): equal(ours, theirs) for ours in golds for theirs in answers if ours != theirs}
-        if (len(golds) * len(answers) <= 400)
-        else {}
-    )
-
-    def same(ours: str, theirs: str) -> Outcome:
-        return True if ours == theirs else known.get((ours, theirs), Open.ALGEBRA if len(golds) > 40 else False)
-
+    gold_keys, answer_keys = set(map(_key, golds)), set(map(_key, answers))
+    missing = [item for item in golds if _key(item) not in answer_keys]
+    extra = [item for item in answers if _key(item) not in gold_keys]
+    if len(missing) * len(answers) + len(golds) * len(extra) > _MAX_PAIRS:
+        return False
     return every(
         [
-            *(some(same(ours, theirs) for theirs in answers) for ours in golds),
-            *(some(same(ours, theirs) for ours in golds) for theirs in answers),
+            *(some(equal(ours, theirs) for theirs in answers) for ours in missing),
+            *(some(equal(ours, theirs) for ours in golds) for theirs in extra),
         ]
     )
+
+
+def _key(item: str) -> str | Fraction:
+    """Returns what makes items the same without a closer look: the value of an exact number, or else the text."""
+    number = parse_plain(item)
+    return number.value if number and number.exact and not number.percent and not item.endswith("}") else item

@@ -7,6 +7,7 @@ from recipe_tapo.grading.values.nodes import Node, number
 from recipe_tapo.grading.values.tokens import FUNCTIONS, GREEK, Cursor, NoValue
 
 _MAX_DIGITS = 1000
+_MAX_DEPTH = 40
 _TRIGONOMETRIC = {"\\sin", "\\cos", "\\tan", "\\cot", "\\sec", "\\csc"}
 CONSTANTS = {"\\pi": "pi", "e": "e", "i": "i"}
 # A function that the problem defines, more often than a factor.
@@ -25,6 +26,7 @@ class Atoms:
         self.variables: set[str] = set()
         self.in_angle = False
         self._bars = 0
+        self._depth = 0
 
     def sum(self) -> Node:
         """Reads a sum; for a subclass."""
@@ -46,6 +48,14 @@ class Atoms:
 
     def atom(self) -> Node:
         """Reads an atom."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise NoValue
+        node = self._atom()
+        self._depth -= 1
+        return node
+
+    def _atom(self) -> Node:
         token = self.cursor.next()
         if token in _CLOSING:
             return self._group()

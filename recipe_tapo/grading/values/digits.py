@@ -14,16 +14,25 @@ from recipe_tapo.grading.values.tokens import NoValue
 
 # mpmath's tables of constants are no more thread-safe than its precision.
 _LOCK = threading.RLock()
+_CANCELLED_BITS = 60
 _CONTEXT: Context = mpmath.MPContext()
 
 
 @dataclass(frozen=True)
 class Digits:
-    """A value and the largest and smallest binary exponents on the way to it, which bound its error."""
+    """A value and what bounds its error.
+
+    Attributes:
+        value: A real or complex number of mpmath.
+        largest: The largest binary exponent on the way to it.
+        smallest: The smallest.
+        cancelled: Whether a difference is so small that little of its digits is left.
+    """
 
     value: Value
     largest: int
     smallest: int
+    cancelled: bool
 
 
 def evaluate(node: Node, precision: int, values: Mapping[str, Fraction], log_base: int | None = None) -> Digits:
@@ -61,10 +70,11 @@ class _Evaluation:
         self._log_base = log_base
         self._largest = 0
         self._smallest = 0
+        self._cancelled = False
 
     def digits(self, node: Node) -> Digits:
         value = self._value(node)
-        return Digits(value, self._largest, self._smallest)
+        return Digits(value, self._largest, self._smallest, self._cancelled)
 
     def _value(self, node: Node) -> Value:
         if node.kind == "number":
@@ -78,7 +88,10 @@ class _Evaluation:
         parts = [self._value(part) for part in node.parts]
         if node.kind == "function":
             return self._keep(function(_CONTEXT, node.name, parts, self._log_base))
-        return self._keep(OPERATIONS[node.kind](_CONTEXT, *parts))
+        value = self._keep(OPERATIONS[node.kind](_CONTEXT, *parts))
+        if node.kind in ("add", "subtract"):
+            self._cancelled |= _CONTEXT.mag(value) < max(map(_CONTEXT.mag, parts)) - _CANCELLED_BITS
+        return value
 
     def _keep(self, value: Value) -> Value:
         if _CONTEXT.isnan(value):

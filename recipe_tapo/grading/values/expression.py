@@ -6,14 +6,18 @@ from recipe_tapo.grading.values.atoms import Atoms
 from recipe_tapo.grading.values.nodes import Expression, Node
 from recipe_tapo.grading.values.tokens import NoValue, tokenize
 
-_MAX_DEPTH = 40
+# A sum of more terms is a deeper tree than Python can walk.
+_MAX_TOKENS = 300
 
 
 @lru_cache(maxsize=8192)
 def parse(cleaned: str) -> Expression | None:
     """Reads a cleaned answer as an expression; None for all else, and for what has two readings (never raises)."""
     try:
-        parser = _Parser(tokenize(cleaned))
+        tokens = tokenize(cleaned)
+        if len(tokens) > _MAX_TOKENS:
+            return None
+        parser = _Parser(tokens)
         root = parser.sum()
         if parser.cursor.next() is not None:
             return None
@@ -25,19 +29,11 @@ def parse(cleaned: str) -> Expression | None:
 class _Parser(Atoms):
     """Recursive descent; raises NoValue where a reader could hesitate."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        super().__init__(tokens)
-        self._depth = 0
-
     def sum(self) -> Node:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise NoValue
         node = self._product()
         while self.cursor.next() in ("+", "-"):
             kind = "add" if self.cursor.take() == "+" else "subtract"
             node = Node(kind, (node, self._product()))
-        self._depth -= 1
         return node
 
     def power(self) -> Node:
@@ -88,11 +84,11 @@ class _Parser(Atoms):
         raise NoValue
 
     def _signed(self) -> Node:
-        if self.cursor.next() in ("+", "-"):
-            negative = self.cursor.take() == "-"
-            node = self._signed()
-            return Node("negate", (node,)) if negative else node
-        return self.power()
+        negative = False
+        while self.cursor.next() in ("+", "-"):
+            negative ^= self.cursor.take() == "-"
+        node = self.power()
+        return Node("negate", (node,)) if negative else node
 
     def _postfix(self, node: Node) -> Node:
         if self.cursor.next() != "!":

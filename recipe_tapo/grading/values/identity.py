@@ -1,17 +1,24 @@
 """Whether two expressions are the same: by exact values, by digits, and at several points where they have variables."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from recipe_tapo.grading.values.exact import exact_value
 from recipe_tapo.grading.values.expression import parse
 from recipe_tapo.grading.values.nodes import Expression, Node
 from recipe_tapo.grading.values.tokens import NoValue
 
-_START_BITS = 120
-_MAX_BITS = 2**17
+if TYPE_CHECKING:
+    from recipe_tapo.grading.values.digits import Digits
+
+_START_BITS = 160
+_LEAST_BITS = 120
+_MAX_BITS = 80_000
 # What rounding may eat of the digits.
 _SLACK_BITS = 40
 _POSITIVE_POINTS = (
@@ -95,8 +102,10 @@ def _same_digits(left: Expression, right: Expression, values: Mapping[str, Fract
 
     try:
         gold, answer = (evaluate(side.root, _START_BITS, values, base) for side in (left, right))
-        wanted = _START_BITS + 2 * (max(gold.largest, answer.largest) - min(gold.smallest, answer.smallest))
-        precision = min(wanted, _MAX_BITS)
+        if not gold.cancelled and not answer.cancelled and _far_apart(gold, answer):
+            return False
+        wanted = _LEAST_BITS + 2 * (max(gold.largest, answer.largest) - min(gold.smallest, answer.smallest))
+        precision = min(max(wanted, _START_BITS), _MAX_BITS)
         if precision > _START_BITS:
             gold, answer = (evaluate(side.root, precision, values, base) for side in (left, right))
     except NoValue:
@@ -107,6 +116,13 @@ def _same_digits(left: Expression, right: Expression, values: Mapping[str, Fract
     if apart > max(gold.largest, answer.largest) - precision + _SLACK_BITS:
         return False
     return True if wanted <= _MAX_BITS else None
+
+
+def _far_apart(gold: Digits, answer: Digits) -> bool:
+    from recipe_tapo.grading.values.digits import distance
+
+    apart = distance(gold.value, answer.value)
+    return apart is not None and apart > max(gold.largest, answer.largest) - _START_BITS // 2
 
 
 def _has_bare_log(node: Node) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 
 from recipe_tapo.grading.values.tokens import NoValue
 
-# Beyond 2^(2^20) a number is as good as infinite: no answer is that large, and nothing here may take long.
-HUGE_EXPONENT = 2**20
+# Beyond 2^(2^17) a number is as good as infinite: no answer is that large, and nothing here may take long.
+HUGE_EXPONENT = 2**17
 _MAX_FACTORIAL = 100_000
 _MAX_ANGLE_BITS = 64
 # mpmath's contexts, numbers and functions carry no types.
