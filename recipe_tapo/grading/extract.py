@@ -44,18 +44,18 @@ def extract_answer(text: str) -> str:
 def _answer_of(text: str) -> str | None:
     """Returns the answer that a text states, None for none."""
     boxes = find_boxes(text)
-    tag = _last_tag(text) if "</" in text else None
-    if tag and (not boxes or tag.end() > boxes[-1].end):
-        inner = _answer_of(tag[1])
-        return inner if inner is not None else tag[1].strip()
+    tags = [Box(match.start(), match.end(), match[1]) for match in _ANSWER_TAG.finditer(text)] if "</" in text else []
+    if tags and (not boxes or tags[-1].end > boxes[-1].end):
+        contents = [Box(tag.start, tag.end, _content(tag)) for tag in tags]
+        return final_statement(text, contents)
     if boxes:
         return final_statement(text, boxes)
     return _last_final_answer_line(text)
 
 
-def _last_tag(text: str) -> re.Match[str] | None:
-    tags = list(_ANSWER_TAG.finditer(text))
-    return tags[-1] if tags else None
+def _content(tag: Box) -> str:
+    inner = _answer_of(tag.content)
+    return tag.content.strip() if inner is None else inner
 
 
 def _last_final_answer_line(text: str) -> str | None:

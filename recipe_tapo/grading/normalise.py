@@ -8,7 +8,7 @@ from recipe_tapo.grading.spelling.numerals import one_spelling_of_numerals
 from recipe_tapo.grading.spelling.symbols import one_spelling_of_characters
 from recipe_tapo.grading.spelling.wrappers import strip_wrappers
 
-_FUNCTIONS = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|sqrt|pi|infty|gcd|lcm|min|max"
+_FUNCTIONS = "sin|cos|tan|cot|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|sqrt|pi|infty|gcd|lcm"
 _SYNONYMS = {"tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc", "arctg": "arctan", "asin": "arcsin"} | {
     "acos": "arccos", "atan": "arctan", "infinity": "infty", "Pi": "pi"
 }  # fmt: skip
@@ -26,6 +26,9 @@ _SUBSTITUTIONS = [
         (r"\{:\}|\\colon(?![a-zA-Z])", ":"),
         (r"(\\[a-zA-Z]+|[}\]]) +(?=\{)", r"\1"),
         (r"\\text\{\s*(\\text\{[^{}]*\})\s*\}", r"\1"),
+        (r"\\text\{\s*\{([^{}]*)\}\s*\}", r"\\text{\1}"),
+        # Without an argument these are seconds.
+        (r"\\text\{\s*sec\s*\}(?=\s*[(^{\d\\])|(?<![a-zA-Z\\])sec(?=\s*[(^{])", r"\\sec "),
         (r"\\text\{\s*([eid])\s*\}", r"\1 "),
         (rf"\\text\{{\s*({_NAMES})\s*\}}", r"\1 "),
         (r"\\[ij]math(?![a-zA-Z])", "i"),

@@ -45,4 +45,4 @@ def _option(cleaned: str) -> tuple[str | None, str]:
     if cleaned.startswith("\\text{") and rest.endswith("}") and rest.count("{") < rest.count("}"):
         rest = rest[:-1]
     rest = rest.strip().lstrip(",").strip()
-    return (None, "") if _OTHER_OPTION.search(rest) else (letter, rest)
+    return (None, "") if _OTHER_OPTION.search(rest) or rest[:1] in tuple("+-*/^=_") else (letter, rest)

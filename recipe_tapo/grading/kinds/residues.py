@@ -34,8 +34,7 @@ def same_residue(gold: str, answer: str, equal: Equal) -> Outcome | None:
     if in_gold:
         return equal(in_gold.written, answer)
     if in_answer:
-        number = next(iter(in_answer.numbers))
-        return True if len(in_answer.numbers) == 1 and gold == str(number) else equal(gold, in_answer.written)
+        return gold in map(str, in_answer.numbers) if len(in_answer.numbers) == 1 else equal(gold, in_answer.written)
     return None
 
 
@@ -49,8 +48,11 @@ def same_numeral(gold: str, answer: str) -> Outcome | None:
         return in_gold == in_answer
     if in_gold:
         return in_gold[0] == answer if re.fullmatch(r"-?[0-9A-F]+", answer) else None
+    if in_answer is None and _BASED.fullmatch(answer):
+        # "5_2" is no numeral.
+        return False
     if in_answer and re.fullmatch(r"-?\d+", gold):
-        return in_answer[0] == gold or (in_answer[1].isdigit() and _value(*in_answer) == int(gold))
+        return in_answer[0] == gold or _value(*in_answer) == int(gold)
     return None
 
 
@@ -69,8 +71,8 @@ def _based(cleaned: str) -> tuple[str, str] | None:
     match = _BASED.fullmatch(cleaned)
     if match is None:
         return None
-    base = match[2] or match[3]
-    return match[1], NUMBER_WORDS.get(base, base)
+    base = NUMBER_WORDS.get(match[2] or match[3], match[2] or match[3])
+    return (match[1], base) if _value(match[1], base) is not None else None
 
 
 def _value(digits: str, base: str) -> int | None:

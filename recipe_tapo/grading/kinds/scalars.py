@@ -25,6 +25,8 @@ def same_value(gold: str, answer: str) -> Outcome:
     A unit counts only where both state one that is known, and is converted; a per cent sign may be read as a unit or as
     a hundredth where only one side has it, and degrees against radians are converted.
     """
+    if ("\\ldots" in gold) != ("\\ldots" in answer):
+        return False
     ours, theirs = split_unit(unwrap(gold)), split_unit(unwrap(answer))
     factor = conversion(ours.unit, theirs.unit)
     if factor is None:

@@ -1,6 +1,7 @@
 r"""Vectors and matrices: ``\mathbf{i}+2\mathbf{j}``, rows and columns, compared component by component."""
 
 import re
+from typing import TypeGuard
 
 from recipe_tapo.grading.kinds.brackets import bracketed
 from recipe_tapo.grading.normalise import split_top_level
@@ -22,6 +23,10 @@ def same_vector(gold: str, answer: str, equal: Equal) -> Outcome | None:
     gold_rows, answer_rows = _rows(gold), _rows(answer)
     if not _is_special(gold) and not _is_special(answer):
         return None
+    if _is_cell(gold_rows) and not _is_matrix(answer):
+        return equal(gold_rows[0][0], answer)
+    if _is_cell(answer_rows) and not _is_matrix(gold):
+        return equal(gold, answer_rows[0][0])
     if gold_rows is None or answer_rows is None:
         other = answer if answer_rows is None else gold
         return False if (gold_rows or answer_rows) and closed(other) else None
@@ -53,6 +58,10 @@ def _rows(cleaned: str) -> list[list[str]] | None:
     kind, inner = bracketed(cleaned)
     parts = split_top_level(inner)
     return [parts] if kind == "()" and len(parts) > 1 and all(parts) else None
+
+
+def _is_cell(rows: list[list[str]] | None) -> TypeGuard[list[list[str]]]:
+    return rows is not None and len(rows) == len(rows[0]) == 1
 
 
 def _components(cleaned: str) -> list[str] | None:

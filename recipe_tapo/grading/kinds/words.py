@@ -68,6 +68,8 @@ def same_words(gold: str, answer: str) -> Outcome | None:
     if answer.startswith("\\{"):
         return False if gold == "\\emptyset" else None
     theirs = text_key(answer) or _key(_TEXT.sub(r" \1 ", unwrap(answer)))
+    if len(words) == 1 and re.search(r"[-+*/^=<>_]", answer):
+        return None
     if words == theirs or _states(theirs, words):
         return True
     # A bare capital may be a variable, so that another spelling of it needs algebra.

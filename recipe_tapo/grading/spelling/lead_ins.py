@@ -3,18 +3,18 @@ r"""What introduces an answer ("The answer is", ``\therefore``) and what explain
 import re
 
 _ADJECTIVES = r"(?:(?:final|correct|required|desired|right|only|possible)\s+)*"
-_ANSWER = rf"(?:the\s+)?{_ADJECTIVES}(?:answers?|results?|solutions?|solution\s+set|values?)"
+_ANSWER = rf"(?:the\s+)?{_ADJECTIVES}(?:ans|answers?|results?|solutions?|solution\s+set|values?)"
 _OF_WHAT = r"(?:\s+(?:to\s+the\s+(?:problem|question)|(?:for|of)\s+(?:\\?[a-z]|\$[a-z]\$)))?"
 _IS = r"(?:\b(?:is|are|be|equals?)\b|[:=])"
 _SO = r"(?:therefore|thus|hence|so|then|finally)"
 _LEAD_INS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\\text\{{[^{{}}]*\b(?:answer|result|solution|value)s?\b[^{{}}]*{_IS}\s*\}}\s*[:=]?\s*",
+        rf"\\text\{{[^{{}}]*\b(?:ans|answer|result|solution|value)s?\b[^{{}}]*{_IS}\s*\}}\s*[:=]?\s*",
         rf"{_ANSWER}{_OF_WHAT}\s*{_IS}\s*[:=]?\s*",
         r"\\(?:therefore|implies|Rightarrow|Longrightarrow|rightarrow|to)(?![a-zA-Z])\s*,?\s*",
         rf"\\text\{{\s*{_SO}\s*,?\s*\}}\s*|{_SO}\b\s*,?\s+",
-        r"(?:\\approx(?![a-zA-Z])|=)\s*",
+        r"(?:\\approx(?![a-zA-Z])|\\checkmark(?![a-zA-Z])|=|:)\s*",
         r"\\text\{\s*(?:approximately|approx\.?|about|exactly)\s*\}\s*|(?:approximately|exactly)\s+",
         r"(?:所以|因此|故|于是|从而)?\s*,?\s*(?:最终|正确|最后)?的?(?:答案|结果|解|值)\s*(?:是|为|等于|[:=])\s*[:=]?",
         r"答\s*[:=]\s*|(?:所以|因此|故)\s*,?",

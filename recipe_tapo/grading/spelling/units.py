@@ -135,6 +135,8 @@ def _is_unit(text: str) -> bool:
     plain = re.sub(r"\^-?\d+", "", _plain(text)).strip()
     if _NOT_A_UNIT.search(plain) or re.search(r"\d", re.sub(r"\b1\b\s*/", "", plain)):
         return False
+    if not re.search(r"\w", plain) and plain.strip(" .,;:()"):
+        return False
     words = [word.strip(".") for word in re.findall(r"[a-zA-Z.'-]+", plain.lower())]
     # "meters squared" is a unit, "squared" alone a power.
     return not any(word in VALUE_WORDS for word in words) and not (words and words[0] in POWERS)

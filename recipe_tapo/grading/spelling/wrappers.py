@@ -4,16 +4,20 @@ import re
 
 # Commands that change how their argument looks; the argument stays, in its braces.
 _FONTS = re.compile(
-    r"\\(?:bm|boldsymbol|pmb|mathbf|mathit|mathsf|mathtt|mathnormal|mathbin|mathord|underline|uline|ensuremath"
+    r"\\(?:bm|bold|boldmath|boldsymbol|pmb|mathop|Bbb|mathbf|mathit|mathsf|mathtt|mathnormal|mathbin|mathord|underline|uline|ensuremath"
     r"|bf|bfseries|rm|rmfamily|it|itshape|sf|sffamily|tt|ttfamily|sl|em|tiny|scriptsize|footnotesize|small|normalsize"
     r"|large|Large|LARGE|huge|Huge|displaystyle|textstyle|scriptstyle|limits|nolimits|strut|hfill|nonumber|notag)"
-    r"(?![a-zA-Z])\s*"
+    r"(?![a-zA-Z])\s*|\\math(?:cal|frak|scr)\s*(?=\{?\d)|\\(?:text(?:rm|bf|it|sf|tt|up|md)?|mathrm)\s+(?=\d)"
 )
-_COLOURS = re.compile(r"\\(?:textcolor|colorbox|color|fcolorbox\s*\{[^{}]*\})\s*(?:\[[^\[\]]*\]\s*)?\{[^{}]*\}\s*")
+_BRACED = re.compile(r"\\(?:under|over)brace\s*\{([^{}]*)\}\s*[_^]\s*\{(?:[^{}]|\{[^{}]*\})*\}")
+_COLOURS = re.compile(
+    r"\\(?:textcolor|colorbox|color|enclose|style|class|href|fcolorbox\s*\{[^{}]*\})\s*(?:\[[^\[\]]*\]\s*)?\{[^{}]*\}\s*"
+    r"|\\bbox\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
+)
 # Invisible with their argument, like notes at the end of a line.
 _INVISIBLE = re.compile(r"\\(?:phantom|hphantom|vphantom|hspace\*?|vspace\*?|mspace|tag\*?|label)\s*\{[^{}]*\}")
 _TEXT = re.compile(
-    r"\\(?:mbox|hbox|textrm|textnormal|textup|textit|textbf|texttt|textsf|textsc|textsl|emph|mathrm|operatorname\*?)\s*\{"
+    r"\\(?:textmd|mbox|hbox|textrm|textnormal|textup|textit|textbf|texttt|textsf|textsc|textsl|emph|mathrm|operatorname\*?)\s*\{"
 )
 _UNIT_VECTOR = re.compile(
     r"\\(?:mathbf|boldsymbol|bm|hat|vec|overrightarrow|widehat)\s*\{?\s*(?:\\(?:mathbf|boldsymbol|bm|hat|vec)\s*)?\{?\s*"
@@ -21,7 +25,7 @@ _UNIT_VECTOR = re.compile(
 )
 _ENVIRONMENT = re.compile(
     r"\\(?:begin|end)\s*\{(?:aligned|align\*?|alignat\*?|gathered|gather\*?|equation\*?|split|multline\*?|displaymath"
-    r"|center|math)\}"
+    r"|center|math)\}(?:\[[a-z]\])?"
 )
 _CASES = re.compile(
     r"(?:\\left)?\s*(?:\\\{)?\s*\\begin\s*\{(?:cases|dcases)\}(.*)\\end\s*\{(?:cases|dcases)\}(?:\s*\\right\s*\.)?",
@@ -33,7 +37,7 @@ _SPACE = r"\\q?quad(?![a-zA-Z])|~|\s|&"
 _EDGES = re.compile(
     rf"^(?:\\\\|\\[ ,;:!]|{_SPACE})+|(?:\\\\(?:\[[^\[\]]*\])?|(?<!\\)\\[ ,;:!]|(?<!\\)\\(?=$)|{_SPACE})+$"
 )
-_MARKS = re.compile(r"^(\*\*|__|`+)(.+)\1$", re.DOTALL)
+_MARKS = re.compile(r"^(\*\*|__|\*|_|`+)(.+)\1$|^<(b|i|u|em|strong)>(.+)</\3>$", re.DOTALL)
 _DELIMITERS = (("\\(", "\\)"), ("\\[", "\\]"))
 
 
@@ -49,7 +53,7 @@ def strip_wrappers(text: str) -> str:
         return text
     text = _rows(text)
     text = _UNIT_VECTOR.sub(lambda match: f"\\vec{match[1] or match[2]} ", text) if re.search(r"[jk]", text) else text
-    text = _COLOURS.sub("", _INVISIBLE.sub("", text))
+    text = _BRACED.sub(r"{\1}", _COLOURS.sub("", _INVISIBLE.sub("", text)))
     return _strip_edges(_FONTS.sub("", _TEXT.sub(r"\\text{", text)))
 
 
@@ -59,7 +63,7 @@ def _strip_edges(text: str) -> str:
         before = text
         text = _EDGES.sub("", text)
         if match := _MARKS.match(text):
-            text = match[2]
+            text = match[2] or match[4]
         for opening, closing in _DELIMITERS:
             if text.startswith(opening) and text.endswith(closing) and text.count(opening) == 1:
                 text = text[2:-2]

@@ -46,8 +46,8 @@ class _Parser(Atoms):
             if not self.in_angle:
                 raise NoValue
             return Node("degrees", (base,))
-        node = self._postfix(Node("power", (base, self.script())))
-        if self.cursor.next() == "^":
+        node = Node("power", (base, self.script()))
+        if self.cursor.next() in ("^", "!"):
             raise NoValue
         return node
 
@@ -94,6 +94,6 @@ class _Parser(Atoms):
         if self.cursor.next() != "!":
             return node
         self.cursor.take()
-        if self.cursor.next() == "!" or node.kind == "power":
+        if self.cursor.next() == "!":
             raise NoValue
         return Node("factorial", (node,))

@@ -22,8 +22,10 @@ from recipe_tapo.errors import InputError
 from recipe_tapo.grading import MAX_ANSWER_CHARS, grade
 from recipe_tapo.grading.batch import score_all
 from recipe_tapo.grading.extract import extract_answer
+from recipe_tapo.grading.normalise import clean
 from recipe_tapo.grading.pool import GraderUnavailable, Pool, WorkerDied, shared_pool
 from recipe_tapo.grading.quick import quick_verdict
+from recipe_tapo.grading.values.identity import closed
 from recipe_tapo.reward import compute_score
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,8 +40,9 @@ MARGIN_S = 1.0
 
 @pytest.fixture(scope="module", autouse=True)
 def grading_process():
-    """Starts one process first, so that no test measures the import of sympy; leaves none behind."""
+    """Imports sympy and mpmath first, so that no test measures them; leaves no process behind."""
     assert algebra(1) == 1.0
+    assert score(r"\sqrt{3}", r"\sqrt{2}") == 0.0
     yield
     shared_pool().close()
 
@@ -50,7 +53,11 @@ def score(answer: str, gold: str, **kwargs) -> float:
 
 def algebra(number: int) -> float:
     """Grades a right answer that only math-verify can recognise; another one for each number."""
-    return score(f"(x-{number})(x+{number})", f"x^2-{number**2}")
+    return score(integral(number), f"{number**2}")
+
+
+def integral(limit: int) -> str:
+    return rf"\int_0^{{{limit}}} 2x\,dx"
 
 
 def benchmark_golds(name: str) -> list[str]:
@@ -114,19 +121,23 @@ def test_values_agree_with_algebra():
     """What quick verdicts say of two closed expressions, math-verify says too."""
     golds = benchmark_golds("hmmt_feb_2025") + sample_golds("deepscaler_math")
     pairs = list(zip(golds, golds[7:] + golds[:7], strict=True)) + list(zip(golds, golds, strict=True))
+    compared = 0
     for gold, answer in pairs:
         spelled = answer.replace("\\frac", "\\dfrac").replace(" ", "") + "+0"
-        quick, algebra = grade(gold, spelled), grade(gold, spelled, quick=False)
-        assert quick == algebra, (gold, spelled)
+        if closed(clean(gold)) and closed(clean(spelled)):
+            quick, algebra = grade(gold, spelled), grade(gold, spelled, quick=False)
+            assert quick == algebra, (gold, spelled)
+            compared += 1
+    assert compared > len(pairs) / 2
 
 
 def test_a_number_against_a_tuple_needs_no_algebra():
     assert quick_verdict("27", r"(-\sqrt{3},3)") is False
     assert quick_verdict(r"[0,\pi]", r"\frac{9}{\sqrt{23}}") is False
-    # Thousands in parentheses, a set of equal values and a variable are left to others.
+    # Thousands in parentheses and a set of equal values are numbers.
     assert quick_verdict("1234", "(1,234)") is True
-    assert quick_verdict("5", r"\{5,\sqrt{25}\}") is None
-    assert quick_verdict("x", "(1,2)") is None
+    assert quick_verdict("5", r"\{5,\sqrt{25}\}") is True
+    assert quick_verdict("x", "(1,2)") is False
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(1, 10**6))
@@ -249,7 +260,7 @@ def test_hostile_answers_are_wrong_within_the_limit():
 
 
 @pytest.mark.parametrize(
-    "answer", [ENDLESS, r"\prod_{k=1}^{10^8} k", r"x^{" * 200 + "2" + "}" * 200, "{" * 400 + "6" + "}" * 400]
+    "answer", [ENDLESS, r"\prod_{k=1}^{10^8} k", r"x^{" * 200 + "2" + "}" * 200, r"\int_0^1 x^{x^{x^{x}}} dx"]
 )
 def test_the_limit_is_wall_clock(answer):
     limit = 1.0
@@ -316,7 +327,7 @@ def test_long_texts_are_cheap(text):
 
 
 def test_threads_share_the_processes():
-    cases = [(f"x^2+{n}x", f"x(x+{n if n % 2 else n + 1})") for n in range(2, 50)]
+    cases = [(f"{n**2}", integral(n if n % 2 else n + 1)) for n in range(2, 50)]
     with ThreadPoolExecutor(16) as threads:
         scores = list(threads.map(lambda case: score(case[1], case[0]), cases))
     assert scores == [float(n % 2) for n in range(2, 50)]
@@ -327,8 +338,9 @@ import importlib.util, sys, time
 spec = importlib.util.spec_from_file_location("custom_module_1", {path!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-assert not {{"sympy", "math_verify", "torch", "verl"}} & set(sys.modules), "importing the reward must be cheap"
-print(module.compute_score("t", r"\\boxed{{x(x+1)}}", "x^2+x")["score"], flush=True)
+heavy = {{"sympy", "mpmath", "math_verify", "torch", "verl"}}
+assert not heavy & set(sys.modules), "importing the reward must be cheap"
+print(module.compute_score("t", r"\\boxed{{\\int_0^3 2x\\,dx}}", "9")["score"], flush=True)
 print(module.compute_score("t", {endless!r}, "5", time_limit={limit})["timed_out"], flush=True)
 """
 
@@ -404,11 +416,11 @@ def test_a_lost_process_is_replaced():
 
 
 def test_a_comparison_that_kills_the_grader_counts_as_wrong(monkeypatch):
-    def die(pairs, limit):
+    def die(question, limit):
         raise WorkerDied
 
     monkeypatch.setattr(shared_pool(), "equal", die)
-    result = compute_score("t", r"\boxed{(x-7)(x+7)}", "x^2-49")
+    result = compute_score("t", f"\\boxed{{{integral(107)}}}", "11449")
     assert (result["score"], result["timed_out"], result["grader_died"]) == (0.0, 0.0, 1.0)
 
 
@@ -416,7 +428,7 @@ def test_a_grader_that_cannot_start_is_an_error_and_not_a_zero(monkeypatch):
     monkeypatch.setattr("recipe_tapo.grading.pool._BOOT", "raise SystemExit(1)")
     pool = Pool(1)
     with pytest.raises(GraderUnavailable, match="math-verify"):
-        pool.equal([("1", "1")], 1.0)
+        pool.equal(("1", "1", True), 1.0)
     assert pool._workers == set()
 
 
@@ -485,4 +497,4 @@ def test_a_grader_that_cannot_start_ends_a_batch_in_one_line(monkeypatch):
 
     monkeypatch.setattr(shared_pool(), "equal", fail)
     with pytest.raises(InputError, match="cannot grade: install it"):
-        list(score_all([(r"\boxed{(x-8)(x+8)}", "x^2-64")]))
+        list(score_all([(f"\\boxed{{{integral(8)}}}", "64")]))
