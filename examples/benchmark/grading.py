@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
     if options.worst:
         sets["worst"] = [(f"So \\boxed{{{answer}}}", gold) for gold in ("5", "7") for answer in WORST]
     for score in graders.values():
-        measure(score, [(f"\\boxed{{x(x+{n})}}", f"x^2+{n}x") for n in range(64)], options.threads)
+        measure(score, [(f"\\boxed{{\\int_0^{{{n}}} 2x dx}}", f"{n * n}") for n in range(64)], options.threads)
     # Both have their processes by now, but those of verl's scorer import verl: half a minute on a small machine.
     time.sleep(options.settle)
     for name, pairs in sets.items():

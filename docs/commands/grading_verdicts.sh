@@ -1,0 +1,1 @@
+python -m examples.benchmark.verdicts responses.jsonl --output differences.jsonl
