@@ -16,8 +16,9 @@ from recipe_tapo.records.write import atomic_paths, write_jsonl
 
 DESCRIPTION = """\
 Grades a file of responses with the grader of training. It takes the content of
-the last \\boxed{}, or else the last 'Final Answer:' line, and compares it with
-the right answer.
+the last \\boxed{}, with that of other boxes in the same statement, or else the
+last 'Final Answer:' line, and compares it with the right answer. What follows
+</think> and what stands in a later <answer> tag have precedence.
 
 reads:    a jsonl file whose lines are objects with "response" and
           "ground_truth"
