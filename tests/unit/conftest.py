@@ -3,10 +3,15 @@
 import logging
 
 import pytest
+from hypothesis import settings
 
 from recipe_tapo.cpu.device import accelerator_present
 from recipe_tapo.cpu.vllm_alias import answer_for_vllm
 from recipe_tapo.engine.search_path import register
+
+# The first example of a property may import and compile; how long that takes is no property of the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,7 @@
 r"""Which boxes are one statement, and what it says."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,9 +84,11 @@ def test_nothing_raises_and_verdicts_repeat(text, gold):
     assert (extract_answer(text), quick_verdict(gold, answer)) == (answer, verdict)
 
 
-@settings(max_examples=60, deadline=2000)
+@settings(max_examples=60)
 @given(st.lists(FRAGMENTS, min_size=1, max_size=4).map("".join))
 def test_repetition_costs_little(unit):
     text = (unit * 1000)[:999]
+    start = time.process_time()
     extract_answer(f"\\boxed{{{text}}}")
     quick_verdict(text[:500], text)
+    assert time.process_time() - start < 2
