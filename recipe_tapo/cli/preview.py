@@ -6,19 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from recipe_tapo.cli.flag_types import natural, positive
-from recipe_tapo.cli.sampling_flags import add_model, add_sampling, model_settings, sampling_of
+from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_policy, model_settings, sampling_of
 from recipe_tapo.cli.tables import print_table
-from recipe_tapo.config import TapoConfig, TapoConfigError
-from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.benchmarks import load_problems
 from recipe_tapo.evaluation.records import Problem
-from recipe_tapo.preview.run import Preview, Variant
+from recipe_tapo.preview.run import Preview, write_attempts
 from recipe_tapo.preview.summary import Summary, advice, summarize
-from recipe_tapo.preview.vllm_policy import VllmPolicy
-from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
+from recipe_tapo.preview.variants import Variant, make_variant
 from recipe_tapo.records.write import atomic_paths
 
 DESCRIPTION = """\
@@ -82,8 +78,6 @@ def run(args: argparse.Namespace) -> None:
     """Runs the command."""
     variants = [make_variant(text, args.set) for text in args.variants]
     questions = load_problems("train", args.input.expanduser(), args.questions)
-    if args.base_url:
-        raise InputError("--base_url: a preview needs the model's token ids and probabilities; leave it out")
     folder = args.output.expanduser()
     summaries = asyncio.run(_preview(args, folder, variants, questions))
     with atomic_paths(folder / "preview.json") as (path,):
@@ -94,46 +88,10 @@ def run(args: argparse.Namespace) -> None:
     print(f"attempts: tapo report --constructions {folder / 'attempts'}/VARIANT --output preview.html")
 
 
-def make_variant(text: str, settings: Sequence[str]) -> Variant:
-    """Reads a variant's name and its settings.
-
-    Raises:
-        InputError: One of them is no setting of TAPO's.
-    """
-    mode, *rest = text.split(":")
-    # All requests are sent at once, and waiting for a place in the engine is no failure.
-    patient = {"timeout_s": 1e6}
-    synthesis: dict[str, Any] = {"mode": mode, **patient, **dict(zip(("locate", "transition"), rest, strict=False))}
-    node: dict[str, Any] = {"synthesis": synthesis}
-    for setting in settings:
-        key, found, value = setting.partition("=")
-        if not found:
-            raise InputError(f"--set {setting}: expected KEY=VALUE")
-        *parents, name = key.removeprefix("tapo.").split(".")
-        inner = node
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        try:
-            inner[name] = json.loads(value)
-        except ValueError:
-            inner[name] = value
-    try:
-        return Variant(text.replace(":", "_"), TapoConfig.from_mapping(node))
-    except TapoConfigError as error:
-        raise InputError(str(error)) from error
-
-
 async def _preview(
     args: argparse.Namespace, folder: Path, variants: list[Variant], questions: list[Problem]
 ) -> list[Summary]:
-    policy = VllmPolicy(
-        args.model,
-        sampling_of(args),
-        args.max_model_len,
-        dtype=args.dtype,
-        tensor_parallel_size=args.tensor_parallel_size,
-        gpu_memory_utilization=args.gpu_memory_utilization,
-    )
+    policy = make_policy(args)
     await policy.start()
     try:
         settings = {**model_settings(args), "seed": args.seed, "n": args.n, **asdict(sampling_of(args))}
@@ -150,20 +108,11 @@ async def _preview(
         summaries = []
         for variant in variants:
             results = await preview.construct(variant, questions, groups)
-            _write_attempts(folder / "attempts" / variant.name, results)
+            write_attempts(folder / "attempts" / variant.name, results)
             summaries.append(summarize(variant.name, results))
     finally:
         policy.close()
     return summaries
-
-
-def _write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:
-    for path in folder.glob("*.jsonl"):
-        path.unlink()
-    dump = AttemptDump(folder)
-    for result in results:
-        for record in result["records"]:
-            dump.write(AttemptRecord(**record))
 
 
 def print_summaries(summaries: Sequence[Summary], batch: int) -> None:

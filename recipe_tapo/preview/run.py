@@ -3,35 +3,24 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from recipe_tapo.algorithm.prompts import question_text, render_chat
-from recipe_tapo.algorithm.token_weights import ots_weights
 from recipe_tapo.algorithm.tokens import decode
-from recipe_tapo.config import TapoConfig
-from recipe_tapo.construction.attempt import Attempt
 from recipe_tapo.construction.constructor import Constructor
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Policy
 from recipe_tapo.evaluation.records import Problem
-from recipe_tapo.preview.vllm_policy import QuestionEngine, VllmPolicy
+from recipe_tapo.preview.measure import measure
+from recipe_tapo.preview.policy import PreviewPolicy, QuestionEngine, grade
+from recipe_tapo.preview.variants import Variant
+from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.records.store import ResultStore
 from recipe_tapo.sampling.requests import derive_seed
-
-# The tokens behind the preserved prefix in which the turn is made.
-TURN_TOKENS = 12
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A way to construct, under the name the table shows."""
-
-    name: str
-    tapo: TapoConfig
 
 
 class Preview:
@@ -49,7 +38,7 @@ class Preview:
 
     def __init__(
         self,
-        policy: VllmPolicy,
+        policy: PreviewPolicy,
         folder: Path,
         settings: dict[str, Any],
         *,
@@ -82,24 +71,23 @@ class Preview:
         text = question_text(question.messages, {"question": question.question})
         group = RolloutGroup(str(question.problem_idx), text, global_step=0, size=self.rollouts)
         prompt_ids = render_chat(self.policy.tokenizer, question.messages, self.view.chat_template_kwargs)
-        engine = QuestionEngine(self.policy, question.gold)
         async with self.places:
             rows = await asyncio.gather(
-                *(self._rollout(question, session, prompt_ids, engine, store) for session in range(self.rollouts))
+                *(self._rollout(question, session, prompt_ids, store) for session in range(self.rollouts))
             )
         progress.update()
         group.rollouts = [Rollout(row["session"], row["ids"], row["right"], prompt_ids) for row in rows]
         return group
 
     async def _rollout(
-        self, question: Problem, session: int, prompt_ids: list[int], engine: QuestionEngine, store: ResultStore
+        self, question: Problem, session: int, prompt_ids: list[int], store: ResultStore
     ) -> dict[str, Any]:
         known = store.get((question.problem_idx, session))
         if known is not None:
             return known
         seed = derive_seed(self.seed, question.problem_idx, session)
-        ids = await self.policy.generate(prompt_ids, self.view.max_response_length, seed)
-        right = (await engine.grade_text(decode(self.policy.tokenizer, ids))).right
+        ids = await self.policy.generate(prompt_ids, self.policy.sampling, seed)
+        right = (await grade(decode(self.policy.tokenizer, ids), question.gold)).right
         row = {"question": question.problem_idx, "session": session, "ids": ids, "right": right}
         store.add([row])
         return row
@@ -126,9 +114,10 @@ class Preview:
         if known is None:
             async with self.places:
                 started = time.monotonic()
-                attempts, report = await constructor.construct(group, QuestionEngine(self.policy, question.gold))
+                engine = QuestionEngine(self.policy, question.gold, constructor.tapo.synthesis)
+                attempts, report = await constructor.construct(group, engine)
                 seconds = time.monotonic() - started
-                measured = [await self._measure(attempt, constructor.tapo) for attempt in attempts]
+                measured = [await measure(attempt, constructor.tapo, self.policy) for attempt in attempts]
             known = {
                 "question": question.problem_idx,
                 "seconds": seconds,
@@ -140,20 +129,17 @@ class Preview:
         progress.update()
         return known
 
-    async def _measure(self, attempt: Attempt, tapo: TapoConfig) -> dict[str, float] | None:
-        """What the policy thinks of a trajectory behind the plain question, past the preserved prefix."""
-        trajectory = attempt.trajectory
-        if attempt.record.reason is not None or trajectory is None:
-            return None
-        import torch
 
-        prompt_ids = attempt.error.prompt_ids
-        likelihood = await self.policy.likelihood([*prompt_ids, *trajectory.response_ids])
-        start = len(prompt_ids) + trajectory.prefix_length
-        log_probs, entropies = torch.tensor(likelihood.log_probs), torch.tensor(likelihood.entropies)
-        weights = ots_weights(log_probs, entropies, w_min=tapo.ots.w_min, w_max=tapo.ots.w_max)[start:]
-        return {
-            "nll": float(-log_probs[start:].mean()),
-            "turn_nll": float(-log_probs[start : start + TURN_TOKENS].mean()),
-            "at_w_min": float((weights <= tapo.ots.w_min).float().mean()),
-        }
+def write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:
+    """Writes a variant's attempts as a training run dumps them (``tapo.dump_dir``); an earlier dump there is replaced.
+
+    Args:
+        folder: The dump's folder.
+        results: What ``Preview.construct`` returned.
+    """
+    for path in folder.glob("*.jsonl"):
+        path.unlink()
+    dump = AttemptDump(folder)
+    for result in results:
+        for record in result["records"]:
+            dump.write(AttemptRecord(**record))

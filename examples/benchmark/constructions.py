@@ -1,0 +1,229 @@
+"""Constructs anew, in any variants, from wrong rollouts that were dumped, and prints what came of it.
+
+    python -m examples.benchmark.constructions --attempts dump.jsonl --golds train.parquet --model MODEL \\
+        --output outputs/constructions --variants micro_reflective continuation:judge:own continuation:teacher:none
+
+reads:    --attempts, a jsonl file whose lines have "question", "error_rollout" and "correct_rollout", or the folder
+          tapo.dump_dir of a training run; --golds, a parquet file in verl's RL format with the questions' right answers
+writes:   in --output a file per variant, the attempts of each, which 'tapo report --constructions' shows, and
+          table.json; and the table of docs/construction.md on the terminal
+
+Each dumped attempt is one construction: the right sibling is the one that it had. Rollouts are tokenised from their
+text, for a dump has no token ids. An interrupted run goes on where it stopped.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from recipe_tapo.algorithm.prompts import render_chat
+from recipe_tapo.cli.flag_types import natural, positive
+from recipe_tapo.cli.run import run_command
+from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_policy, model_settings, sampling_of
+from recipe_tapo.construction.group import Rollout, RolloutGroup
+from recipe_tapo.errors import InputError
+from recipe_tapo.evaluation.benchmarks import load_problems
+from recipe_tapo.evaluation.records import Problem
+from recipe_tapo.preview.policy import PreviewPolicy
+from recipe_tapo.preview.run import Preview, write_attempts
+from recipe_tapo.preview.summary import Summary, advice, summarize
+from recipe_tapo.preview.variants import Variant, make_variant
+from recipe_tapo.records.attempts import read_dump
+from recipe_tapo.records.json_lines import read_whole_lines
+from recipe_tapo.records.write import atomic_paths
+
+# An attempt is a group of its own: one wrong rollout and its right sibling.
+_ONE_PAIR = ("selection.n_pos=1", "selection.n_neg=1", "selection.m_max=1")
+_TEXTS = ("question", "error_rollout", "correct_rollout")
+
+
+def read_attempts(path: Path, every: int = 1, first: int = 0) -> dict[int, dict[str, str]]:
+    """Reads dumped attempts.
+
+    Args:
+        path: A jsonl file, or a folder of them as ``tapo.dump_dir`` is.
+        every: Each so many-th attempt.
+        first: At most so many of these; 0 for all.
+
+    Returns:
+        Question, y⁻ and y⁺ by the attempt's place in the dump.
+
+    Raises:
+        InputError: There are none, or one lacks a text.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    lines: Iterator[Any] = read_dump(path) if path.is_dir() else read_whole_lines(path)
+    chosen = [(place, line) for place, line in enumerate(lines) if place % every == 0][: first or None]
+    if not chosen:
+        raise InputError(f"{path}: holds no attempt")
+    for place, line in chosen:
+        for name in _TEXTS:
+            if not isinstance(line, dict) or not isinstance(line.get(name), str):
+                raise InputError(f"{path}: attempt {place} has no text '{name}'")
+    return {place: {name: line[name] for name in _TEXTS} for place, line in chosen}
+
+
+def with_golds(attempts: dict[int, dict[str, str]], golds: Path) -> list[Problem]:
+    """A problem for each attempt, numbered by the attempt's place: its prompt and right answer.
+
+    Raises:
+        InputError: A question is not in the file.
+    """
+    known = {problem.question.strip(): problem for problem in load_problems("train", golds)}
+    problems = []
+    for place, attempt in attempts.items():
+        problem = known.get(attempt["question"].strip())
+        if problem is None:
+            raise InputError(f"{golds}: has no question like that of attempt {place}: {attempt['question'][:60]!r}")
+        problems.append(Problem("attempts", place, problem.question, problem.gold, problem.messages))
+    return problems
+
+
+def to_groups(
+    attempts: dict[int, dict[str, str]],
+    problems: Sequence[Problem],
+    policy: PreviewPolicy,
+    chat_template_kwargs: dict[str, Any],
+) -> dict[int, RolloutGroup]:
+    """Each attempt as a finished group of two rollouts, as the constructor is given them."""
+    tokenizer = policy.tokenizer
+
+    def rollout(session: int, text: str, right: bool, prompt_ids: list[int]) -> Rollout:
+        ids = [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
+        return Rollout(session, ids, right, prompt_ids)
+
+    groups = {}
+    for problem in problems:
+        attempt = attempts[problem.problem_idx]
+        prompt_ids = render_chat(tokenizer, problem.messages, chat_template_kwargs)
+        group = RolloutGroup(str(problem.problem_idx), attempt["question"], global_step=0, size=2)
+        group.rollouts = [
+            rollout(0, attempt["error_rollout"], False, prompt_ids),
+            rollout(1, attempt["correct_rollout"], True, prompt_ids),
+        ]
+        groups[problem.problem_idx] = group
+    return groups
+
+
+async def construct(
+    policy: PreviewPolicy,
+    attempts: dict[int, dict[str, str]],
+    problems: Sequence[Problem],
+    variants: Sequence[Variant],
+    args: argparse.Namespace,
+) -> list[Summary]:
+    """Constructs in each variant and writes the attempts."""
+    settings = {**model_settings(args), "attempts": str(args.attempts), **asdict(sampling_of(args))}
+    await policy.start()
+    try:
+        preview = Preview(
+            policy,
+            args.output,
+            settings,
+            chat_template_kwargs=args.chat_template_kwargs,
+            rollouts=2,
+            seed=args.seed,
+            concurrency=args.at_a_time,
+        )
+        groups = to_groups(attempts, problems, policy, args.chat_template_kwargs)
+        summaries = []
+        for variant in variants:
+            results = await preview.construct(variant, problems, groups)
+            write_attempts(args.output / "attempts" / variant.name, results)
+            summaries.append(summarize(variant.name, results))
+    finally:
+        policy.close()
+    return summaries
+
+
+_LINES: tuple[tuple[str, str, str], ...] = (
+    ("usable of attempts", "usable", "{:.0%}"),
+    ("recovered", "recovered", "{:.0%}"),
+    ("right, of usable", "right", "{:.0%}"),
+    ("a doubt behind the preserved prefix, of usable", "doubts", "{:.0%}"),
+    ("preserved prefix, mean share of y⁻", "prefix", "{:.1%}"),
+    ("leaks, of usable", "leaks", "{:.0%}"),
+    ("NLL behind the prefix", "nll", "{:.2f}"),
+    ("of its first 12 tokens", "turn_nll", "{:.2f}"),
+    ("tokens at w_min", "at_w_min", "{:.1%}"),
+    ("new tokens per usable", "new_tokens", "{:.0f}"),
+    ("seconds per usable", "seconds", "{:.1f}"),
+)
+
+
+def markdown(summaries: Sequence[Summary]) -> str:
+    """The table, a column per variant, as the documentation has it."""
+
+    def row(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    lines = [row(["", *(s.name for s in summaries)]), row(["---"] * (len(summaries) + 1))]
+    lines.append(row(["attempts", *(str(s.attempts) for s in summaries)]))
+    for heading, name, form in _LINES:
+        values = (getattr(s, name) for s in summaries)
+        lines.append(row([heading, *("–" if value is None else form.format(value) for value in values)]))
+    for reason in sorted({reason for s in summaries for reason in s.rejected}):
+        lines.append(row([f"rejected as {reason}", *(str(s.rejected.get(reason, 0)) for s in summaries)]))
+    return "\n".join(lines)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.benchmark.constructions",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--attempts", type=Path, required=True, metavar="PATH", help="dumped attempts, file or folder")
+    parser.add_argument("--golds", type=Path, required=True, metavar="FILE", help="parquet file with the right answers")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of this run")
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        required=True,
+        metavar="MODE[:LOCATE[:TRANSITION]]",
+        help="ways to construct, for instance continuation:teacher:own",
+    )
+    parser.add_argument("--every", type=positive, default=1, metavar="N", help="each N-th attempt (default: all)")
+    parser.add_argument("--first", type=natural, default=0, metavar="N", help="the first N of these (default: all)")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings under tapo: for all variants, as in training",
+    )
+    parser.add_argument(
+        "--at_a_time", type=positive, default=64, metavar="N", help="attempts under way at a time (default: 64)"
+    )
+    add_model(parser)
+    add_sampling(parser, n=False)
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Constructs, prints and writes the table."""
+    variants = [make_variant(text, [*_ONE_PAIR, *args.set]) for text in args.variants]
+    attempts = read_attempts(args.attempts, args.every, args.first)
+    problems = with_golds(attempts, args.golds)
+    summaries = asyncio.run(construct(make_policy(args), attempts, problems, variants, args))
+    with atomic_paths(args.output / "table.json") as (path,):
+        path.write_text(json.dumps([asdict(s) for s in summaries], indent=2) + "\n", encoding="utf-8")
+    print(markdown(summaries))
+    for summary in summaries:
+        print(advice(summary))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command; exit code 2 for bad input."""
+    args = build_parser().parse_args(argv)
+    run_command(lambda: run(args))
+
+
+if __name__ == "__main__":
+    main()

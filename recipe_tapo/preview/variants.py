@@ -1,0 +1,50 @@
+"""The ways to construct that a preview tries, as a user names them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recipe_tapo.config import TapoConfig, TapoConfigError
+from recipe_tapo.errors import InputError
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to construct, under the name the table shows."""
+
+    name: str
+    tapo: TapoConfig
+
+
+def make_variant(text: str, settings: Sequence[str]) -> Variant:
+    """Reads a variant's name and its settings.
+
+    Args:
+        text: ``MODE[:LOCATE[:TRANSITION]]``.
+        settings: ``KEY=VALUE`` under ``tapo:``; a value is json or a text.
+
+    Raises:
+        InputError: One of them is no setting of TAPO's.
+    """
+    mode, *rest = text.split(":")
+    # All requests are sent at once, and waiting for a place in the engine is no failure.
+    patient = {"timeout_s": 1e6}
+    synthesis: dict[str, Any] = {"mode": mode, **patient, **dict(zip(("locate", "transition"), rest, strict=False))}
+    node: dict[str, Any] = {"synthesis": synthesis}
+    for setting in settings:
+        key, found, value = setting.partition("=")
+        if not found:
+            raise InputError(f"--set {setting}: expected KEY=VALUE")
+        *parents, name = key.removeprefix("tapo.").split(".")
+        inner = node
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        try:
+            inner[name] = json.loads(value)
+        except ValueError:
+            inner[name] = value
+    try:
+        return Variant(text.replace(":", "_"), TapoConfig.from_mapping(node))
+    except TapoConfigError as error:
+        raise InputError(str(error)) from error

@@ -1,0 +1,93 @@
+"""Dumped attempts constructed anew, by a scripted policy."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scripted_policy import ScriptedPolicy
+from small_tokenizer import TOKENIZER, encode
+
+from examples.benchmark import constructions
+from recipe_tapo.grading.pool import shared_pool
+from recipe_tapo.records.attempts import read_dump
+
+WRONG = "2x = 8\nDivide by 2: x = 3\nSo x = 3.\nFinal Answer: \\boxed{3}"
+RIGHT = "2x = 8\nx = 4\nFinal Answer: \\boxed{4}"
+GOES_ON = "Wait, 8 divided by 2 is 4.\nSo x = 4.\nFinal Answer: \\boxed{4}"
+REWRITTEN = f"<reconstruction>\n2x = 8\nDivide by 2: x = 3\n{GOES_ON}\n</reconstruction>"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        TOKENIZER, "apply_chat_template", lambda messages, **_: messages[-1]["content"] + "\n", raising=False
+    )
+    line = {"question": "2x=8?", "error_rollout": WRONG, "correct_rollout": RIGHT, "reason": "leak"}
+    (tmp_path / "dump.jsonl").write_text("".join(json.dumps({**line, "step": step}) + "\n" for step in range(6)))
+    rows = [
+        {"prompt": [{"role": "user", "content": "2x=8? Box it."}], "reward_model": {"ground_truth": "4"},
+         "data_source": "t", "extra_info": {"question": "2x=8?"}}
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "golds.parquet")
+    yield tmp_path
+    shared_pool().close()
+
+
+def command(folder, monkeypatch, *flags, attempts="dump.jsonl"):
+    policy = ScriptedPolicy({"<reconstruction>": REWRITTEN, "right": GOES_ON})
+    monkeypatch.setattr(constructions, "make_policy", lambda args: policy)
+    constructions.main(
+        ["--attempts", str(folder / attempts), "--golds", str(folder / "golds.parquet"), "--model", "m",
+         "--output", str(folder / "out"), "--set", "synthesis.min_new_tokens=5", *flags]
+    )  # fmt: skip
+    return policy
+
+
+BOTH = ("--variants", "micro_reflective", "continuation:judge:own")
+
+
+def test_each_attempt_is_constructed_anew_in_each_variant(files, monkeypatch, capsys):
+    policy = command(files, monkeypatch, *BOTH, "--every", "2", "--first", "2")
+    assert policy.stopped == 1
+    # Attempts 0 and 2, each in two variants.
+    assert len(policy.asked) == 4
+    rows = {
+        cells[1]: cells[2:-1]
+        for cells in ([c.strip() for c in line.split("|")] for line in capsys.readouterr().out.splitlines())
+        if len(cells) > 3
+    }
+    assert rows[""] == ["micro_reflective", "continuation_judge_own"]
+    assert rows["attempts"] == ["2", "2"]
+    assert rows["usable of attempts"] == rows["right, of usable"] == ["100%", "100%"]
+    # Both keep "2x = 8\nDivide by 2: x = 3\n" of y⁻ and its EOS.
+    kept, whole = len(encode("2x = 8\nDivide by 2: x = 3\n")), len(encode(WRONG)) + 1
+    assert rows["preserved prefix, mean share of y⁻"] == [f"{kept / whole:.1%}"] * 2
+    assert rows["NLL behind the prefix"] == ["0.69", "0.69"]
+    # Rewriting writes all of it, continuing what is new; the end is a token of its own.
+    assert rows["new tokens per usable"] == [str(len(encode(REWRITTEN)) + 1), str(len(encode(GOES_ON)) + 1)]
+    dumped = list(read_dump(files / "out" / "attempts" / "continuation_judge_own"))
+    assert [record["uid"] for record in dumped] == ["0", "2"]
+    assert all(record["reconstruction"].endswith(GOES_ON) for record in dumped)
+    assert [s["name"] for s in json.loads((files / "out" / "table.json").read_text())] == rows[""]
+
+
+def test_a_second_run_asks_for_what_is_missing_alone(files, monkeypatch):
+    command(files, monkeypatch, *BOTH, "--first", "2")
+    assert len(command(files, monkeypatch, *BOTH, "--first", "3").asked) == 2
+    assert command(files, monkeypatch, *BOTH, "--first", "3").asked == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"question": "3x=9?", "error_rollout": "x", "correct_rollout": "y"}\n', "has no question like that"),
+        ('{"question": "2x=8?", "error_rollout": "x"}\n', "attempt 0 has no text 'correct_rollout'"),
+        ("", "holds no attempt"),
+    ],
+)
+def test_bad_input_ends_in_one_line(files, monkeypatch, capsys, text, message):
+    (files / "bad.jsonl").write_text(text)
+    with pytest.raises(SystemExit, match="2"):
+        command(files, monkeypatch, *BOTH, attempts="bad.jsonl")
+    assert message in capsys.readouterr().err
