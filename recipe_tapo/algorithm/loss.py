@@ -8,7 +8,8 @@ denominators enter as coefficients: with D verl's denominator and D_G the group'
 
     (1/D) Σ_t (D/D_orig) l_t [t ∈ G_orig]  +  (1/D) Σ_t λ (D/D_ref) w_t l_t [t ∈ G_ref]
 
-is the objective above, whatever the split into ranks, mini-batches and micro-batches.
+is the objective above, whatever the split into ranks and micro-batches. With several optimizer steps on one batch of
+rollouts D_orig is the mini-batch's and D_ref the batch's share for each step (``recipe_tapo.algorithm.mini_batches``).
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def clipped_surrogate(
 
 @dataclass(frozen=True)
 class GroupSizes:
-    """Trained tokens, and sequences with any, of both groups over one whole mini-batch (all ranks)."""
+    """Trained tokens, and sequences with any, of both groups, over all ranks of a mini-batch or of a whole batch."""
 
     original_tokens: float
     reflection_tokens: float
@@ -78,21 +79,29 @@ def group_sizes(mask_BT: torch.Tensor, is_reflection_B: torch.Tensor) -> torch.T
 
 def group_coefficients(
     sizes: GroupSizes,
+    batch: GroupSizes,
     denominator: float,
     *,
     loss_agg_mode: str,
+    steps: int = 1,
     lambda_ref: float = 1.0,
     normalization: LossNormalization = "per_group",
 ) -> tuple[float, float]:
     """The factors that turn verl's mean over the mini-batch into the objective (module docstring).
 
+    ``per_group`` (Eq. 6) divides G_orig's term by the mini-batch's original tokens or rows, and G_ref's by the batch's
+    constructed ones over the steps. ``joint`` divides both by all trained tokens or rows of the mini-batch, which is
+    what verl would do if constructed rows were rollouts. ``token-sum`` divides by nothing, in either.
+
     Args:
         sizes: What each group trains on in this mini-batch.
+        batch: What each group trains on in the whole batch of rollouts, over all its optimizer steps.
         denominator: What verl divides by: the mini-batch's tokens for ``token-mean``, its rows for the
             sequence means. Unused for ``token-sum``, which has none.
         loss_agg_mode: verl's ``actor.loss_agg_mode``.
+        steps: Optimizer steps on the batch, S; the mini-batch is one of them.
         lambda_ref: λ.
-        normalization: ``per_group`` (Eq. 6) or ``joint``, one denominator for all trained tokens or rows.
+        normalization: ``per_group`` or ``joint``.
 
     Returns:
         Coefficients of G_orig's and G_ref's tokens. That of an empty group is 0: it has no token.
@@ -103,13 +112,16 @@ def group_coefficients(
     if loss_agg_mode == "token-sum":
         return 1.0, lambda_ref
     if loss_agg_mode == "token-mean":
-        original, reflection = sizes.original_tokens, sizes.reflection_tokens
+        original, reflection, of_batch = sizes.original_tokens, sizes.reflection_tokens, batch.reflection_tokens
     elif loss_agg_mode in SEQUENCE_MEAN_MODES:
         original, reflection = sizes.original_sequences, sizes.reflection_sequences
+        of_batch = batch.reflection_sequences
     else:
         raise ValueError(f"unknown loss_agg_mode {loss_agg_mode!r}")
     if normalization == "joint":
         original = reflection = original + reflection
+    else:
+        reflection = of_batch / steps
     return (
         denominator / original if original else 0.0,
         lambda_ref * denominator / reflection if reflection else 0.0,

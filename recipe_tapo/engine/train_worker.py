@@ -1,6 +1,7 @@
 """The actor's training worker: gives each group its own denominator.
 
-Only here are the rows of a mini-batch known, whatever verl's shuffling, data parallelism and padding.
+Only here are the rows of a mini-batch known, whatever verl's shuffling, data parallelism and padding. What the whole
+batch of rollouts trains on stands in the trainer's plan.
 """
 
 import torch
@@ -11,6 +12,7 @@ from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
 
 import recipe_tapo.engine.registry  # noqa: F401  registers the policy loss in this process
 from recipe_tapo.algorithm.loss import GroupSizes, group_coefficients, group_sizes
+from recipe_tapo.engine.balance import ShuffleWithinKinds
 from recipe_tapo.engine.rows import RESPONSE_MASK, TOKEN_FACTOR, UID, VERL_TOKEN_FACTOR, Column, split_uids
 from recipe_tapo.engine.update_plan import PLAN_KEY, UpdatePlan
 
@@ -27,7 +29,19 @@ class TapoTrainingWorker(TrainingWorker):
                 raise ValueError(f"the trainer planned for {plan.rows} rows, the ranks have {rows}")
             size = plan.rows_per_mini_batch()
             tu.assign_non_tensor(data, mini_batch_size=size, global_batch_size=size)
+            self._shuffle_within_kinds(data)
         return super().train_mini_batch(data)
+
+    def _shuffle_within_kinds(self, data: TensorDict) -> None:
+        """Where verl would shuffle this rank's rows (``actor.shuffle``), lets the mini-batches keep their shares."""
+        arguments = tu.get(data, "dataloader_kwargs", {})
+        if not arguments.get("shuffle"):
+            return
+        is_reflection_B = _is_reflection(data)
+        trains_B = Column.of(data[RESPONSE_MASK]).padded().bool().any(dim=-1).to(is_reflection_B.device)
+        seed = tu.get(data, "seed", 42) + self.engine.get_data_parallel_rank()
+        sampler = ShuffleWithinKinds(2 * trains_B.int() + is_reflection_B.int(), seed)
+        tu.assign_non_tensor(data, dataloader_kwargs={**arguments, "shuffle": False, "sampler": sampler})
 
     def train_batch(self, data: TensorDict) -> TensorDict:
         """As verl's, after scaling the token factors of both groups by their coefficients."""
@@ -38,8 +52,7 @@ class TapoTrainingWorker(TrainingWorker):
 
     def _put_verl_factors(self, data: TensorDict, plan: UpdatePlan) -> None:
         """Turns the trainer's factors into those of Eqs. 6 and 8 on this mini-batch, all ranks together."""
-        _, reflected_B = split_uids(list(data[UID]))
-        is_reflection_B = torch.from_numpy(reflected_B)
+        is_reflection_B = _is_reflection(data)
         mask_BT = Column.of(data[RESPONSE_MASK]).padded()
         trained_tokens = Column.of(data["loss_mask"]).values.sum().double()
         counts = torch.cat([group_sizes(mask_BT, is_reflection_B), trained_tokens[None]])
@@ -50,8 +63,10 @@ class TapoTrainingWorker(TrainingWorker):
         *sizes, batch_num_tokens = counts.tolist()
         original, reflection = group_coefficients(
             GroupSizes(*sizes),
+            plan.sizes,
             batch_num_tokens if plan.loss_agg_mode == "token-mean" else tu.get(data, "global_batch_size"),
             loss_agg_mode=plan.loss_agg_mode,
+            steps=plan.num_mini_batch,
             lambda_ref=plan.lambda_ref,
             normalization=plan.normalization,
         )
@@ -62,9 +77,15 @@ class TapoTrainingWorker(TrainingWorker):
         data[VERL_TOKEN_FACTOR] = factor.like(factor.values * coefficients).nested()
 
 
+def _is_reflection(data: TensorDict) -> torch.Tensor:
+    """Which rows are constructed, shape (B,)."""
+    _, is_reflection_B = split_uids(list(data[UID]))
+    return torch.from_numpy(is_reflection_B)
+
+
 def _plan_of(data: TensorDict) -> UpdatePlan | None:
     plain = tu.get(data, PLAN_KEY)
-    return None if plain is None else UpdatePlan(**plain)
+    return None if plain is None else UpdatePlan.from_plain(plain)
 
 
 class TapoActorRolloutRefWorker(ActorRolloutRefWorker):

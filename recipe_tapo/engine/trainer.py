@@ -16,8 +16,10 @@ from verl.utils.debug.metrics import calculate_debug_metrics
 from verl.workers.engine_workers import ActorRolloutRefWorker
 
 from recipe_tapo.algorithm.advantages import group_advantages
+from recipe_tapo.algorithm.loss import GroupSizes, group_sizes
 from recipe_tapo.algorithm.token_weights import ots_weights
 from recipe_tapo.construction.reports import GroupReport
+from recipe_tapo.engine.balance import deal_batch
 from recipe_tapo.engine.banner import banner
 from recipe_tapo.engine.metrics import (
     distribution_metrics,
@@ -52,7 +54,7 @@ from recipe_tapo.engine.rows import (
     uid_of_key,
 )
 from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker
-from recipe_tapo.engine.update_plan import PLAN_KEY, batch_multiple, make_plan
+from recipe_tapo.engine.update_plan import PLAN_KEY, batch_multiple, make_plan, num_mini_batch
 from recipe_tapo.engine.verl_config import TRAINER_MODE, check_config, set_max_model_len
 from recipe_tapo.records.token_weights import write_weights
 
@@ -86,15 +88,21 @@ class TapoTrainer(PPOTrainerSync):
         if not reflected_keys(batch):
             return super()._balance_batch(batch, *args, **kwargs)
 
+        ranks = 1
+
         def multiple(dp_size: int) -> int:
+            nonlocal ranks
+            ranks = dp_size
             return batch_multiple(self.config, dp_size, self.use_reference_policy)
 
         # verl asks this method for the multiple without saying for which batch: for this call it is ours.
         self._get_required_batch_multiple = multiple
         try:
-            return super()._balance_batch(batch, *args, **kwargs)
+            batch = super()._balance_batch(batch, *args, **kwargs)
         finally:
             del self._get_required_batch_multiple
+        deal_batch(batch, ranks, num_mini_batch(self.config))
+        return batch
 
     def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         batch = super()._compute_old_log_prob(batch, metrics)
@@ -196,7 +204,7 @@ class TapoTrainer(PPOTrainerSync):
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if reflected_keys(batch):
-            plan = make_plan(self.config, self.tapo, len(batch))
+            plan = make_plan(self.config, self.tapo, len(batch), _group_sizes(batch))
             plan.rows_per_mini_batch()  # raises where the batch was not padded for the plan
             batch.extra_info = {**(batch.extra_info or {}), PLAN_KEY: plan.to_plain()}
         return super()._update_actor(batch, metrics)
@@ -238,6 +246,13 @@ class TapoTrainer(PPOTrainerSync):
             **reflection_metrics(data[ADVANTAGES], data[RESPONSE_MASK], uids, lengths_B),
             **distribution_metrics(data[RESPONSE_MASK], data[ENTROPY], data[OLD_LOG_PROBS], divergence),
         }
+
+
+def _group_sizes(batch: KVBatchMeta) -> GroupSizes:
+    """What both groups train on in the whole batch."""
+    mask = get_columns(batch.keys, [RESPONSE_MASK], batch.partition_id)[RESPONSE_MASK]
+    is_reflection_B = torch.tensor([row.is_reflection for row in rows_of(batch)])
+    return GroupSizes(*group_sizes(mask.padded(), is_reflection_B).tolist())
 
 
 def _divergence(log_probs: torch.Tensor, reference: torch.Tensor, kind: str) -> torch.Tensor:

@@ -1,12 +1,13 @@
 """What the trainer tells the training workers of a batch that holds constructed rows."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from omegaconf import DictConfig
 
-from recipe_tapo.algorithm.loss import LossNormalization
+from recipe_tapo.algorithm.loss import GroupSizes, LossNormalization
 from recipe_tapo.config import TapoConfig
 
 PLAN_KEY = "tapo_plan"
@@ -19,6 +20,7 @@ class UpdatePlan:
     Attributes:
         rows: Rows of the whole batch, padding included, over all ranks.
         num_mini_batch: Optimizer steps to take on it, in each epoch.
+        sizes: What both groups train on in the whole batch.
         loss_agg_mode: verl's ``actor.loss_agg_mode``.
         lambda_ref: λ of Eq. 8.
         normalization: One denominator per group (Eq. 6) or one for both.
@@ -26,9 +28,15 @@ class UpdatePlan:
 
     rows: int
     num_mini_batch: int
+    sizes: GroupSizes
     loss_agg_mode: str
     lambda_ref: float
     normalization: LossNormalization
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "UpdatePlan":
+        """Reads what ``to_plain`` gives."""
+        return cls(**{**plain, "sizes": GroupSizes(**plain["sizes"])})
 
     def to_plain(self) -> dict[str, Any]:
         """Plain types only, as verl's batches carry them."""
@@ -72,11 +80,12 @@ def batch_multiple(config: DictConfig, dp_size: int, use_reference_policy: bool)
     return dp_size * math.lcm(training, *[size for size in inferring if size])
 
 
-def make_plan(config: DictConfig, tapo: TapoConfig, rows: int) -> UpdatePlan:
-    """The plan of a batch of so many rows."""
+def make_plan(config: DictConfig, tapo: TapoConfig, rows: int, sizes: GroupSizes) -> UpdatePlan:
+    """The plan of a batch of so many rows, of which the groups train on so much."""
     return UpdatePlan(
         rows=rows,
         num_mini_batch=num_mini_batch(config),
+        sizes=sizes,
         loss_agg_mode=config.actor_rollout_ref.actor.loss_agg_mode,
         lambda_ref=tapo.lambda_ref,
         normalization=tapo.loss_normalization,

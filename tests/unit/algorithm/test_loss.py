@@ -62,14 +62,36 @@ def test_sizes_count_trained_tokens_and_sequences_but_no_padding():
 def test_coefficients_by_hand(mode, normalization, expected):
     sizes = GroupSizes(original_tokens=9, reflection_tokens=3, original_sequences=4, reflection_sequences=2)
     denominator = 12 if mode.startswith("token") else 8
-    result = group_coefficients(sizes, denominator, loss_agg_mode=mode, lambda_ref=0.5, normalization=normalization)
+    result = group_coefficients(
+        sizes, sizes, denominator, loss_agg_mode=mode, lambda_ref=0.5, normalization=normalization
+    )
     assert result == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("mode", "normalization", "expected"),
+    [
+        # The mini-batch's D = 12 tokens over its own 9; over a quarter of the batch's 20 constructed ones, 0.5 · 12/5.
+        ("token-mean", "per_group", (12 / 9, 1.2)),
+        # All 12 tokens of the mini-batch, whatever the batch holds.
+        ("token-mean", "joint", (1.0, 0.5)),
+        # 8 rows over 4; over a quarter of the batch's 6 constructed sequences, 0.5 · 8/1.5.
+        ("seq-mean-token-mean", "per_group", (2.0, 0.5 * 8 / 1.5)),
+        ("token-sum", "per_group", (1.0, 0.5)),
+    ],
+)
+def test_coefficients_of_one_step_of_four_by_hand(mode, normalization, expected):
+    mini_batch, batch = GroupSizes(9, 3, 4, 2), GroupSizes(40, 20, 16, 6)
+    denominator = 12 if mode.startswith("token") else 8
+    options = {"loss_agg_mode": mode, "steps": 4, "lambda_ref": 0.5, "normalization": normalization}
+    assert group_coefficients(mini_batch, batch, denominator, **options) == pytest.approx(expected)
+
+
 def test_an_empty_group_has_no_coefficient_and_an_unknown_mode_is_refused():
-    assert group_coefficients(GroupSizes(5, 0, 2, 0), 5, loss_agg_mode="token-mean") == (1.0, 0.0)
+    sizes = GroupSizes(5, 0, 2, 0)
+    assert group_coefficients(sizes, sizes, 5, loss_agg_mode="token-mean") == (1.0, 0.0)
     with pytest.raises(ValueError, match="loss_agg_mode"):
-        group_coefficients(GroupSizes(1, 1, 1, 1), 1, loss_agg_mode="median")
+        group_coefficients(sizes, sizes, 1, loss_agg_mode="median")
 
 
 def make_batch(rows=12, tokens=7, seed=0):
@@ -119,8 +141,10 @@ def test_the_loss_is_eq_6_whatever_the_ranks_and_micro_batches(mode, splits):
     rows, horizon = len(batch.mask), batch.mask.shape[1]
     dp_size = len(splits)
     batch_num_tokens = batch.mask.sum().item()
+    sizes = GroupSizes(*group_sizes(batch.mask, batch.is_reflection).tolist())
     coefficients = group_coefficients(
-        GroupSizes(*group_sizes(batch.mask, batch.is_reflection).tolist()),
+        sizes,
+        sizes,
         batch_num_tokens if mode == "token-mean" else rows,
         loss_agg_mode=mode,
         lambda_ref=lambda_ref,
