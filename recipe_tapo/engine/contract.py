@@ -57,6 +57,7 @@ SYMBOLS = (
     Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopOutput"),
     Symbol("verl.workers.rollout.llm_server:LLMServerClient.generate", ("request_id", "prompt_ids", "sampling_params")),
     Symbol("verl.workers.rollout.replica:TokenOutput"),
+    Symbol("verl.workers.rollout.utils:get_max_position_embeddings", ("hf_config",)),
     Symbol("verl.workers.rollout.vllm_rollout.utils:extract_prompt_logprobs"),
     Symbol("verl.workers.rollout.vllm_rollout.utils:vLLMColocateWorkerExtension._get_zmq_handle"),
     Symbol("verl.workers.rollout.vllm_rollout.vllm_async_server:vLLMHttpServer.generate", ("priority",)),

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from recipe_tapo.cpu import environment
 from recipe_tapo.cpu.device import accelerator_present
 from recipe_tapo.cpu.vllm_plugin import ENTRY_POINT
+from recipe_tapo.engine.names import LOSS_MODE, RUN_VARIABLE, TRAINER_MODE
 from recipe_tapo.engine.search_path import config_source
-from recipe_tapo.engine.verl_config import LOSS_MODE, RUN_VARIABLE, TRAINER_MODE
 
 OK, BAD = "ok", "BAD"
 Line = tuple[str, str, str]  # status, what, found or remedy

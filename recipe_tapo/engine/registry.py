@@ -13,8 +13,8 @@ from verl.utils.torch_functional import masked_sum
 from recipe_tapo.algorithm.advantages import AdvantageMode, token_advantages
 from recipe_tapo.algorithm.loss import clipped_surrogate
 from recipe_tapo.algorithm.row_chunks import sum_over_rows
+from recipe_tapo.engine.names import LOSS_MODE
 from recipe_tapo.engine.rows import split_uids
-from recipe_tapo.engine.verl_config import LOSS_MODE
 
 ESTIMATOR_OF_MODE: dict[AdvantageMode, str] = {
     "decoupled": "tapo",

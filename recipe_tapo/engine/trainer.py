@@ -14,6 +14,7 @@ from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils.config import omega_conf_to_dataclass
 from verl.utils.debug.metrics import calculate_debug_metrics
 from verl.workers.engine_workers import ActorRolloutRefWorker
+from verl.workers.rollout.utils import get_max_position_embeddings
 
 from recipe_tapo.algorithm.advantages import group_advantages
 from recipe_tapo.algorithm.loss import GroupSizes, group_sizes
@@ -21,6 +22,7 @@ from recipe_tapo.algorithm.token_weights import ots_weights
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.engine.balance import deal_batch
 from recipe_tapo.engine.banner import banner
+from recipe_tapo.engine.context_length import set_max_model_len
 from recipe_tapo.engine.metrics import (
     distribution_metrics,
     reflection_metrics,
@@ -29,6 +31,7 @@ from recipe_tapo.engine.metrics import (
     weight_metrics,
     yield_metrics,
 )
+from recipe_tapo.engine.names import TRAINER_MODE
 from recipe_tapo.engine.opsd_rows import put_distillation_advantages, take_report_metrics
 from recipe_tapo.engine.registry import ESTIMATOR_OF_MODE
 from recipe_tapo.engine.rows import (
@@ -55,7 +58,7 @@ from recipe_tapo.engine.rows import (
 )
 from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker
 from recipe_tapo.engine.update_plan import PLAN_KEY, batch_multiple, make_plan, num_mini_batch
-from recipe_tapo.engine.verl_config import TRAINER_MODE, check_config, set_max_model_len
+from recipe_tapo.engine.verl_config import check_config
 from recipe_tapo.records.token_weights import write_weights
 
 
@@ -75,8 +78,8 @@ class TapoTrainer(PPOTrainerSync):
         super()._init_tokenizer()
         if self.tapo.enable:
             model_config = omega_conf_to_dataclass(self.config.actor_rollout_ref.model)
-            model_max_length = getattr(model_config.hf_config, "max_position_embeddings", None)
-            set_max_model_len(self.tapo, self.config, self.tokenizer, model_max_length)
+            limit = get_max_position_embeddings(model_config.hf_config)
+            set_max_model_len(self.tapo, self.config, self.tokenizer, limit)
 
     def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()

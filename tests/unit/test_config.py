@@ -1,11 +1,13 @@
 import pickle
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
 
 from recipe_tapo.algorithm.prompts import PromptTemplateError, fill_template, load_template
 from recipe_tapo.config import TapoConfig, TapoConfigError
-from recipe_tapo.engine.verl_config import check_config, set_max_model_len, synthesis_sampling_params
+from recipe_tapo.engine.context_length import set_max_model_len
+from recipe_tapo.engine.verl_config import check_config, synthesis_sampling_params
 
 
 def test_defaults_are_the_papers():
@@ -115,47 +117,6 @@ def test_a_sound_configuration_passes():
     assert check_config(verl_config()).enable
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("actor_rollout_ref.rollout.n", 5, "tapo.selection.n_pos + n_neg=6: no group of rollout.n=5 can be eligible"),
-        ("trainer.v1.trainer_mode", "colocate_async", "TAPO does not run in verl's asynchronous modes yet"),
-        ("trainer.v1.trainer_mode", "separate_async", "TAPO does not run in verl's asynchronous modes yet"),
-        ("trainer.v1.trainer_mode", "sync", "trainer.v1.trainer_mode=sync"),
-        ("algorithm.adv_estimator", "grpo", "algorithm.adv_estimator=grpo"),
-        ("algorithm.rollout_correction.bypass_mode", True, "algorithm.rollout_correction.bypass_mode=True"),
-        ("actor_rollout_ref.rollout.enable_rollout_routing_replay", True, "no recorded expert routing"),
-        ("actor_rollout_ref.rollout.agent.agent_loop_manager_class", None, "agent_loop_manager_class=None"),
-        ("actor_rollout_ref.actor.ppo_mini_batch_size", 256, "ppo_mini_batch_size=256: verl would fill up every batch"),
-        ("critic.enable", True, "TAPO has no critic"),
-        (
-            "ray_kwargs.ray_init.runtime_env.env_vars.RECIPE_TAPO",
-            None,
-            "RECIPE_TAPO=None: the tapo recipe needs its own",
-        ),
-        ("reward.reward_model.enable", True, "too late to tell right from wrong"),
-    ],
-)
-def test_what_tapo_cannot_run_with_is_refused_before_anything_starts(key, value, message):
-    with pytest.raises(TapoConfigError) as error:
-        check_config(verl_config(**{key: value}))
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_switched_off_tapo_asks_nothing_of_the_group():
-    assert not check_config(verl_config(**{"actor_rollout_ref.rollout.n": 2, "tapo.enable": False})).enable
-
-
-def test_opsd_asks_for_no_thresholds_but_for_temperature_1():
-    opsd = {"tapo.opsd.enable": True}
-    assert check_config(verl_config(**opsd, **{"actor_rollout_ref.rollout.n": 2})).opsd.enable
-    with pytest.raises(TapoConfigError, match=r"rollout\.temperature=0\.7: OPSD's teacher is scored at temperature 1"):
-        check_config(verl_config(**opsd, **{"actor_rollout_ref.rollout.temperature": 0.7}))
-    with pytest.raises(TapoConfigError, match=r"tapo\.opsd\.enable=True: tapo\.enable=false is plain GRPO"):
-        check_config(verl_config(**opsd, **{"tapo.enable": False}))
-
-
 class Words:
     def encode(self, text, add_special_tokens=False):
         return text.split()
@@ -173,7 +134,7 @@ def test_max_model_len_is_derived_from_the_longest_synthesis():
 
 def test_opsds_longest_request_is_two_rollouts_behind_its_own_template():
     config, tapo = verl_config(), TapoConfig.from_mapping({"opsd": {"enable": True}})
-    set_max_model_len(tapo, config, Words(), model_max_length=None)
+    set_max_model_len(tapo, config, Words(), model_max_length=100_000)
     overhead = len(fill_template(load_template(mode="self_teacher"), question="", correct_rollout="").split())
     assert config.actor_rollout_ref.rollout.max_model_len == overhead + 100 + 2 * 200 + 1
 
@@ -184,12 +145,28 @@ def test_the_models_own_limit_caps_what_is_derived():
     assert config.actor_rollout_ref.rollout.max_model_len == 512
 
 
+def test_the_limit_of_a_multi_modal_model_is_that_of_its_text_model(monkeypatch):
+    from transformers import Qwen2_5_VLConfig
+    from verl.trainer.ppo.v1.trainer_base import PPOTrainer
+
+    from recipe_tapo.engine import trainer
+
+    nested = Qwen2_5_VLConfig(text_config={"max_position_embeddings": 512})
+    assert getattr(nested, "max_position_embeddings", None) is None
+    monkeypatch.setattr(PPOTrainer, "_init_tokenizer", lambda self: setattr(self, "tokenizer", Words()))
+    monkeypatch.setattr(trainer, "omega_conf_to_dataclass", lambda _: SimpleNamespace(hf_config=nested))
+    training = object.__new__(trainer.TapoTrainer)
+    training.tapo, training.config = TapoConfig(), verl_config(**{"actor_rollout_ref.model": {}})
+    training._init_tokenizer()
+    assert training.config.actor_rollout_ref.rollout.max_model_len == 512
+
+
 def test_a_length_that_fits_no_synthesis_is_refused_and_one_that_fits_some_is_kept():
     config = verl_config(**{"actor_rollout_ref.rollout.max_model_len": 300})
     with pytest.raises(TapoConfigError, match="no synthesis can fit"):
-        set_max_model_len(TapoConfig(), config, Words(), model_max_length=None)
+        set_max_model_len(TapoConfig(), config, Words(), model_max_length=100_000)
     config = verl_config(**{"actor_rollout_ref.rollout.max_model_len": LONGEST - 1})
-    set_max_model_len(TapoConfig(), config, Words(), model_max_length=None)
+    set_max_model_len(TapoConfig(), config, Words(), model_max_length=100_000)
     assert config.actor_rollout_ref.rollout.max_model_len == LONGEST - 1
 
 

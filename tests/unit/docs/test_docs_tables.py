@@ -123,20 +123,6 @@ def test_versions_are_those_of_setup_cfg():
     assert f"`{setup['options']['python_requires']}`" == "`>=3.10`"
 
 
-def test_what_is_refused_is_what_the_checks_refuse():
-    page = (DOCS / "compatibility.md").read_text()
-    section = page[page.index("## What is refused") : page.index("## Limits")]
-    tree = ast.parse((PACKAGE / "engine" / "verl_config.py").read_text())
-    checked = {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if re.fullmatch(r"(actor_rollout_ref|algorithm|critic|data|reward|trainer)(\.\w+)+", node.value)
-    }
-    not_refused = {"actor_rollout_ref.rollout.max_model_len"}  # derived; the message says what would fit
-    assert checked - not_refused <= set(codes(section))
-
-
 def test_the_tree_is_the_one_on_disk():
     table = [codes(folder)[0] for folder, _ in rows(DOCS / "architecture.md", "Folder")]
     assert all((ROOT / folder).is_dir() for folder in table)

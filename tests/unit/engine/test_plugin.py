@@ -1,8 +1,11 @@
 """The plug-in in verl: Hydra recipes, what a command line asks for, contract, the check command."""
 
+import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_module
@@ -11,8 +14,10 @@ from omegaconf import OmegaConf
 
 from recipe_tapo import plugin
 from recipe_tapo.config import TapoConfig
+from recipe_tapo.engine import doctor
 from recipe_tapo.engine.contract import SYMBOLS
-from recipe_tapo.engine.verl_config import RUN_VARIABLE, check_config
+from recipe_tapo.engine.names import RUN_VARIABLE
+from recipe_tapo.engine.verl_config import check_config
 
 DATA = [
     "actor_rollout_ref.model.path=/model",
@@ -88,7 +93,9 @@ def test_command_line_overrides_win():
 def test_a_bad_value_ends_the_run_in_one_line_before_verls_main_function(monkeypatch, tmp_path):
     with pytest.raises(SystemExit) as error:
         start(monkeypatch, tmp_path, "+recipe=tapo", "tapo.selection.n_neg=7", *DATA)
-    assert str(error.value).startswith("TAPO: tapo.selection.n_pos + n_neg=9: no group of rollout.n=8")
+    assert str(error.value).startswith(
+        "TAPO: actor_rollout_ref.rollout.n=8: no group of so few rollouts can be eligible"
+    )
     assert "\n" not in str(error.value)
 
 
@@ -151,6 +158,28 @@ def test_the_command_line_and_the_environment_say_what_a_process_asks_for(
     monkeypatch.setattr(plugin, "_when_imported", lambda module, purpose, action: done.append(purpose))
     plugin.set_up(arguments.split(), environment)
     assert done == expected
+
+
+@pytest.mark.parametrize(
+    "given", [None, "auto", " AUTO ", "tapo", "other, Tapo ,", "", "none", " None", "other", "tapo2"]
+)
+def test_the_check_reads_the_switch_of_plugins_as_verl_does(given, monkeypatch):
+    import verl
+
+    loaded = []
+    entry_point = SimpleNamespace(name="tapo", value="recipe_tapo.plugin", load=lambda: loaded.append("tapo"))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry_point])
+    monkeypatch.setattr(doctor, "entry_points", lambda group: [entry_point])
+    if given is None:
+        monkeypatch.delenv("VERL_USE_EXTERNAL_PLUGINS", raising=False)
+    else:
+        monkeypatch.setenv("VERL_USE_EXTERNAL_PLUGINS", given)
+    lines = Path(verl.__file__).read_text().split("\n\n")
+    (of_plugins,) = (block for block in lines if "VERL_USE_EXTERNAL_PLUGINS" in block)
+    start = lines.index(of_plugins)
+    exec("\n\n".join(lines[start : start + 3]), {"os": os, "logging": logging})
+    ((status, _, _),) = doctor.verl_entry_point()
+    assert (status == "ok") == bool(loaded)
 
 
 def test_the_recipe_is_found_from_any_directory(tmp_path):

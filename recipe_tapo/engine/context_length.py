@@ -1,0 +1,65 @@
+"""``rollout.max_model_len``: the context that the longest request of a run needs."""
+
+import logging
+from typing import Any
+
+from omegaconf import DictConfig, open_dict
+
+from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template, synthesis_prompt
+from recipe_tapo.config import TapoConfig, refuse
+from recipe_tapo.engine.verl_config import synthesis_budget
+
+logger = logging.getLogger(__name__)
+
+
+def _synthesis_template(tapo: TapoConfig) -> str:
+    synthesis = tapo.synthesis
+    return load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
+
+
+def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, model_max_length: int) -> None:
+    """Derives ``rollout.max_model_len`` where unset, so that the longest request fits; checks it where set.
+
+    The longest one holds the template, the question, two full rollouts and, for a synthesis, its output. The
+    model's own limit caps the derived value: what then does not fit is skipped and counted.
+
+    Raises:
+        TapoConfigError: The value set leaves no room for any request.
+    """
+    rollout = config.actor_rollout_ref.rollout
+    if tapo.opsd.enable:
+        what, template, budget = "teacher's view", load_template(tapo.opsd.prompt_path, SELF_TEACHER), 1
+    else:
+        what, template = "synthesis", _synthesis_template(tapo)
+        budget = synthesis_budget(tapo, config)
+    empty = fill_template(template, question="", error_rollout="", correct_rollout="")
+    overhead = len(tokenizer.encode(empty, add_special_tokens=False))
+    longest = overhead + rollout.prompt_length + 2 * rollout.response_length + budget
+    if rollout.max_model_len is None:
+        length = max(longest, rollout.prompt_length + rollout.response_length)
+        if length > model_max_length:
+            logger.warning(
+                "TAPO: the longest %s needs %d tokens of context, the model has %d; what does not fit is skipped and "
+                "counted as does_not_fit",
+                what,
+                longest,
+                model_max_length,
+            )
+            length = max(model_max_length, rollout.prompt_length + rollout.response_length)
+        with open_dict(config):
+            rollout.max_model_len = length
+    elif rollout.max_model_len <= overhead + budget:
+        raise refuse(
+            "actor_rollout_ref.rollout.max_model_len",
+            rollout.max_model_len,
+            f"no {what} can fit: its template takes {overhead} tokens and its output {budget}",
+            f"raise it (the longest {what} needs {longest}), lower tapo.synthesis.max_tokens or leave it unset",
+        )
+    elif rollout.max_model_len < longest:
+        logger.warning(
+            "TAPO: actor_rollout_ref.rollout.max_model_len=%d is below %d, what the longest %s needs; what does not "
+            "fit is skipped and counted as does_not_fit",
+            rollout.max_model_len,
+            longest,
+            what,
+        )

@@ -1,0 +1,243 @@
+"""Settings that verl accepts and TAPO cannot train with: which, when, why, and what to do instead.
+
+The documentation's page on compatibility shows this table; a test compares the two.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from recipe_tapo.algorithm.prompts import CONTINUATION
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.engine.names import ESTIMATOR, MANAGER, RUN_VARIABLE, TRAINER_MODE
+
+Condition = Callable[[TapoConfig, DictConfig], bool]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One row of the table.
+
+    Attributes:
+        key: The key that the message names, with its value.
+        setting: What is refused, as the documentation writes it.
+        applies: Whether a configuration has this setting.
+        problem: Why TAPO cannot train with it.
+        remedy: What to set instead.
+    """
+
+    key: str
+    setting: str
+    applies: Condition
+    problem: str
+    remedy: str
+
+
+_ACTOR = "actor_rollout_ref.actor"
+_ROLLOUT = "actor_rollout_ref.rollout"
+_LOSS_MODE = f"{_ACTOR}.policy_loss.loss_mode"
+_CORRECTION = "algorithm.rollout_correction"
+_CPU_SAMPLER = "pkg://recipe_tapo.cpu.replay_buffer"
+
+# verl's losses that multiply TAPO's factor into each token's term and divide as `loss_agg_mode` says are fine: vanilla,
+# dppo_tv, dppo_kl, gspo, gpg, clip_cov, kl_cov, dro and cispo. These are not.
+_LOSSES_WITHOUT_TOKENS = ("geo_mean", "bypass_mode")
+
+_OF_THE_RECIPE = {
+    "trainer.use_v1": True,
+    "trainer.v1.trainer_mode": TRAINER_MODE,
+    "algorithm.adv_estimator": ESTIMATOR,
+    f"{_ROLLOUT}.agent.agent_loop_manager_class": MANAGER,
+    "actor_rollout_ref.hybrid_engine": True,
+    f"ray_kwargs.ray_init.runtime_env.env_vars.{RUN_VARIABLE}": "1",
+}
+
+
+def _is(key: str, *values: Any) -> Condition:
+    return lambda _, config: OmegaConf.select(config, key) in values
+
+
+def _is_not(key: str, value: Any) -> Condition:
+    return lambda _, config: OmegaConf.select(config, key) != value
+
+
+def _set(key: str) -> Condition:
+    return lambda _, config: bool(OmegaConf.select(config, key))
+
+
+def _all(*conditions: Condition) -> Condition:
+    return lambda tapo, config: all(condition(tapo, config) for condition in conditions)
+
+
+def _no(condition: Condition) -> Condition:
+    return lambda tapo, config: not condition(tapo, config)
+
+
+def _enabled(tapo: TapoConfig, _: DictConfig) -> bool:
+    return tapo.enable
+
+
+def _teaches(tapo: TapoConfig, _: DictConfig) -> bool:
+    return tapo.opsd.enable
+
+
+def _constructs(tapo: TapoConfig, _: DictConfig) -> bool:
+    return tapo.enable and not tapo.opsd.enable
+
+
+def _continues(tapo: TapoConfig, config: DictConfig) -> bool:
+    return _constructs(tapo, config) and tapo.synthesis.mode == CONTINUATION
+
+
+def _mini_batch_exceeds_batch(_: TapoConfig, config: DictConfig) -> bool:
+    return config.actor_rollout_ref.actor.ppo_mini_batch_size > config.data.train_batch_size
+
+
+def _group_too_small(tapo: TapoConfig, config: DictConfig) -> bool:
+    return tapo.selection.n_pos + tapo.selection.n_neg > config.actor_rollout_ref.rollout.n
+
+
+REFUSALS = (
+    Refusal(
+        key="trainer.v1.trainer_mode",
+        setting="`trainer.v1.trainer_mode` = `colocate_async` or `separate_async`",
+        applies=_is("trainer.v1.trainer_mode", "colocate_async", "separate_async"),
+        problem="TAPO does not run in verl's asynchronous modes yet: weights of several versions could finish a group",
+        remedy=f"leave it at {TRAINER_MODE} (synchronous)",
+    ),
+    *(
+        Refusal(
+            key=key,
+            setting=f"`{key}` other than the recipe's",
+            applies=_is_not(key, expected),
+            problem="the tapo recipe needs its own",
+            remedy=f"leave it at {expected}",
+        )
+        for key, expected in _OF_THE_RECIPE.items()
+    ),
+    Refusal(
+        key=f"{_ACTOR}.ppo_mini_batch_size",
+        setting=f"`{_ACTOR}.ppo_mini_batch_size` above `data.train_batch_size`",
+        applies=_mini_batch_exceeds_batch,
+        problem="verl would fill up every batch with padding rows to that size",
+        remedy="set it to data.train_batch_size (one optimizer step per batch) or less",
+    ),
+    Refusal(
+        key="tapo.opsd.enable",
+        setting="`tapo.opsd.enable` with `tapo.enable=false`",
+        applies=_all(_teaches, _no(_enabled)),
+        problem="tapo.enable=false is plain GRPO",
+        remedy="set tapo.enable=true",
+    ),
+    Refusal(
+        key=f"{_ROLLOUT}.n",
+        setting=f"`{_ROLLOUT}.n` below n_pos + n_neg",
+        applies=_all(_constructs, _group_too_small),
+        problem="no group of so few rollouts can be eligible",
+        remedy="set it to tapo.selection.n_pos + tapo.selection.n_neg or more, or lower these thresholds",
+    ),
+    Refusal(
+        key=f"{_ROLLOUT}.temperature",
+        setting=f"`{_ROLLOUT}.temperature` other than 1, with `tapo.opsd.enable`",
+        applies=_all(_enabled, _teaches, _is_not(f"{_ROLLOUT}.temperature", 1.0)),
+        problem="OPSD's teacher is scored at temperature 1",
+        remedy="set it to 1.0",
+    ),
+    Refusal(
+        key=f"{_ROLLOUT}.name",
+        setting=f"`{_ROLLOUT}.name` = `trtllm`",
+        applies=_all(_enabled, _is(f"{_ROLLOUT}.name", "trtllm")),
+        problem="verl's TensorRT-LLM server overrides a request's token budget, so that a synthesis has no room",
+        remedy="use vllm or sglang",
+    ),
+    Refusal(
+        key=f"{_ROLLOUT}.name",
+        setting=f"`{_ROLLOUT}.name` other than `vllm`, with `tapo.opsd.enable`",
+        applies=_all(_enabled, _teaches, _is_not(f"{_ROLLOUT}.name", "vllm")),
+        problem="OPSD asks for the log-probabilities of prompts in vLLM's terms, which no other engine understands",
+        remedy="use vllm",
+    ),
+    Refusal(
+        key=f"{_ROLLOUT}.name",
+        setting=f"`{_ROLLOUT}.name` other than `vllm`, with `tapo.synthesis.mode=continuation`",
+        applies=_all(_continues, _is_not(f"{_ROLLOUT}.name", "vllm")),
+        problem="locating the first wrong step asks in vLLM's terms, which no other engine understands",
+        remedy="use vllm or tapo.synthesis.mode=micro_reflective",
+    ),
+    Refusal(
+        key=_LOSS_MODE,
+        setting=f"`{_LOSS_MODE}` = `geo_mean` or `bypass_mode`",
+        applies=_all(_enabled, _is(_LOSS_MODE, *_LOSSES_WITHOUT_TOKENS)),
+        problem="this loss has no term for each token, so that TAPO's token weights, λ and denominators are lost",
+        remedy="use tapo, or one of vanilla, dppo_tv, dppo_kl, gspo, gpg, clip_cov, kl_cov, dro, cispo",
+    ),
+    Refusal(
+        key=_LOSS_MODE,
+        setting=f"`{_LOSS_MODE}` = `sapo` with another `{_ACTOR}.loss_agg_mode` than `seq-mean-token-mean`",
+        applies=_all(_enabled, _is(_LOSS_MODE, "sapo"), _is_not(f"{_ACTOR}.loss_agg_mode", "seq-mean-token-mean")),
+        problem="verl's sapo divides by seq-mean-token-mean, whatever loss_agg_mode says",
+        remedy=f"set {_ACTOR}.loss_agg_mode=seq-mean-token-mean",
+    ),
+    Refusal(
+        key="distillation.enabled",
+        setting="`distillation.enabled`",
+        applies=_all(_enabled, _set("distillation.enabled")),
+        problem="verl then trains with its distillation loss, in which TAPO has no part",
+        remedy="set it to false; a model that is its own teacher is tapo.opsd.enable=true",
+    ),
+    Refusal(
+        key=f"{_CORRECTION}.bypass_mode",
+        setting=f"`{_CORRECTION}.bypass_mode`",
+        applies=_all(_enabled, _set(f"{_CORRECTION}.bypass_mode")),
+        problem="it takes the sampler's log-probs, which for constructed rows belong to the synthesis prompt",
+        remedy="set it to false",
+    ),
+    Refusal(
+        key=f"{_CORRECTION}.rollout_is",
+        setting=f"`{_CORRECTION}.rollout_is` with `{_ROLLOUT}.calculate_log_probs=false`",
+        applies=_all(_enabled, _set(f"{_CORRECTION}.rollout_is"), _no(_set(f"{_ROLLOUT}.calculate_log_probs"))),
+        problem="there are no sampler log-probs to correct by",
+        remedy=f"set {_ROLLOUT}.calculate_log_probs=true",
+    ),
+    Refusal(
+        key=f"{_CORRECTION}.rollout_rs",
+        setting=f"`{_CORRECTION}.rollout_rs`",
+        applies=_all(_enabled, _set(f"{_CORRECTION}.rollout_rs")),
+        problem="a rejected rollout would still count in its group's mean and be a source of constructions",
+        remedy=f"set it to null; {_CORRECTION}.rollout_is corrects without rejecting",
+    ),
+    Refusal(
+        key="algorithm.filter_groups.enable",
+        setting="`algorithm.filter_groups.enable` with the recipe `cpu`",
+        applies=_all(
+            _set("algorithm.filter_groups.enable"), _is("trainer.v1.sampler.custom_sampler.path", _CPU_SAMPLER)
+        ),
+        problem="verl gives no custom sampler its group filtering, and the recipe cpu has one",
+        remedy="set it to false, or trainer.v1.sampler.custom_sampler.path=null (a step then takes seconds longer)",
+    ),
+    Refusal(
+        key=f"{_ROLLOUT}.enable_rollout_routing_replay",
+        setting=f"`{_ROLLOUT}.enable_rollout_routing_replay`",
+        applies=_all(_enabled, _set(f"{_ROLLOUT}.enable_rollout_routing_replay")),
+        problem="constructed rows have no recorded expert routing",
+        remedy="set it to false",
+    ),
+    Refusal(
+        key="critic.enable",
+        setting="`critic.enable`",
+        applies=_all(_enabled, _set("critic.enable")),
+        problem="TAPO has no critic",
+        remedy="leave it unset",
+    ),
+    Refusal(
+        key="reward.reward_model.enable",
+        setting="`reward.reward_model.enable` without `reward.reward_model.enable_resource_pool`",
+        applies=_all(
+            _enabled, _set("reward.reward_model.enable"), _no(_set("reward.reward_model.enable_resource_pool"))
+        ),
+        problem="a colocated reward model grades after generation, too late to tell right from wrong",
+        remedy="set reward.reward_model.enable_resource_pool=true or use a rule-based reward",
+    ),
+)
