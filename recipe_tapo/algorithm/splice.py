@@ -46,17 +46,36 @@ def splice(reconstruction: str, error_ids: Sequence[int], tokenizer: Tokenizer) 
     error_text = decode(tokenizer, error_ids)
     margin = error_text[: len(error_text) - len(error_text.lstrip())]
     text = margin + reconstruction.strip()
-    whole = tokenizer.encode(text, add_special_tokens=False)
-
-    prefix_length = _common_tokens(text, error_ids, tokenizer)
-    while prefix_length:
-        behind = _boundary(whole, len(decode(tokenizer, error_ids[:prefix_length])), tokenizer)
-        if behind is not None:
-            ids = [*error_ids[:prefix_length], *whole[behind:]]
-            if decode(tokenizer, ids) == text:
-                return Splice(ids=ids, prefix_length=prefix_length)
-        prefix_length -= 1
+    common = _common_tokens(text, error_ids, tokenizer)
+    spliced = _on_top(error_ids[:common], text, tokenizer)
+    if spliced is not None and spliced.prefix_length:
+        return spliced
     return Splice(ids=tokenizer.encode(reconstruction.strip(), add_special_tokens=False), prefix_length=0)
+
+
+def join(ids: Sequence[int], text: str, tokenizer: Tokenizer) -> Splice | None:
+    """Puts a text behind a rollout's first ids.
+
+    The text is not encoded apart: its first token may take in what the rollout's last ones stand for, and a tokenizer
+    with a dummy space would put one in front of it. Ids whose place the whole text's tokens take are given back.
+
+    Returns:
+        Ids that decode to both, and how many of them are the rollout's own; None where there are none.
+    """
+    return _on_top(ids, decode(tokenizer, ids) + text, tokenizer)
+
+
+def _on_top(ids: Sequence[int], text: str, tokenizer: Tokenizer) -> Splice | None:
+    """A text's ids, as many of the given ones first as end where a token of the whole text does."""
+    whole = tokenizer.encode(text, add_special_tokens=False)
+    for kept in range(len(ids), -1, -1):
+        own = decode(tokenizer, ids[:kept])
+        behind = _boundary(whole, len(own), tokenizer) if text.startswith(own) else None
+        if behind is not None:
+            joined = [*ids[:kept], *whole[behind:]]
+            if decode(tokenizer, joined) == text:
+                return Splice(ids=joined, prefix_length=kept)
+    return None
 
 
 def tokens_until(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int:

@@ -16,7 +16,7 @@ from recipe_tapo.algorithm.prompts import (
     render_prompt,
     synthesis_prompt,
 )
-from recipe_tapo.algorithm.splice import cut
+from recipe_tapo.algorithm.splice import cut, join
 from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, continue_trajectory
@@ -65,7 +65,10 @@ class Continuation:
         if not kept or start is None:
             raise Rejected(RejectReason.NO_CLEAN_CUT)
 
-        transition_ids = self._transition(attempt, text[: step.end])
+        begun = join(error_ids[:kept], self._transition(attempt, text[: step.end]), tokenizer)
+        if begun is None or not begun.prefix_length:
+            raise Rejected(RejectReason.NO_CLEAN_CUT)
+        kept, transition_ids = begun.prefix_length, begun.ids[begun.prefix_length :]
         wrong_step = text[step.start : step.end].strip()
         prompt = fill_template(
             self.template,
@@ -73,9 +76,9 @@ class Continuation:
             correct_rollout=record.correct_rollout,
             wrong_step=wrong_step,
         )
-        begun = [*error_ids[:kept], *transition_ids]
-        prompt_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun
-        output_ids, truncated = await requests.generate(prompt_ids, most=self.policy.max_response_length - len(begun))
+        prompt_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun.ids
+        most = self.policy.max_response_length - len(begun.ids)
+        output_ids, truncated = await requests.generate(prompt_ids, most=most)
         record.raw_output = decode(tokenizer, [*transition_ids, *output_ids])
         if truncated:
             raise Rejected(RejectReason.TRUNCATED)
@@ -84,7 +87,7 @@ class Continuation:
         trajectory = continue_trajectory(
             error_ids[:kept],
             [*transition_ids, *output_ids],
-            mistake_start=start,
+            mistake_start=min(start, kept),
             error_length=len(error_ids),
             tokenizer=tokenizer,
             eos_token_id=choose_eos(
@@ -97,11 +100,11 @@ class Continuation:
             raise Rejected(trajectory)
         return trajectory
 
-    def _transition(self, attempt: Attempt, kept: str) -> list[int]:
-        """The ids between y⁻'s own and the policy's: the end of a paragraph where there is none, then a phrase."""
+    def _transition(self, attempt: Attempt, kept: str) -> str:
+        """What stands between y⁻'s text and the policy's: the end of a paragraph where there is none, then a phrase."""
         gap = "" if kept.endswith(("\n", "。")) else "\n\n"
         if self.transitions:
             cjk = bool(_CJK.search(kept))
             phrases = [phrase for phrase in self.transitions if bool(_CJK.search(phrase)) == cjk] or self.transitions
             gap += random.Random(attempt.seed).choice(phrases)
-        return self.policy.tokenizer.encode(gap, add_special_tokens=False) if gap else []
+        return gap

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from small_tokenizer import EOS, TOKENIZER, encode
+from tokenizers_of_models import tokenizer_of
 
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.constructor import Constructor
@@ -163,3 +164,18 @@ def test_a_request_that_fails_costs_its_attempt_alone(monkeypatch):
     attempt, report = construct(monkeypatch, Broken(), synthesis={"locate": "judge", "transition": "own"})
     assert attempt.record.reason == "request_failed"
     assert (report.attempts, report.parsed) == (1, 0)
+
+
+def test_the_end_of_a_paragraph_is_the_token_that_the_tokenizer_makes_of_it(monkeypatch):
+    tokenizer = tokenizer_of("byte_level")
+    for name, value in (("TOKENIZER", tokenizer), ("EOS", tokenizer.eos_token_id)):
+        monkeypatch.setitem(globals(), name, value)
+    monkeypatch.setitem(globals(), "encode", lambda text: tokenizer.encode(text, add_special_tokens=False))
+    wrong = "2x = 8\nSo the final answer is \\boxed{3}."
+    engine = ScriptedEngine(chosen="2")
+    attempt, _ = construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "judge", "transition": "own"})
+    row = attempt.trajectory
+    assert row.text == wrong + "\n\n" + GOES_ON
+    # "}." is one token and "}.\n\n" another: y⁻'s own last token gives way.
+    assert row.prefix_length == len(encode(wrong)) - 1
+    assert row.response_ids == [*encode(wrong + "\n\n" + GOES_ON), EOS]

@@ -1,0 +1,113 @@
+r"""Where y⁻'s own tokens end and others begin, in tokenizers of all kinds: never where the tokenizer would end none.
+
+Twelve thousand texts. What the tokenizer's own boundaries are is taken from the offsets that it reports, which the code
+under test does not use.
+"""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers_of_models import KINDS, tokenizer_of
+
+from recipe_tapo.algorithm.splice import cut, join, splice
+from recipe_tapo.algorithm.tokens import decode
+
+TEXTS = 2000
+
+PIECES = st.sampled_from(
+    ["So x = 3.", "\n", "\n\n", ".\n\n", " ", "  ", "Wait", ", let me double-check that.", "\\[ x = \\frac{1}{2} \\]",
+     "3*3=9\n", "Final Answer: \\boxed{4}", "}", "```\ncode\n```\n", "推理", "。", "🤔", "é", "- x\n", "\t", "▁", "##"]
+)  # fmt: skip
+TEXT = st.lists(PIECES | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=3), max_size=7).map("".join)
+
+
+def ids_of(tokenizer, text):
+    return tokenizer.encode(text, add_special_tokens=False)
+
+
+def sampled_ids(tokenizer, text, at):
+    """Ids that a policy may sample: the text in two parts, which the tokenizer would not always cut there."""
+    ids = ids_of(tokenizer, text)
+    at %= len(ids) + 1
+    return [*ids[:at], *ids_of(tokenizer, decode(tokenizer, ids[at:])), tokenizer.eos_token_id]
+
+
+def boundaries(tokenizer, text):
+    """Where the tokenizer ends a token, in characters, the beginning of the text among them."""
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return {0, *(end for _, end in offsets)}
+
+
+def round_trips(tokenizer, text):
+    return decode(tokenizer, ids_of(tokenizer, text)) == text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=TEXTS // 2, deadline=None, derandomize=True)
+@given(TEXT, TEXT, TEXT, st.integers(0, 100))
+def test_a_splice_keeps_y_minus_own_tokens_up_to_a_boundary_of_the_whole_text(kind, shared, error_rest, rest, at):
+    tokenizer = tokenizer_of(kind)
+    error, text = shared + error_rest, (shared + rest).strip()
+    if not round_trips(tokenizer, text):
+        return
+    sampled = sampled_ids(tokenizer, error, at)
+    row = splice(text, sampled, tokenizer)
+    assert row.ids[: row.prefix_length] == sampled[: row.prefix_length]
+    whole = decode(tokenizer, row.ids)
+    assert whole.strip() == text
+    kept = decode(tokenizer, row.ids[: row.prefix_length])
+    assert whole.startswith(kept)
+    assert len(kept) in boundaries(tokenizer, whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=TEXTS // 2, deadline=None, derandomize=True)
+@given(TEXT, TEXT, TEXT, st.integers(0, 100))
+def test_a_cut_and_what_is_joined_behind_it_are_the_text_and_end_tokens_where_the_tokenizer_does(
+    kind, kept, error_rest, behind, at
+):
+    tokenizer = tokenizer_of(kind)
+    sampled = sampled_ids(tokenizer, kept + error_rest, at)
+    error = decode(tokenizer, sampled)
+    count = cut(sampled, min(len(kept), len(error)), tokenizer)
+    if count is None:
+        return
+    text = decode(tokenizer, sampled[:count])
+    assert text == error[: len(kept)]
+    assert len(text) in boundaries(tokenizer, error)
+    row = join(sampled[:count], behind, tokenizer)
+    if not round_trips(tokenizer, text + behind):
+        return
+    assert row is not None
+    assert row.prefix_length <= count and row.ids[: row.prefix_length] == sampled[: row.prefix_length]
+    assert decode(tokenizer, row.ids) == text + behind
+    assert len(decode(tokenizer, row.ids[: row.prefix_length])) in boundaries(tokenizer, text + behind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_repeated_is_preserved_whatever_the_tokenizer_does_with_a_first_space(kind):
+    tokenizer = tokenizer_of(kind)
+    error = "3*3=9\n9+4=0\nFinal Answer: \\boxed{0}"
+    sampled = [*ids_of(tokenizer, error), tokenizer.eos_token_id]
+    row = splice("3*3=9\n9+4=0\nWait, 9+4=13.", sampled, tokenizer)
+    assert decode(tokenizer, row.ids[: row.prefix_length]) == "3*3=9\n9+4=0\n"
+
+
+def test_a_paragraphs_end_is_one_token_where_the_tokenizer_has_one():
+    tokenizer = tokenizer_of("byte_level")
+    paragraph = ids_of(tokenizer, ".\n\n")
+    assert len(paragraph) == 1
+    sampled = ids_of(tokenizer, "So x = 3.\nFinal")
+    row = splice("So x = 3.\n\nWait", sampled, tokenizer)
+    assert row.prefix_length == len(ids_of(tokenizer, "So x = 3"))  # ".\n" is given back
+    assert row.ids[row.prefix_length] == paragraph[0]
+    row = join(ids_of(tokenizer, "So x = 3."), "\n\nWait", tokenizer)
+    assert row.ids[row.prefix_length] == paragraph[0]
+
+
+def test_nothing_is_joined_behind_as_it_is():
+    tokenizer = tokenizer_of("metaspace:always")
+    ids = ids_of(tokenizer, "So x = 3.\n")
+    assert join(ids, "", tokenizer).ids == ids
+    # Text by itself would begin with a dummy space.
+    assert decode(tokenizer, join(ids, "Wait", tokenizer).ids) == "So x = 3.\nWait"
