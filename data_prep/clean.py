@@ -42,7 +42,7 @@ def _clean_one(record: RawProblem) -> MathProblem | DropReason:
         return DropReason.NO_PROBLEM
     if not is_encodable(text) or not is_encodable(answer):
         return DropReason.BAD_UNICODE
-    return MathProblem(record.index, record.source, problem, text, answer)
+    return MathProblem(record.index, record.source, problem, text, answer, record.own_id)
 
 
 def _answer_text(answer: Any) -> str | DropReason:

@@ -13,12 +13,14 @@ class RawProblem:
         source: File name, or hub data set.
         problem: The problem as given; None when the row has none.
         answer: The answer as given, of any type.
+        own_id: The number or name that the file gives it; None where it gives none.
     """
 
     index: int
     source: str
     problem: str | None
     answer: Any
+    own_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class MathProblem:
         question: The problem exactly as given.
         text: The problem with white space normalised, which goes into the prompt.
         answer: The gold answer on one line, never empty.
+        own_id: See ``RawProblem``.
     """
 
     index: int
@@ -38,3 +41,4 @@ class MathProblem:
     question: str
     text: str
     answer: str
+    own_id: str | None = None

@@ -11,10 +11,12 @@ from tqdm import tqdm
 
 from data_prep.problems import RawProblem
 from data_prep.sources import FILE_SUFFIXES
+from data_prep.text import is_encodable
 from recipe_tapo.errors import InputError
 
 PROBLEM_COLUMNS = ("problem", "question")
 ANSWER_COLUMNS = ("answer",)
+ID_COLUMNS = ("problem_idx", "problem_id", "id", "unique_id")
 
 
 def read_files(paths: Iterable[Path]) -> list[RawProblem]:
@@ -116,15 +118,22 @@ def to_raw_problems(rows: list[dict[str, Any]], source: str, where: str, first_i
         raise InputError(f"{where}: column '{problem_column}' has no text in any row")
     if not any(is_answer_type(answer) for answer in answers):
         raise InputError(f"{where}: column '{answer_column}' is of type {_type(answers[0])}, expected text or numbers")
+    id_column = next((column for name in ID_COLUMNS for column in columns if column.lower() == name), None)
+    own_ids = [_own_id(row.get(id_column)) if id_column else None for row in rows]
     return [
-        RawProblem(index, source, problem, answer)
-        for index, (problem, answer) in enumerate(zip(problems, answers, strict=True), start=first_index)
+        RawProblem(index, source, problem, answer, own_id)
+        for index, (problem, answer, own_id) in enumerate(zip(problems, answers, own_ids, strict=True), first_index)
     ]
 
 
 def is_answer_type(answer: Any) -> bool:
     """Tells whether a value can be an answer by its type: text or a number."""
     return isinstance(answer, str | int | float) and not isinstance(answer, bool)
+
+
+def _own_id(value: Any) -> str | None:
+    is_id = isinstance(value, str | int) and not isinstance(value, bool) and is_encodable(str(value))
+    return str(value) if is_id else None
 
 
 def _find_column(columns: list[str], names: tuple[str, ...], where: str) -> str:

@@ -19,7 +19,13 @@ RL_SCHEMA = pa.schema(
         (
             "extra_info",
             pa.struct(
-                [("split", pa.string()), ("index", pa.int64()), ("source", pa.string()), ("question", pa.string())]
+                [
+                    ("split", pa.string()),
+                    ("index", pa.int64()),
+                    ("source", pa.string()),
+                    ("question", pa.string()),
+                    ("id", pa.string()),
+                ]
             ),
         ),
     ]
@@ -50,6 +56,7 @@ def to_rl_table(problems: Iterable[MathProblem], data_source: str, split: str, p
                 "index": problem.index,
                 "source": problem.source,
                 "question": problem.question,
+                "id": problem.own_id,
             },
         }
         for problem in problems

@@ -21,6 +21,6 @@ MODEL=$OUT/cold-start/hf TRAIN_FILE=$DATA/zpd.parquet \
     VAL_FILES="[$DATA/aime_2024.parquet,$DATA/aime_2025.parquet,$DATA/hmmt_feb_2025.parquet]" \
     OUT=$OUT/tapo bash examples/run_qwen3_8b_vllm.sh
 
-# 7. Pass@k: 5 samples, 16 runs, temperature 0.6, top-p 0.9
-tapo evaluate --model $OUT/tapo/checkpoints/global_step_500 --data_parallel_size 8 \
+# 7. Pass@k of the last checkpoint: 5 samples, 16 runs, temperature 0.6, top-p 0.9
+tapo evaluate --model $OUT/tapo/checkpoints --data_parallel_size 8 \
     --benchmark aime_2024,aime_2025,hmmt_feb_2025 --data_dir $DATA --output $OUT/tapo/evaluation

@@ -10,11 +10,12 @@ from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_sampler
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.benchmarks import ALIASES, DEFAULT_DATA_DIR, digests, find_benchmarks, load_all
 from recipe_tapo.evaluation.checkpoint import MERGED, resolve_model
+from recipe_tapo.evaluation.elsewhere import place_answers
 from recipe_tapo.evaluation.finish import finish_evaluation
 from recipe_tapo.evaluation.folder import METRICS, RESPONSES, Evaluation, write_records
 from recipe_tapo.evaluation.grid import make_grids
 from recipe_tapo.evaluation.provenance import THINKING_VARIABLE, provenance, template_kwargs, vllm_version
-from recipe_tapo.evaluation.records import ResponseRecord, read_records
+from recipe_tapo.evaluation.records import Answer, read_records
 from recipe_tapo.evaluation.sample import sample_problems
 from recipe_tapo.evaluation.score import score_records
 from recipe_tapo.records.store import read_settings, settings_path
@@ -27,7 +28,8 @@ command is given again.
 
 reads:    benchmarks as parquet files in verl's RL format, which 'python -m
           data_prep.benchmarks' of the repository writes; and a model: a
-          folder, a name on Hugging Face, a checkpoint of verl's, or a server
+          folder, a name on Hugging Face, a checkpoint of verl's (of a
+          folder of them the last), or a server
 writes:   responses.jsonl, problems.jsonl, settings.json and metrics.json in
           --output, and tables on the terminal
 example:  tapo evaluate --model Qwen/Qwen3-8B --benchmark aime_2024 --output
@@ -57,8 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--responses",
         type=Path,
         metavar="FILE",
-        help="score answers produced elsewhere instead of sampling: json lines with benchmark, problem_idx (row in the "
-        "benchmark's file, from 0), run, sample and response, and as far as known truncated, tokens and failure",
+        help="score answers produced elsewhere instead of sampling: json lines with benchmark (any name of "
+        "--benchmark), problem_idx (row in the benchmark's file from 0, or the file's own number), run, sample and "
+        "response, and as far as known truncated, tokens and failure",
     )
     outputs = parser.add_argument_group("output")
     outputs.add_argument(
@@ -140,9 +143,10 @@ def _score(args: argparse.Namespace, folder: Path) -> Evaluation:
     target = folder / RESPONSES
     if settings_path(target).exists():
         raise InputError(f"{target}: holds responses that were sampled; choose another --output")
-    records = list(read_records(args.responses, ResponseRecord))
-    files = find_benchmarks(args.benchmark or dict.fromkeys(record.benchmark for record in records), args.data_dir)
+    answers = list(read_records(args.responses, Answer))
+    files = find_benchmarks(args.benchmark or dict.fromkeys(answer.benchmark for answer in answers), args.data_dir)
     problems = load_all(files)
+    records = place_answers(answers, files, problems, args.data_dir, str(args.responses))
     # Sorted before grading, so that what is missing is said at once.
     records = [record for grid in make_grids(problems, records, str(args.responses)) for record in grid.records]
     scored = score_records(records, problems)

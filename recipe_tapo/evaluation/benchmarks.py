@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,24 @@ def find_benchmarks(names: Iterable[str], data_dir: Path) -> dict[str, Path]:
         if found.setdefault(name, path) != path:
             raise InputError(f"benchmark {name}: both {found[name]} and {path}; tell them apart as NAME=PATH")
     return found
+
+
+def name_among(files: Mapping[str, Path], text: str, data_dir: Path) -> str | None:
+    """Which of some benchmarks is meant by a name, alias or path that ``find_benchmarks`` takes; None for another.
+
+    Args:
+        files: Files by name.
+        text: What it is called.
+        data_dir: The folder of benchmarks that are called by name alone.
+    """
+    if text in files:
+        return text
+    name, path = _split(text, data_dir.expanduser())
+    for known, file in files.items():
+        if path.is_file() and path.resolve() == file.resolve():
+            return known
+    aliases = {ALIASES.get(known, known): known for known in files}
+    return None if path.is_file() and "/" in text else aliases.get(name)
 
 
 def load_all(files: dict[str, Path]) -> list[Problem]:

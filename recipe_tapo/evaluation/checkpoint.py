@@ -10,6 +10,7 @@ from pathlib import Path
 from recipe_tapo.errors import InputError
 
 MERGED = "merged"
+_TRACKER = "latest_checkpointed_iteration.txt"
 _SOURCE = "merged_from.json"
 _LOG_LINES = 3
 
@@ -18,7 +19,8 @@ def resolve_model(model: str, cache_dir: Path | None = None) -> str:
     """Returns what vLLM can load for a model.
 
     Args:
-        model: A Hugging Face folder or name, which is returned as it is; or verl's ``global_step_N``, or its ``actor``.
+        model: A Hugging Face folder or name, which is returned as it is; or verl's ``global_step_N``, or its ``actor``;
+            or the folder of a run's checkpoints, for the last one.
         cache_dir: Where merged checkpoints are kept; None for ``merged`` inside the checkpoint.
 
     Raises:
@@ -32,16 +34,28 @@ def resolve_model(model: str, cache_dir: Path | None = None) -> str:
         return model
     if (path / "config.json").is_file():
         return str(path)
+    path = _last_of(path)
     actor = next((folder for folder in (path, path / "actor") if (folder / "fsdp_config.json").is_file()), None)
     if actor is None:
         raise InputError(
             f"{model}: neither a Hugging Face model (config.json) nor a checkpoint of verl's FSDP engine "
-            "(fsdp_config.json in it or in actor/); name a folder global_step_N"
+            "(fsdp_config.json in it or in actor/); name a folder global_step_N, or the run's folder of checkpoints"
         )
     if any((actor / "huggingface").glob("*.safetensors")):
         return str(actor / "huggingface")
     target = actor / MERGED if cache_dir is None else cache_dir.expanduser() / _cache_name(actor)
     return str(_merge(actor, target))
+
+
+def _last_of(path: Path) -> Path:
+    """The checkpoint that verl names as a run's last, where the folder is that of a run's checkpoints."""
+    tracker = path / _TRACKER
+    if not tracker.is_file():
+        return path
+    last = path / f"global_step_{tracker.read_text(encoding='utf-8', errors='replace').strip()}"
+    if not last.is_dir():
+        raise InputError(f"{tracker}: names {last.name}, which is not there; name a folder global_step_N")
+    return last
 
 
 def _cache_name(actor: Path) -> str:

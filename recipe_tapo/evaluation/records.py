@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, StrictBool, StrictStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, PlainValidator, StrictBool, StrictStr, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from recipe_tapo.errors import InputError
 
@@ -50,6 +51,38 @@ class ResponseRecord:
         return self.benchmark, self.problem_idx, self.run, self.sample
 
 
+def _check_number(value: Any) -> int | str:
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not is_number and not (isinstance(value, str) and value):
+        raise PydanticCustomError("problem_number", "no number of a problem")
+    return value
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer that was produced elsewhere, as its author numbered it.
+
+    Attributes:
+        benchmark: What the author calls the benchmark.
+        problem_idx: The problem's row, or what the benchmark's file calls it.
+        run: See ``ResponseRecord``, as all that follow.
+        sample: …
+        response: …
+        truncated: …
+        tokens: …
+        failure: …
+    """
+
+    benchmark: StrictStr
+    problem_idx: Annotated[int | str, PlainValidator(_check_number)]
+    run: Count
+    sample: Count
+    response: StrictStr
+    truncated: StrictBool | None = None
+    tokens: Count | None = None
+    failure: StrictStr | None = None
+
+
 def _check_chat(messages: list[dict[str, str]]) -> list[dict[str, str]]:
     if not all({"role", "content"} <= message.keys() for message in messages):
         raise ValueError
@@ -75,7 +108,7 @@ class Problem:
     messages: Annotated[list[dict[StrictStr, StrictStr]], AfterValidator(_check_chat)] = field(default_factory=list)
 
 
-RecordType = TypeVar("RecordType", ResponseRecord, Problem)
+RecordType = TypeVar("RecordType", ResponseRecord, Answer, Problem)
 
 
 _EXPECTED = {
@@ -83,6 +116,7 @@ _EXPECTED = {
     "int_type": "a whole number from 0",
     "greater_than_equal": "a whole number from 0",
     "bool_type": "true or false",
+    "problem_number": "a whole number from 0 or the problem's name",
 }
 _CHAT = "a list of messages with role and content"
 
@@ -92,7 +126,7 @@ def read_records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:
 
     Args:
         path: The file.
-        kind: ``ResponseRecord`` or ``Problem``; fields with a default may be missing from a line.
+        kind: ``ResponseRecord``, ``Answer`` or ``Problem``; fields with a default may be missing from a line.
 
     Raises:
         InputError: No such file, none of its lines holds a record, or one of them is malformed.

@@ -33,6 +33,18 @@ def prepare(source: Path, folder: Path, *options: str) -> list[dict]:
     return pq.read_table(folder / "train.parquet").to_pylist()
 
 
+def raw_benchmark_files(folder: Path) -> Path:
+    """A folder with the raw benchmarks: the real ones, or samples filled up to 30 problems numbered from 1."""
+    if REAL.is_dir():
+        return REAL
+    for name in NAMES:
+        rows = jsonl(SAMPLES / f"sample_{name}.jsonl")
+        free = sorted(set(range(1, 31)) - {row["problem_idx"] for row in rows})
+        rows += [{"problem_idx": n, "problem": f"Made-up: add {n} to {n}.", "answer": str(2 * n)} for n in free]
+        save(folder / f"{name}.jsonl", rows)
+    return folder
+
+
 def jsonl(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 

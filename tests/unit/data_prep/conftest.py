@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from cold_start_engine import SUFFIX
 from fake_sampler import FakeSampler, write_queries
-from raw_data import NAMES, REAL, SAMPLES
+from raw_data import raw_benchmark_files
 from small_tokenizer import single_bytes
 
 from data_prep import benchmarks, cold_start
@@ -17,16 +17,7 @@ from data_prep.joint_set import SFT_SCHEMA
 @pytest.fixture(scope="session")
 def raw_benchmarks(tmp_path_factory) -> Path:
     """A folder with the raw benchmarks: the real ones, or samples filled up to 30 problems."""
-    if REAL.is_dir():
-        return REAL
-    folder = tmp_path_factory.mktemp("raw")
-    for name in NAMES:
-        lines = (SAMPLES / f"sample_{name}.jsonl").read_text().splitlines()
-        lines += [
-            json.dumps({"problem": f"Made-up: add {n} to {n}.", "answer": str(2 * n)}) for n in range(len(lines), 30)
-        ]
-        (folder / f"{name}.jsonl").write_text("\n".join(lines))
-    return folder
+    return raw_benchmark_files(tmp_path_factory.mktemp("raw"))
 
 
 @pytest.fixture(scope="session")

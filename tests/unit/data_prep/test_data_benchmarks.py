@@ -24,6 +24,24 @@ def test_benchmarks_have_30_rows_and_names_no_verl_scorer_claims(prepared):
         default_compute_score(DEEPSCALER_DATA_SOURCE, "\\boxed{1}", "1")
 
 
+def test_benchmarks_keep_the_numbers_of_their_files(prepared, raw_benchmarks, tmp_path):
+    for name in NAMES:
+        infos = pq.read_table(prepared / f"{name}.parquet")["extra_info"].to_pylist()
+        assert [info["id"] for info in infos] == [
+            str(row["problem_idx"]) for row in jsonl(raw_benchmarks / f"{name}.jsonl")
+        ]
+    rows = [
+        {"ID": f"2024-{n}", "Problem": row["problem"], "Answer": row["answer"]}
+        for n, row in enumerate(jsonl(raw_benchmarks / "aime_2024.jsonl"))
+    ]
+    rows[3]["ID"] = None
+    source = save(tmp_path / "in.json", rows)
+    options = ["--aime_2024", str(source), "--only", "aime_2024", "--local_save_dir", str(tmp_path), "--no-check_gold"]
+    benchmarks.main(options)
+    ids = [info["id"] for info in pq.read_table(tmp_path / "aime_2024.parquet")["extra_info"].to_pylist()]
+    assert ids[:5] == ["2024-0", "2024-1", "2024-2", None, "2024-4"]
+
+
 def test_benchmark_answers(prepared):
     golds = {
         name: [row["ground_truth"] for row in pq.read_table(prepared / f"{name}.parquet")["reward_model"].to_pylist()]

@@ -28,7 +28,7 @@ def test_row_has_verls_schema(tmp_path):
             ],
             "ability": "math",
             "reward_model": {"style": "rule", "ground_truth": "2"},
-            "extra_info": {"split": "train", "index": 0, "source": "in.json", "question": question},
+            "extra_info": {"split": "train", "index": 0, "source": "in.json", "question": question, "id": None},
         }
     ]
 

@@ -456,6 +456,19 @@ def test_a_checkpoint_is_merged_once_and_anew_when_it_changes(checkpoint, tmp_pa
     assert len(merges) == 3
 
 
+def test_of_a_folder_of_checkpoints_the_last_is_taken(checkpoint, tmp_path):
+    actor, _ = checkpoint
+    (tmp_path / "global_step_4" / "actor").mkdir(parents=True)  # cut short: verl has not named it yet
+    with pytest.raises(InputError, match="or the run's folder of checkpoints"):
+        resolve_model(str(tmp_path))
+    tracker = tmp_path / "latest_checkpointed_iteration.txt"
+    tracker.write_text("3")
+    assert resolve_model(str(tmp_path)) == str(actor / "merged")
+    tracker.write_text("5")
+    with pytest.raises(InputError, match="names global_step_5, which is not there"):
+        resolve_model(str(tmp_path))
+
+
 def test_a_merge_that_is_interrupted_leaves_nothing_behind(checkpoint, monkeypatch):
     actor, _ = checkpoint
 
