@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The paper's cold start: builds the joint set, trains on it with verl's own SFT trainer, and merges the last checkpoint
-# into a Hugging Face folder ($OUT/hf) that RL can start from. Interrupted, it goes on where it stopped.
+# into a Hugging Face folder ($OUT/hf) that RL can start from. Interrupted, it goes on from the last checkpoint when the
+# same command is given again.
 # Knobs in capitals come from the environment; further overrides of the SFT trainer follow on the command line:
 #   MODEL=Qwen/Qwen3-8B QUERIES=~/data/tapo/train.parquet bash examples/run_cold_start_sft.sh trainer.logger='[console]'
 # With TRAIN_FILE the set is not built but taken from there; BUILD holds further arguments of data_prep.cold_start.
@@ -17,6 +18,9 @@ TRAIN_FILE=${TRAIN_FILE:-}
 N_GPUS=${N_GPUS:-8}
 BATCH=${BATCH:-256}
 MAX_LENGTH=${MAX_LENGTH:-16384} # tokens of the longest row
+
+# shellcheck source=runs/one_at_a_time.sh
+source "$ROOT/examples/runs/one_at_a_time.sh"
 
 if [ -z "$TRAIN_FILE" ]; then
   # shellcheck disable=SC2086 # BUILD is a list of words
@@ -50,7 +54,7 @@ TRAINER=(
   trainer.logger='[console,file]'
   trainer.n_gpus_per_node="$N_GPUS"
   trainer.save_freq=after_each_epoch
-  trainer.max_ckpt_to_keep=1
+  trainer.max_ckpt_to_keep=2 # with 1, verl removes the checkpoint before it names the new one as the last
   trainer.default_local_dir="$OUT/checkpoints"
   hydra.run.dir="$OUT/hydra"
 )
@@ -60,7 +64,7 @@ LATEST=$OUT/checkpoints/latest_checkpointed_iteration.txt
 # A file for each start: verl's file logger begins its file anew.
 export VERL_FILE_LOGGER_PATH=${VERL_FILE_LOGGER_PATH:-$OUT/metrics-from-step-$(cat "$LATEST" 2>/dev/null || echo 0).jsonl}
 # The recipe cpu_sft is empty where there is an accelerator.
-"$PYTHON" -m torch.distributed.run --standalone --nproc_per_node="$N_GPUS" -m verl.trainer.sft_trainer +recipe=cpu_sft \
+"$PYTHON" -m torch.distributed.run --standalone --nproc_per_node="$N_GPUS" -m recipe_tapo.engine.sft_trainer +recipe=cpu_sft \
   "${DATA[@]}" "${TRAINING[@]}" "${TRAINER[@]}" "$@"
 
 LAST=$OUT/checkpoints/global_step_$(<"$LATEST")

@@ -6,6 +6,7 @@ PYTHON=${PYTHON:-$PWD/.venv/bin/python}
 OUT=${OUT:-$PWD/outputs/cpu_tiny}
 STEPS=${STEPS:-40}
 
+source examples/runs/one_at_a_time.sh
 "$PYTHON" -m examples.cpu_demo.questions --output_dir "$OUT"
 "$PYTHON" -m verl.trainer.main_ppo '+recipe=[tapo,cpu,cpu_demo]' \
   actor_rollout_ref.model.path="$PWD/examples/cpu_demo/checkpoint" \
@@ -14,6 +15,7 @@ STEPS=${STEPS:-40}
   trainer.logger='[console,file]' \
   trainer.total_training_steps="$STEPS" \
   trainer.test_freq="$STEPS" \
+  trainer.save_freq="$STEPS" \
   trainer.default_local_dir="$OUT/checkpoints" \
   tapo.dump_dir="$OUT/constructions" \
   hydra.run.dir="$OUT/hydra" \

@@ -17,6 +17,8 @@ TENSOR_PARALLEL=${TENSOR_PARALLEL:-1}
 STEPS=${STEPS:-500}
 NAME=${NAME:-qwen3-8b-tapo}
 OUT=${OUT:-$PWD/outputs/$NAME}
+# shellcheck source=runs/one_at_a_time.sh
+source "$(dirname "$0")/runs/one_at_a_time.sh"
 
 DATA=(
   data.train_files="$TRAIN_FILE"
@@ -57,9 +59,9 @@ TRAINER=(
   trainer.n_gpus_per_node="$N_GPUS"
   trainer.nnodes="$N_NODES"
   trainer.total_training_steps="$STEPS"
-  trainer.total_epochs=1
-  trainer.save_freq=50
-  trainer.test_freq=25
+  'trainer.total_epochs=${trainer.total_training_steps}' # the steps alone end the run: an epoch has one step or more
+  trainer.save_freq=50 # and behind the last step, whatever its number
+  trainer.test_freq=25 # likewise
   trainer.default_local_dir="$OUT/checkpoints"
   tapo.dump_dir="$OUT/constructions"
 )

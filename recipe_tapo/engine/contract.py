@@ -9,6 +9,7 @@ _TRAINER = "verl.trainer.ppo.v1.trainer_base:PPOTrainer"
 _WORKER = "verl.trainer.ppo.v1.agent_loop_tq:AgentLoopWorkerTQ"
 _ENGINE = "verl.workers.engine_workers"
 _SFT_DATASET = "verl.utils.dataset.multiturn_sft_dataset:MultiTurnSFTDataset"
+_SFT_TRAINER = "verl.trainer.sft_trainer:SFTTrainer"
 
 SYMBOLS = (
     Symbol("verl.trainer.ppo.core_algos:register_adv_est", ("name_or_enum",)),
@@ -32,6 +33,10 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer", source='key.split("_")[0]'),
     Symbol("verl.trainer.ppo.padding_utils:upsample_batch_to_divisible_size", source='f"pad{uuid'),
     Symbol("vllm.sampling_params:StructuredOutputsParams", ("choice",)),
+    # What the run scripts count on: of epochs and steps the first ends a run; the last step is saved and validated.
+    Symbol(f"{_TRAINER}.fit", source="while current_epoch < self.config.trainer.total_epochs and self.global_steps <="),
+    Symbol(f"{_TRAINER}.fit", source="is_last_step or self.global_steps % self.config.trainer.save_freq == 0"),
+    Symbol(f"{_TRAINER}.fit", source="is_last_step or self.global_steps % self.config.trainer.test_freq == 0"),
     Symbol(f"{_TRAINER}._init_tokenizer"),
     Symbol(f"{_TRAINER}._init_resource_pool_mgr"),
     Symbol(f"{_TRAINER}._balance_batch", ("batch", "metrics")),
@@ -64,6 +69,16 @@ SYMBOLS = (
     Symbol("ray.runtime_context:RuntimeContext.gcs_address"),
     Symbol(f"{_SFT_DATASET}._process_single_message", ("index", "message", "full_message", "tools", "enable_thinking")),
     Symbol(f"{_SFT_DATASET}.sanity_check", ("input_ids", "messages", "tools", "enable_thinking")),
+    Symbol(f"{_SFT_TRAINER}.__init__", ("config",), source="self.ckpt_handler.load_checkpoint()"),
+    Symbol(f"{_SFT_TRAINER}._init_engine"),
+    Symbol(f"{_SFT_TRAINER}._build_ckpt_handler"),
+    Symbol(f"{_SFT_TRAINER}.fit", source="start_epoch = global_step // self.steps_per_epoch"),
+    Symbol("verl.utils.checkpoint:CheckpointHandler._determine_resume_path"),
+    Symbol("verl.utils.checkpoint:CheckpointHandler._load_dataloader_state", source='f"data_{dp_rank}.pt"'),
+    Symbol("verl.utils.checkpoint.checkpoint_manager:get_checkpoint_tracker_filename", ("root_path",)),
+    Symbol("verl.utils.device:auto_set_device", ("config",)),
+    Symbol("verl.utils.distributed:initialize_global_process_group"),
+    Symbol("verl.utils.distributed:destroy_global_process_group"),
     Symbol("verl.utils.tokenizer.chat_template:apply_chat_template", ("processor", "messages", "tools")),
     Symbol("verl.utils.tokenizer.tokenizer:normalize_token_ids"),
     Symbol("verl.plugin.platform.platform_base:PlatformBase"),

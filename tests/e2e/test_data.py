@@ -171,18 +171,73 @@ def test_verls_own_datasets_load_every_file(folder, filtered, built, tmp_path, m
         assert trained == f"{row['messages'][-1]['content']}{tokenizer.eos_token}\n"
 
 
-def test_the_run_script_ends_in_a_model_that_rl_can_start_from(built, tmp_path):
+SCRIPT = ROOT / "examples" / "run_cold_start_sft.sh"
+
+
+def cold_start(built: Path, output: Path, *overrides: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs the script on the rows that were built, at a rate at which so small a model learns something from so few."""
     environment = {
         **ENVIRONMENT,
         **{"PYTHON": sys.executable, "MODEL": str(CHECKPOINT), "TRAIN_FILE": str(built / "cold_start.parquet")},
-        **{"OUT": str(tmp_path), "N_GPUS": "1", "BATCH": "4", "MAX_LENGTH": "256", "CHAT_TEMPLATE_KWARGS": "{}"},
+        **{"OUT": str(output), "N_GPUS": "1", "BATCH": "4", "MAX_LENGTH": "256", "CHAT_TEMPLATE_KWARGS": "{}"},
+        **variables,
     }
-    # A rate at which so small a model learns something from so few rows.
-    overrides = ["optim.lr=1e-3", "optim.lr_warmup_steps=1", "optim.weight_decay=0"]
-    script = ["bash", str(ROOT / "examples" / "run_cold_start_sft.sh"), *overrides]
-    result = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=400)
+    rates = ["optim.lr=1e-3", "optim.lr_warmup_steps=1", "optim.weight_decay=0"]
+    command = ["bash", str(SCRIPT), *rates, *overrides]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
+
+
+@pytest.fixture(scope="module")
+def started(built, tmp_path_factory) -> Path:
+    """The folder of a cold start that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("started")
+    result = cold_start(built, folder)
     assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
-    entries = [json.loads(line) for line in (tmp_path / "metrics-from-step-0.jsonl").read_text().splitlines()]
+    return folder
+
+
+def logged_losses(folder: Path, start: int) -> dict[int, float]:
+    """The losses by step that a start from a step logged."""
+    lines = (folder / f"metrics-from-step-{start}.jsonl").read_text().splitlines()
+    return {entry["step"]: entry["data"]["train/loss"] for entry in map(json.loads, lines)}
+
+
+def test_a_run_script_killed_at_and_between_epoch_ends_trains_every_step_once(built, started, tmp_path):
+    expected = logged_losses(started, 0)
+    per_epoch = len(expected) // 3
+    assert per_epoch >= 3  # so that the second epoch has a step left
+
+    def killed_in_step(step: int, first: int, *overrides: str) -> None:
+        dataset = [f"data.custom_cls.path={ROOT / 'tests' / 'support' / 'killed_dataset.py'}"]
+        dataset += ["data.custom_cls.name=KilledAtRow"]
+        # Its rows are loaded when the step before it has ended and its checkpoint, if any, is written.
+        variables = {"KILLED_AT_ROW": str(4 * (step - first))}
+        result = cold_start(built, tmp_path, *dataset, *overrides, **variables)
+        assert result.returncode != 0 and "SIGKILL" in result.stderr, (result.stdout + result.stderr)[-4000:]
+
+    second = per_epoch + 1  # the first step of the second epoch
+    latest = tmp_path / "checkpoints" / "latest_checkpointed_iteration.txt"
+    killed_in_step(second + 1, 1)  # goes on from the first epoch's end
+    assert latest.read_text() == str(per_epoch)
+    killed_in_step(second + 2, second, "trainer.save_freq=1")  # goes on from between two epochs' ends
+    assert latest.read_text() == str(second + 1)
+
+    result = cold_start(built, tmp_path, BATCH="3")
+    assert result.returncode != 0
+    assert "was trained with data.train_batch_size=4, and this run has 3: rows would be skipped or repeated" in (
+        result.stderr
+    )
+
+    result = cold_start(built, tmp_path)
+    assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
+    trained = {}
+    for start in (0, per_epoch, second + 1):
+        trained.update(logged_losses(tmp_path, start))
+    assert trained == expected  # rows, weights and learning rates of every step are those of the whole run
+
+
+def test_the_run_script_ends_in_a_model_that_rl_can_start_from(built, started):
+    entries = [json.loads(line) for line in (started / "metrics-from-step-0.jsonl").read_text().splitlines()]
     per_epoch = pq.read_metadata(built / "cold_start.parquet").num_rows // 4
     assert [entry["step"] for entry in entries] == list(range(1, 3 * per_epoch + 1))
     losses = [entry["data"]["train/loss"] for entry in entries]
@@ -191,14 +246,14 @@ def test_the_run_script_ends_in_a_model_that_rl_can_start_from(built, tmp_path):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "hf")
+    merged = AutoModelForCausalLM.from_pretrained(started / "hf")
     start = AutoModelForCausalLM.from_pretrained(CHECKPOINT).state_dict()
     for name, weight in merged.state_dict().items():
         moved = (weight.float() - start[name]).abs()
         assert moved.max() > 0, name
         # Adam moves a weight by at most about the learning rate a step; the merger rounds to bfloat16.
         assert (moved <= 1e-3 * len(entries) * 1.5 + start[name].abs() / 256).all(), name
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
+    tokenizer = AutoTokenizer.from_pretrained(started / "hf")
     assert tokenizer.chat_template == AutoTokenizer.from_pretrained(CHECKPOINT).chat_template
     assert torch.isfinite(merged(torch.tensor([tokenizer.encode("Compute 1+1")])).logits).all()
 

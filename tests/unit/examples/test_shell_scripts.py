@@ -28,6 +28,24 @@ def test_the_command_composes_and_passes_both_validations(script, tmp_path):
     assert tapo.enable == ("grpo" not in script.name), shlex.join(overrides)
 
 
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    ("arguments", "variables", "steps"),
+    [([], {"STEPS": "7"}, 7), (["trainer.total_training_steps=601"], {}, 601)],
+    ids=["variable", "argument"],
+)
+def test_the_steps_alone_end_a_run_with_checkpoint_and_validation(script, tmp_path, arguments, variables, steps):
+    import verl  # noqa: F401  loads the plug-in
+
+    overrides = recorded_arguments(script, tmp_path, "verl.trainer.main_ppo", *arguments, **variables)
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        trainer = compose("ppo_trainer", overrides=overrides).trainer
+    # verl stops at the first of the two: at least one step an epoch makes it the steps, however few the data are.
+    assert trainer.total_training_steps == trainer.total_epochs == steps
+    # Behind its last step, of any number, verl saves and validates where it ever does.
+    assert trainer.save_freq > 0 and trainer.test_freq > 0
+
+
 @pytest.fixture
 def trained(tmp_path):
     """What a finished training and its merger leave, which the recorded commands do not write."""
@@ -42,11 +60,13 @@ def test_the_cold_start_trains_with_the_papers_settings(trained):
     import verl  # noqa: F401  loads the plug-in
 
     arguments = recorded_arguments(COLD_START, trained, "torch.distributed.run", "trainer.project_name=mine")
-    overrides = arguments[arguments.index("verl.trainer.sft_trainer") + 1 :]
+    overrides = arguments[arguments.index("recipe_tapo.engine.sft_trainer") + 1 :]
     with initialize_config_module("verl.trainer.config", version_base=None):
         config = compose("sft_trainer_engine", overrides=overrides)
     assert (config.optim.lr, config.optim.lr_warmup_steps, config.optim.lr_scheduler_type) == (5e-6, 50, "cosine")
     assert config.trainer.total_epochs == 3
+    # With 1, verl removes the last checkpoint before the tracker names the new one.
+    assert config.trainer.max_ckpt_to_keep == 2
     assert config.data.train_files == str(trained / "out" / "data" / "cold_start.parquet")
     assert config.data.apply_chat_template_kwargs == {"enable_thinking": False}
     assert config.trainer.project_name == "mine"
