@@ -161,6 +161,7 @@ class TapoConfig(_Node):
     lambda_ref: NotNegative = 1.0
     loss_normalization: Literal["per_group", "joint"] = "per_group"
     opsd: OPSDConfig = Field(default_factory=OPSDConfig)
+    max_failed_steps: Threshold | None = 5
     dump_dir: str | None = None
 
     @classmethod

@@ -1,7 +1,6 @@
 """One group's constructions (Alg. 1, lines 2-4): select, synthesise, guard, grade; all attempts at once."""
 
 import asyncio
-import logging
 import time
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt, reject
 from recipe_tapo.construction.continuation import Continuation
+from recipe_tapo.construction.failures import FailureLog
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Engine, Policy
 from recipe_tapo.construction.reports import GroupReport
@@ -21,8 +21,6 @@ from recipe_tapo.construction.requests import Requests
 from recipe_tapo.construction.rewriting import Rewriting
 from recipe_tapo.reasons import Rejected, RejectReason
 from recipe_tapo.records.attempts import AttemptRecord
-
-logger = logging.getLogger(__name__)
 
 
 class Synthesis(Protocol):
@@ -45,11 +43,15 @@ class Constructor:
     Args:
         tapo: The configuration.
         policy: The policy's tokenizer and limits.
+
+    Attributes:
+        failures: Where failures are told.
     """
 
     def __init__(self, tapo: TapoConfig, policy: Policy):
         self.tapo = tapo
         self.policy = policy
+        self.failures = FailureLog()
         continues = tapo.synthesis.mode == CONTINUATION
         self.synthesis: Synthesis = Continuation(tapo, policy) if continues else Rewriting(tapo, policy)
         self.leak_patterns = load_leak_patterns(tapo.synthesis.leak_patterns_path)
@@ -63,11 +65,11 @@ class Constructor:
         report, attempts = GroupReport(), []
         try:
             attempts = self._select(group, report)
-            requests = Requests(self.tapo, self.policy, engine)
+            requests = Requests(self.tapo, self.policy, engine, self.failures)
             await asyncio.gather(*(self._run(attempt, requests, report) for attempt in attempts))
             report.synthesis_tokens = requests.generated_tokens
-        except Exception:
-            logger.exception("TAPO: constructing from a group failed")
+        except Exception as error:
+            self.failures.note("constructing from a group", error)
             report.reject(RejectReason.INTERNAL_ERROR)
         report.construction_end = time.time() if report.attempts else report.rollout_end
         return attempts, report
@@ -116,8 +118,8 @@ class Constructor:
                 raise Rejected(RejectReason.NEGATIVE_DROPPED)
         except Rejected as rejection:
             reject(attempt, report, rejection.reason)
-        except Exception:
-            logger.exception("TAPO: a construction for uid=%s failed", record.uid)
+        except Exception as error:
+            self.failures.note("a construction", error)
             reject(attempt, report, RejectReason.INTERNAL_ERROR)
 
     def _note(self, attempt: Attempt, trajectory: Trajectory, report: GroupReport) -> None:

@@ -1,15 +1,14 @@
 """Requests to the engine: within the context, within time, each failure with its reason."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
 from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.failures import FailureLog
 from recipe_tapo.construction.policy import Engine, Policy
 from recipe_tapo.reasons import Rejected, RejectReason
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Seconds that a request has by default, besides a second for so many tokens of its prompt and budget (ours).
@@ -24,12 +23,14 @@ class Requests:
         tapo: The configuration.
         policy: The policy's limits.
         engine: Whatever runs the policy.
+        failures: Where requests that fail are told.
 
     Attributes:
         generated_tokens: Tokens that ``generate`` has brought so far.
     """
 
-    def __init__(self, tapo: TapoConfig, policy: Policy, engine: Engine):
+    def __init__(self, tapo: TapoConfig, policy: Policy, engine: Engine, failures: FailureLog):
+        self.failures = failures
         self.policy = policy
         self.engine = engine
         self.generated_tokens = 0
@@ -94,5 +95,5 @@ class Requests:
         except asyncio.TimeoutError:
             raise Rejected(RejectReason.TIMED_OUT) from None
         except Exception as failure:
-            logger.warning("TAPO: %s: %s", failed.value, failure)
+            self.failures.note(failed.value, failure)
             raise Rejected(failed) from failure

@@ -1,20 +1,18 @@
 """OPSD's teacher (paper §4): one group's rollouts, scored by the policy that is shown a right sibling."""
 
 import asyncio
-import logging
 
 from recipe_tapo.algorithm.opsd import choose_siblings
 from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template, render_prompt
 from recipe_tapo.algorithm.selection import group_rng
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.failures import FailureLog
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Engine, Policy
 from recipe_tapo.construction.reports import TeacherReport
 from recipe_tapo.construction.requests import Requests
 from recipe_tapo.reasons import Rejected, RejectReason
-
-logger = logging.getLogger(__name__)
 
 Scored = tuple[Rollout, list[float]]
 
@@ -25,11 +23,15 @@ class SelfTeacher:
     Args:
         tapo: The configuration.
         policy: The policy's tokenizer and limits.
+
+    Attributes:
+        failures: Where failures are told.
     """
 
     def __init__(self, tapo: TapoConfig, policy: Policy):
         self.tapo = tapo
         self.policy = policy
+        self.failures = FailureLog()
         self.template = load_template(tapo.opsd.prompt_path, SELF_TEACHER)
 
     async def score(self, group: RolloutGroup, engine: Engine) -> tuple[list[Scored], TeacherReport]:
@@ -42,8 +44,8 @@ class SelfTeacher:
         report, scored = TeacherReport(), []
         try:
             scored = await self._score(group, engine, report)
-        except Exception:
-            logger.exception("TAPO: scoring a group failed")
+        except Exception as error:
+            self.failures.note("scoring a group", error)
             report.reject(RejectReason.INTERNAL_ERROR)
         report.scored = len(scored)
         return scored, report
@@ -57,7 +59,7 @@ class SelfTeacher:
         if not group.single_turn:
             report.reject(RejectReason.NOT_SINGLE_TURN, len(pairs))
             return []
-        requests = Requests(self.tapo, self.policy, engine)
+        requests = Requests(self.tapo, self.policy, engine, self.failures)
         scores = await asyncio.gather(
             *(self._score_one(group.question, student, sibling, requests, report) for student, sibling in pairs)
         )

@@ -116,8 +116,8 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         for rollout, log_probs in scored:
             try:
                 await put_teacher_log_probs(group.uid, rollout.session_id, log_probs)
-            except Exception:
-                logger.exception("TAPO: the teacher's log-probs for uid=%s cannot be stored", group.uid)
+            except Exception as error:
+                self.teacher.failures.note("storing a teacher's log-probs", error)
                 report.scored -= 1
                 report.reject(RejectReason.INTERNAL_ERROR)
         await put_report(group.uid, report)
@@ -149,8 +149,8 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
                 tags=[{UID_TAG: group_uid}],
             )
             attempt.record.key = key
-        except Exception:
-            logger.exception("TAPO: a constructed row for uid=%s cannot be stored", uid)
+        except Exception as error:
+            self.constructor.failures.note("storing a constructed row", error)
             reject(attempt, report, RejectReason.INTERNAL_ERROR)
             await tq.async_kv_clear(keys=[key], partition_id=TRAIN_PARTITION)
 

@@ -1,11 +1,12 @@
 """The ``tapo/`` metrics: yields with reasons, hidden time, weights, and how constructed rows differ."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
+from recipe_tapo.construction.failed_steps import StepCounts
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.reasons import Recovery, RejectReason
 
@@ -41,6 +42,27 @@ def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
         metrics["tapo/prefix_fraction/mean"] = float(np.mean(fractions))
         metrics["tapo/prefix_fraction/zero"] = float(np.mean(np.array(fractions) == 0))
     return metrics
+
+
+def construction_counts(metrics: Mapping[str, float]) -> StepCounts:
+    """What the metrics of a step say of its constructions."""
+    return StepCounts(
+        eligible=int(metrics["tapo/eligible_groups"]),
+        attempts=int(metrics["tapo/attempts"]),
+        usable=int(metrics["tapo/rows"]),
+        rejected={reason.value: int(metrics[f"tapo/rejected/{reason.value}"]) for reason in RejectReason},
+    )
+
+
+def teaching_counts(metrics: Mapping[str, float]) -> StepCounts:
+    """What the metrics of a step say of OPSD's scorings."""
+    rollouts, rejected = int(metrics["tapo/opsd/rollouts"]), "tapo/opsd/rejected/"
+    return StepCounts(
+        eligible=rollouts,
+        attempts=rollouts,
+        usable=int(metrics["tapo/opsd/scored"]),
+        rejected={name[len(rejected) :]: int(n) for name, n in metrics.items() if name.startswith(rejected)},
+    )
 
 
 def timing_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:

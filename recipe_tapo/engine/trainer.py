@@ -19,14 +19,17 @@ from verl.workers.rollout.utils import get_max_position_embeddings
 from recipe_tapo.algorithm.advantages import group_advantages
 from recipe_tapo.algorithm.loss import GroupSizes, group_sizes
 from recipe_tapo.algorithm.token_weights import ots_weights
+from recipe_tapo.construction.failed_steps import StepWatch
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.engine.balance import deal_batch
 from recipe_tapo.engine.banner import banner
 from recipe_tapo.engine.context_length import set_max_model_len
 from recipe_tapo.engine.metrics import (
+    construction_counts,
     distribution_metrics,
     reflection_metrics,
     rollout_metrics,
+    teaching_counts,
     timing_metrics,
     weight_metrics,
     yield_metrics,
@@ -71,6 +74,7 @@ class TapoTrainer(PPOTrainerSync):
         with open_dict(config):
             config.trainer.v1.trainer_mode = "sync"  # verl's classes ask for the mode by this name
             config.algorithm.adv_estimator = ESTIMATOR_OF_MODE[self.tapo.advantage.mode]
+        self.step_watch = StepWatch(self.tapo.max_failed_steps)
         print(banner(self.tapo, config), flush=True)
         super().__init__(config)
 
@@ -86,6 +90,11 @@ class TapoTrainer(PPOTrainerSync):
         for role, worker in self.role_worker_mapping.items():
             if worker.__ray_metadata__.modified_class.__ray_actor_class__ is ActorRolloutRefWorker:
                 self.role_worker_mapping[role] = ray.remote(TapoActorRolloutRefWorker)
+
+    def on_step_begin(self) -> None:
+        """As verl's; ends a run that no longer constructs, once the metrics of its last step have been logged."""
+        super().on_step_begin()
+        self.step_watch.check()
 
     def _balance_batch(self, batch: KVBatchMeta, *args, **kwargs) -> KVBatchMeta:
         if not reflected_keys(batch):
@@ -219,6 +228,7 @@ class TapoTrainer(PPOTrainerSync):
             return
         if self.tapo.opsd.enable:
             metrics.update(take_report_metrics())
+            self.step_watch.add(teaching_counts(metrics))
             return
         reports = [GroupReport.from_plain(row.report) for row in rows_of(batch) if row.report is not None]
         reflected = reflected_keys(batch)
@@ -226,6 +236,7 @@ class TapoTrainer(PPOTrainerSync):
         metrics.update(timing_metrics(reports))
         metrics.update(self._rollout_metrics(batch))
         metrics["tapo/rows"] = len(reflected)
+        self.step_watch.add(construction_counts(metrics))
         if reflected:
             metrics.update(self._reflection_metrics(batch, reflected))
 

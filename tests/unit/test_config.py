@@ -39,6 +39,7 @@ def test_defaults_are_the_papers():
         ({"synthesis": {"top_k": 0}}, "tapo.synthesis.top_k=0: is no rank; use -1 (off) or 1 and up"),
         ({"synthesis": {"temperature": float("inf")}}, "tapo.synthesis.temperature=inf: is not finite"),
         ({"dump_dir": 5}, "tapo.dump_dir=5: must be of type str; it is int"),
+        ({"max_failed_steps": 0}, "tapo.max_failed_steps=0: must be at least 1; set it to 1 or more"),
         ({"ots": {"w_min": 20}}, "tapo.ots.w_max=10.0: is below tapo.ots.w_min; raise it"),
         ({"opsd": {"prompt_path": "/no/such/file"}}, "tapo.opsd.prompt_path=/no/such/file: cannot read"),
         ({7: 2}, "tapo.7=7: unknown key; known keys: enable, seed"),

@@ -235,7 +235,7 @@ def test_a_call_that_hangs_is_given_up(monkeypatch):
     assert len(store.rows) == 8 + 3
 
 
-def test_a_reward_function_that_raises_on_a_construction_costs_that_construction_only(monkeypatch):
+def test_a_reward_function_that_raises_on_a_construction_costs_that_construction_and_tells_why(monkeypatch, caplog):
     graded = []
 
     def raises_once(text):
@@ -247,6 +247,7 @@ def test_a_reward_function_that_raises_on_a_construction_costs_that_construction
 
     worker, store = make_worker(monkeypatch, grader=raises_once)
     run_group(monkeypatch, worker)
+    assert "ValueError: no such answer" in caplog.text and "in raises_once" in caplog.text  # its traceback
     assert report_of(store).rejected == {"reward_failed": 1}
     assert len(store.rows) == 8 + 3
     assert store.tags["q1"]["status"] == "finished"

@@ -104,7 +104,10 @@ def test_a_value_that_cannot_be_read_ends_the_run_too_although_hydra_only_warns(
 
 
 def test_a_sound_configuration_reaches_verls_main_function(monkeypatch, tmp_path):
-    assert start(monkeypatch, tmp_path, "+recipe=tapo", "tapo.seed=3", "ray_kwargs.ray_init.num_cpus=64", *DATA).tapo.seed == 3
+    assert (
+        start(monkeypatch, tmp_path, "+recipe=tapo", "tapo.seed=3", "ray_kwargs.ray_init.num_cpus=64", *DATA).tapo.seed
+        == 3
+    )
 
 
 def test_every_process_of_a_run_is_told_so_through_verls_own_runtime_environment(monkeypatch):

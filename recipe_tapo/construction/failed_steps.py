@@ -1,0 +1,160 @@
+"""When steps construct nothing: what to say, and when to end the run (ours)."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from recipe_tapo.reasons import RejectReason
+
+logger = logging.getLogger(__name__)
+
+# Reasons that lie in the machinery, not in what the policy wrote.
+MACHINERY = tuple(
+    reason.value
+    for reason in (
+        RejectReason.REQUEST_FAILED,
+        RejectReason.TIMED_OUT,
+        RejectReason.REWARD_FAILED,
+        RejectReason.INTERNAL_ERROR,
+    )
+)
+
+
+class NothingIsConstructed(RuntimeError):
+    """Ends a run whose attempts all fail; the message names reasons, counts and the remedy."""
+
+
+@dataclass(frozen=True)
+class StepCounts:
+    """One training step.
+
+    Attributes:
+        eligible: Groups that met the thresholds; for OPSD, rollouts with a right sibling.
+        attempts: Constructions attempted; for OPSD, scorings.
+        usable: Those that gave something to train on.
+        rejected: The others, by reason.
+    """
+
+    eligible: int
+    attempts: int
+    usable: int
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def of_machinery(self) -> int:
+        """Attempts that failed for reasons of the machinery."""
+        return sum(self.rejected.get(reason, 0) for reason in MACHINERY)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there were attempts and each one failed for reasons of the machinery."""
+        return self.of_machinery > 0 and self.of_machinery >= self.attempts
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What follows from the steps so far.
+
+    Attributes:
+        ends: Whether the run must end.
+        message: One line.
+    """
+
+    ends: bool
+    message: str
+
+
+def judge_steps(steps: Sequence[StepCounts], most: int | None) -> Verdict | None:
+    """Looks at the last steps, once after each.
+
+    The run ends where the attempts of the last ``most`` steps that had any all failed for reasons of the machinery. A
+    warning is due whenever another ``most`` steps in a row had no eligible group, or another ``most`` steps with attempts
+    had no usable one. Steps without attempts say nothing of attempts, and are passed over there.
+
+    Args:
+        steps: All steps, the last one just done.
+        most: ``tapo.max_failed_steps``; None for neither an end nor warnings.
+    """
+    if most is None or not steps:
+        return None
+    barren = _trailing(steps, lambda step: step.eligible == 0 and not step.of_machinery)
+    if barren:
+        if barren % most:
+            return None
+        return Verdict(
+            False,
+            f"no group of the last {barren} steps was eligible (n_pos right and n_neg wrong rollouts): the questions are "
+            "too easy or too hard; filter them by difficulty, raise rollout.n or lower tapo.selection.*; `tapo preview` "
+            "shows what a model's rollouts give",
+        )
+    tried = [step for step in steps if step.attempts or step.of_machinery]
+    failed = _trailing(tried, lambda step: step.failed)
+    if failed >= most:
+        last = tried[-failed:]
+        return Verdict(
+            True,
+            f"tapo.max_failed_steps={most}: every attempt of the last {failed} steps that had any failed "
+            f"({_reasons(last)}); the log of the workers has a traceback of each kind behind 'TAPO:'; mend the cause, or "
+            "set tapo.max_failed_steps=null to train without constructions",
+        )
+    useless = _trailing(tried, lambda step: step.usable == 0)
+    if useless and useless % most == 0:
+        last = tried[-useless:]
+        attempts = sum(step.attempts for step in last)
+        return Verdict(
+            False,
+            f"none of {attempts} attempts of the last {useless} steps that had any gave a row to train on "
+            f"({_reasons(last)}); `tapo preview` shows what the model writes and why it is rejected",
+        )
+    return None
+
+
+class StepWatch:
+    """Judges the steps of a run as they come.
+
+    Args:
+        most: ``tapo.max_failed_steps``.
+
+    Attributes:
+        failure: Why the run must end; None while it need not.
+    """
+
+    def __init__(self, most: int | None):
+        self._most = most
+        self._steps: list[StepCounts] = []
+        self.failure: str | None = None
+
+    def add(self, step: StepCounts) -> None:
+        """Takes the counts of the step just done; warns where a warning is due."""
+        self._steps.append(step)
+        verdict = judge_steps(self._steps, self._most)
+        if verdict is None:
+            return
+        if verdict.ends:
+            self.failure = verdict.message
+        else:
+            logger.warning("TAPO: %s", verdict.message)
+
+    def check(self) -> None:
+        """Called before a step.
+
+        Raises:
+            NothingIsConstructed: The steps before it must end the run.
+        """
+        if self.failure is not None:
+            raise NothingIsConstructed(self.failure)
+
+
+def _trailing(steps: Sequence[StepCounts], holds: Callable[[StepCounts], bool]) -> int:
+    count = 0
+    for step in reversed(steps):
+        if not holds(step):
+            break
+        count += 1
+    return count
+
+
+def _reasons(steps: Sequence[StepCounts]) -> str:
+    counts = sum((Counter(step.rejected) for step in steps), Counter[str]())
+    return ", ".join(f"{reason} {count:g}" for reason, count in counts.most_common() if count)

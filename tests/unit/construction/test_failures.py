@@ -1,0 +1,60 @@
+"""A failure never drowns: the first of its kind is told with its traceback."""
+
+import asyncio
+import logging
+
+import pytest
+
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.failures import FailureLog
+from recipe_tapo.construction.policy import Policy
+from recipe_tapo.construction.requests import Requests
+from recipe_tapo.reasons import Rejected, RejectReason
+
+
+def raises_value_error():
+    raise ValueError("no such answer\nand more")
+
+
+def raises_key_error():
+    raise KeyError("answer")
+
+
+def note(log, what, function):
+    try:
+        function()
+    except Exception as error:
+        log.note(what, error)
+
+
+def test_the_first_of_a_kind_has_a_traceback_and_later_ones_a_line(caplog):
+    log = FailureLog()
+    with caplog.at_level(logging.WARNING):
+        for what, function in (
+            ("reward_failed", raises_value_error),
+            ("reward_failed", raises_value_error),
+            ("reward_failed", raises_key_error),
+            ("request_failed", raises_value_error),
+        ):
+            note(log, what, function)
+    assert [record.exc_info is not None for record in caplog.records] == [True, False, True, True]
+    assert "raises_value_error" in caplog.text
+    assert caplog.records[1].getMessage() == "TAPO: reward_failed: ValueError: no such answer"
+    assert caplog.records[2].getMessage().startswith("TAPO: reward_failed: KeyError: 'answer'")
+
+
+def test_a_programming_error_in_a_request_is_counted_and_told_with_its_traceback(caplog):
+    async def broken():
+        return None.no_such_attribute
+
+    class Tokenizer:
+        eos_token_id = 0
+
+    policy = Policy(Tokenizer(), max_model_len=100, max_response_length=50, stop_ids=frozenset())
+    requests = Requests(TapoConfig(), policy, engine=None, failures=FailureLog())
+    with caplog.at_level(logging.WARNING), pytest.raises(Rejected) as rejection:
+        asyncio.run(requests.within_time(broken(), RejectReason.REWARD_FAILED))
+    assert rejection.value.reason is RejectReason.REWARD_FAILED
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert "no_such_attribute" in caplog.text and "in broken" in caplog.text
