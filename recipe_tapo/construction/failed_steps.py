@@ -69,8 +69,8 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None) -> Verdict | None
     """Looks at the last steps, once after each.
 
     The run ends where the attempts of the last ``most`` steps that had any all failed for reasons of the machinery. A
-    warning is due whenever another ``most`` steps in a row had no eligible group, or another ``most`` steps with attempts
-    had no usable one. Steps without attempts say nothing of attempts, and are passed over there.
+    warning is due whenever another ``most`` steps in a row had no eligible group, or another ``most`` steps with
+    attempts had no usable one. Steps without attempts say nothing of attempts, and are passed over there.
 
     Args:
         steps: All steps, the last one just done.
@@ -84,9 +84,9 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None) -> Verdict | None
             return None
         return Verdict(
             False,
-            f"no group of the last {barren} steps was eligible (n_pos right and n_neg wrong rollouts): the questions are "
-            "too easy or too hard; filter them by difficulty, raise rollout.n or lower tapo.selection.*; `tapo preview` "
-            "shows what a model's rollouts give",
+            f"no group of the last {barren} steps was eligible (n_pos right and n_neg wrong rollouts): the questions "
+            "are too easy or too hard; filter them by difficulty, raise rollout.n or lower tapo.selection.*; "
+            "`tapo preview` shows what a model's rollouts give",
         )
     tried = [step for step in steps if step.attempts or step.of_machinery]
     failed = _trailing(tried, lambda step: step.failed)
@@ -95,8 +95,8 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None) -> Verdict | None
         return Verdict(
             True,
             f"tapo.max_failed_steps={most}: every attempt of the last {failed} steps that had any failed "
-            f"({_reasons(last)}); the log of the workers has a traceback of each kind behind 'TAPO:'; mend the cause, or "
-            "set tapo.max_failed_steps=null to train without constructions",
+            f"({_reasons(last)}); the log of the workers has a traceback of each kind behind 'TAPO:'; mend the cause, "
+            "or set tapo.max_failed_steps=null to train without constructions",
         )
     useless = _trailing(tried, lambda step: step.usable == 0)
     if useless and useless % most == 0:
