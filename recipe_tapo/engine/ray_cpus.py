@@ -1,8 +1,8 @@
 """The CPUs that verl's processes ask Ray for, counted before Ray starts.
 
-With fewer, verl waits at its start for ever and says nothing (verl issues 7656 and 7398). What is counted: processes that
-hold a CPU for as long as they live, and the bundles of the placement groups. All others (the task runner, agent-loop and
-reward workers, inference servers) hold none while they run, but each needs a free one at the moment it starts.
+With fewer, verl waits at its start for ever and says nothing (verl issues 7656 and 7398). What is counted: processes
+that hold a CPU for as long as they live, and the bundles of the placement groups. All others (the task runner,
+agent-loop and reward workers, inference servers) hold none while they run, but each needs a free one when it starts.
 """
 
 from dataclasses import dataclass

@@ -89,5 +89,5 @@ def test_the_watch_warns_at_once_and_ends_the_run_before_the_next_step(caplog):
             watch.check()
     assert [record.getMessage()[:31] for record in caplog.records] == ["TAPO: no group of the last 2 st"]
     watch.add(FAILED)
-    with pytest.raises(NothingIsConstructed, match="tapo.max_failed_steps=2"):
+    with pytest.raises(NothingIsConstructed, match=r"tapo\.max_failed_steps=2"):
         watch.check()
