@@ -102,6 +102,9 @@ def _parse(line: str, place: str, response_key: str, gold_key: str) -> dict[str,
         raise InputError(f"{place}: broken json ({error})") from error
     if not isinstance(row, dict):
         raise InputError(f"{place}: an object is needed, not {type(row).__name__}")
+    for key, flag in ((response_key, "--response_key"), (gold_key, "--gold_key")):
+        if key not in row:
+            raise InputError(f"{place}: the field {key!r} is missing; another name is chosen by {flag}")
     if not isinstance(row.get(response_key), str):
         raise InputError(f"{place}: the field {response_key!r} must be a string")
     if not isinstance(row.get(gold_key), str | int | float):

@@ -39,8 +39,10 @@ def run_command(command: Callable[[], int | None]) -> None:
         sys.stdout.reconfigure(errors="replace")
     try:
         code = command()
-    except (InputError, OSError) as error:
+    except InputError as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(str(error) if error.filename is None else f"{error.filename}: {error.strerror}")
     except ModuleNotFoundError as error:
         extra = EXTRAS.get(error.name or "")
         if extra is None:

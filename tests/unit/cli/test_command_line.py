@@ -79,7 +79,8 @@ def test_a_command_line_that_is_wrong_gets_one_line_and_exit_code_2(arguments, m
     ("error", "code", "line"),
     [
         (InputError("a file:\nno rows"), 2, "error: a file: no rows\n"),
-        (FileNotFoundError(2, "No such file", "x"), 2, "error: [Errno 2] No such file: 'x'\n"),
+        (FileNotFoundError(2, "No such file", "x"), 2, "error: x: No such file\n"),
+        (OSError(28, "No space left"), 2, "error: [Errno 28] No space left\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (
             ModuleNotFoundError("No module named 'openai'", name="openai"),
