@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from recipe_tapo.grading.kinds.brackets import one_spelling_of_brackets
 from recipe_tapo.grading.kinds.choices import same_choice
-from recipe_tapo.grading.kinds.equations import assigned, same_equation, strip_membership, values_of
+from recipe_tapo.grading.kinds.equations import assigned, same_equation, strip_membership, values_of, without_numbering
 from recipe_tapo.grading.kinds.families import same_family
 from recipe_tapo.grading.kinds.lists import same_list
 from recipe_tapo.grading.kinds.ratios import same_ratio, same_time
@@ -97,7 +97,9 @@ class _Comparison:
             return None
         if ours and theirs:
             if set(ours[0]) != set(theirs[0]):
-                return False
+                ours, theirs = without_numbering(*ours), without_numbering(*theirs)
+                if set(ours[0]) != set(theirs[0]):
+                    return False
             if len(set(ours[0])) == len(ours[0]) == len(theirs[0]):
                 named = dict(zip(*theirs, strict=True))
                 return every(self.equal(value, named[name]) for name, value in zip(*ours, strict=True))

@@ -9,12 +9,14 @@ _THINKING_ENDS = "</think>"
 _ANSWER_TAG = re.compile(r"<answer>((?:(?!</?answer>).)*)</answer>", re.DOTALL | re.IGNORECASE)
 _FINAL_ANSWER = re.compile(
     # With a colon anywhere in a line, or as a heading on a line of its own.
-    r"final\s+answer(?:\s+is\b)?[*_\s]*[:：][*_]*"
+    r"final\s+answer(?:\s+is\b)?[*_\s]*[:：]\}?[*_]*"
     r"|^[#*_> \t]{0,20}(?:\\(?:textbf|section\*?|text)\{)?[ \t]{0,9}(?:the )?final answer[ \t]{0,9}\}?[*_# \t]{0,20}$",
     re.IGNORECASE | re.MULTILINE,
 )
 _MAX_LINE_CHARS = 2000
 _MATH_SEGMENT = re.compile(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+# Prompts with worked examples end each with this sentence.
+_HOPE = re.compile(r"\s*I hope it is correct\.?\s*$")
 _LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:answer|value|result)(?:\s+is)?\s*[:=]?\s+", re.IGNORECASE)
 
 
@@ -68,7 +70,7 @@ def _last_final_answer_line(text: str) -> str | None:
     if rest.startswith(("$$", "\\[")):
         segment = _MATH_SEGMENT.match(rest)
         return _segment(segment).content if segment else ""
-    line = rest.split("\n", 1)[0].strip().strip("*_").strip()
+    line = _HOPE.sub("", rest.split("\n", 1)[0]).strip().strip("*_").strip()
     segments = [_segment(match) for match in _MATH_SEGMENT.finditer(line)]
     # A digit outside the formulas belongs to the answer ("25 $\text{cm}$").
     if not segments or re.search(r"\d", _MATH_SEGMENT.sub("", line)):

@@ -8,7 +8,7 @@ from recipe_tapo.grading.spelling.numerals import one_spelling_of_numerals
 from recipe_tapo.grading.spelling.symbols import one_spelling_of_characters
 from recipe_tapo.grading.spelling.wrappers import strip_wrappers
 
-_FUNCTIONS = "sin|cos|tan|cot|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|sqrt|pi|infty|gcd|lcm"
+_FUNCTIONS = "sin|cos|tan|cot|csc|arcsin|arccos|arctan|sinh|cosh|tanh|cis|ln|log|lg|exp|sqrt|pi|infty|gcd|lcm"
 _SYNONYMS = {"tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc", "arctg": "arctan", "asin": "arcsin"} | {
     "acos": "arccos", "atan": "arctan", "infinity": "infty", "Pi": "pi"
 }  # fmt: skip
@@ -29,13 +29,18 @@ _SUBSTITUTIONS = [
         (r"\\text\{\s*\{([^{}]*)\}\s*\}", r"\\text{\1}"),
         # Without an argument these are seconds.
         (r"\\text\{\s*sec\s*\}(?=\s*[(^{\d\\])|(?<![a-zA-Z\\])sec(?=\s*[(^{])", r"\\sec "),
+        (r"\\text\{\s*[.,;:]?\s*\}", " "),
+        (r"\\text\{\s*(max|min)\s*\}(?=\s*(?:\(|\\\{|_))", r"\\\1 "),
+        (r"\\text\{\s*(-|\\pi|\\infty)\s*\}", r"\1 "),
+        # "\pi\text{i}" is no command of its own.
+        (rf"(?<=[a-zA-Z])(?=\\text\{{\s*(?:[eid]|{_NAMES})\s*\}})", " "),
         (r"\\text\{\s*([eid])\s*\}", r"\1 "),
         (rf"\\text\{{\s*({_NAMES})\s*\}}", r"\1 "),
         (r"\\[ij]math(?![a-zA-Z])", "i"),
         (r"\^\s*\{\s*(\w)\s*\}", r"^\1"),
         (r"\^\s*\{\s*\\(?:circ|degree)\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
         (r"\\%|\\text\s*\{\s*(?:percent|per cent|%|\\%)\s*\}|(?<![a-zA-Z])per ?cent(?![a-zA-Z])", "%"),
-        (r"\\\$|\\text\s*\{\s*\\?\$\s*\}|\$", ""),
+        (r"\\\$|\\text\s*\{\s*\\?[$€£¥￥]\s*\}|[$€£¥￥]", ""),
         (r"\\text\s*\{[ ,;]*(?:and|or|and/or|respectively)[ ,]*\}", lambda match: _connective(match[0])),
         (r"[,;]?\s+(?:and|or)\s+(?=\S)", lambda match: _connective(match[0])),
         (r"\\(?:vee|lor|cup)(?![a-zA-Z])(?=\s*(?:[a-z]\s*(?:[<>=]|\\[lgn]e)|-?\d+\s*[<>]))", r"\\lor "),
@@ -54,7 +59,10 @@ _SUBSTITUTIONS = [
         (r"\\gt(?![a-zA-Z])", ">"),
         (r"\\(?:dots|cdots|dotsc|dotsb)(?![a-zA-Z])", r"\\ldots "),
         (r"\\(?:varnothing|O(?![a-zA-Z])|empty(?![a-zA-Z]))|\\\{\s*\\\}", r"\\emptyset "),
-        (r"\\(?:lvert|rvert|vert|mid)(?![a-zA-Z])", "|"),
+        (r"\\(?:[lr]?[vV]ert|mid)(?![a-zA-Z])|\\\|", "|"),
+        (r"\\bigcup(?![a-zA-Z])|(?<=[)\]}])\s*U\s*(?=[(\[]|\\\{)", r"\\cup "),
+        (r"\\bigcap(?![a-zA-Z])", r"\\cap "),
+        (r"(?<![\w)}])\+\s*\\infty(?![a-zA-Z])", r"\\infty "),
         (r"\\(?:ast|star)(?![a-zA-Z])", "*"),
         (r"\\div(?![a-zA-Z])", "/"),
         (r"\*\*", "^"),
@@ -62,7 +70,9 @@ _SUBSTITUTIONS = [
         (rf"(?<![\\a-zA-Z])({_NAMES})(?![a-zA-Z])", lambda match: f"\\{_SYNONYMS.get(match[1], match[1])} "),
         (rf"\\({'|'.join(_SYNONYMS)})(?![a-zA-Z])", lambda match: f"\\{_SYNONYMS[match[1]]} "),
         (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        (r"\\sqrt\s*(\d)(?!\d)", r"\\sqrt{\1}"),
+        (r"\\surd(?![a-zA-Z])", r"\\sqrt "),
+        # LaTeX would take the first digit only, the one who wrote it all of them.
+        (r"\\sqrt\s*(\d+)(?![\d.])", r"\\sqrt{\1}"),
         (r"\\sqrt\s*\[\s*2\s*\]", r"\\sqrt"),
         # Braces that group nothing.
         (r"(?<![^-+*/=(,;:\s<>|])\{([^{}]*)\}(?![\^_])", r"\1"),
@@ -70,13 +80,18 @@ _SUBSTITUTIONS = [
 ]
 _DOUBLED_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z])")
 _ROW_BREAK = "\x00"
+_ROW_SPACING = re.compile(r"\\\\\s*\[-?[\d.]+\s*[a-z]{2}\]")
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])")
 # "2x=10 \implies x=5" says x=5.
 _REASONING = re.compile(
-    r"^.*\\(?:implies|Rightarrow|Longrightarrow|therefore)(?![a-zA-Z])\s*(?=[^=]+=[^=]+$)", re.DOTALL
+    r"^.*\\(?:implies|Rightarrow|Longrightarrow|iff|Leftrightarrow|Longleftrightarrow|therefore)(?![a-zA-Z])\s*(?=[^=]+=[^=]+$)",
+    re.DOTALL,
 )
 _CONNECTIVE = re.compile(r"\s*,?\s*\\l(?:or|and)(?![a-zA-Z])\s*,?\s*")
 _WRAPPED = re.compile(r"\\(?:text|boxed|fbox)\s*\{([^{}]*)\}")
+_WRAPPED_FORMULA = re.compile(
+    r"\\(?:text|boxed|fbox)\s*\{(\s*[-+(\d]*\\(?:frac|sqrt|pi|binom)(?![a-zA-Z]).*)\}", re.DOTALL
+)
 _BRACED = re.compile(r"\{(.*)\}", re.DOTALL)
 # Spaces separate only where their loss would join two words or numbers: "1 1/2" must not become "11/2".
 _NEEDLESS_SPACE = re.compile(r"(?<![a-zA-Z0-9.])\s+|\s+(?![a-zA-Z0-9.])")
@@ -101,7 +116,7 @@ def clean(answer: str) -> str:
     if "\\begin" not in text:
         text = _DOUBLED_BACKSLASH.sub(r"\\", text)
     text = strip_explanation(strip_wrappers(text))
-    text = one_spelling_of_numerals(text.replace("\\\\", _ROW_BREAK))
+    text = one_spelling_of_numerals(_ROW_SPACING.sub(r"\\\\", text).replace("\\\\", _ROW_BREAK))
     for pattern, replacement in _SUBSTITUTIONS:
         text = pattern.sub(replacement, text)
     text = strip_lead_ins(text.replace(_ROW_BREAK, "\\\\").strip())
@@ -114,7 +129,9 @@ def clean(answer: str) -> str:
 
 def unwrap(cleaned: str) -> str:
     r"""Strips ``\text{}`` and nested boxes that enclose the whole answer (``\text{12}``)."""
-    while match := _WRAPPED.fullmatch(cleaned):
+    while match := _WRAPPED.fullmatch(cleaned) or _WRAPPED_FORMULA.fullmatch(cleaned):
+        if not balanced(match[1]):
+            break
         cleaned = clean(match[1])
     return cleaned
 

@@ -3,7 +3,7 @@ r"""The final statement of a response: boxes or formulas side by side are one an
 import re
 
 from recipe_tapo.grading.boxes import Box
-from recipe_tapo.grading.spelling.unit_table import SCALES
+from recipe_tapo.grading.surroundings import with_surroundings
 
 _MAX_GAP_CHARS = 120
 _COMMENTS = re.compile(r"\\(?:text|mathrm|textbf|mbox)\s*\{([^{}]*)\}")
@@ -38,7 +38,6 @@ _THOUGHT = re.compile(
     r"|\\(?:implies|therefore|Rightarrow|to)\b|(?:所以|因此|但|不对|最终)",
     re.IGNORECASE,
 )
-_SCALE_BEHIND = re.compile(rf"[\s$~]*(?:\\[,; ]\s*)?(?:\\text\{{\s*)?({'|'.join(SCALES)})\b")
 _LABEL = re.compile(r"(?:^|[\s$(\[{,;:&])([a-zA-Z](?:_\{?\w\}?)?)\s*&?=\s*(?:\$|\\\(|\\\[|\s)*$")
 
 
@@ -55,8 +54,7 @@ def final_statement(text: str, boxes: list[Box]) -> str:
         first -= 1
     group = boxes[first:]
     if len(group) == 1:
-        scale = _SCALE_BEHIND.match(text, group[0].end)
-        return f"{group[0].content} {scale[1]}" if scale else group[0].content
+        return with_surroundings(text, group[0])
     contents = list(dict.fromkeys(_named(text, box, boxes[max(0, first - 1)].end if first else 0) for box in group))
     names, values = zip(*(content.rpartition("=")[::2] for content in contents), strict=True)
     if len(set(values)) == 1 and len({*names} - {""}) < 2:

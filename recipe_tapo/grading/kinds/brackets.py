@@ -1,6 +1,7 @@
 r"""Brackets: lists, tuples, sets, intervals; ``]1,2[``, ``\langle 1,2\rangle``, ``\pm``."""
 
 import re
+from itertools import islice, product
 
 from recipe_tapo.grading.normalise import split_top_level
 
@@ -9,6 +10,7 @@ _FRENCH = re.compile(r"([\[\]])([^\[\](),;]+[,;][^\[\](),;]+)([\[\]])")
 _FRENCH_BRACKETS = {"][": "()", "[[": "[)", "]]": "(]", "[]": "[]"}
 _PLUS_MINUS = re.compile(r"\\(pm|mp)(?![a-zA-Z])\s*")
 _MAX_SIGNS = 4
+_MAX_TUPLES = 64
 _ANGLES = re.compile(r"\\langle(?![a-zA-Z])\s*(.*?)\\rangle(?![a-zA-Z])")
 
 
@@ -58,6 +60,18 @@ def both_signs(item: str) -> list[str]:
     values = [plus.removeprefix("+"), minus]
     # In "\pm\sqrt{2}\pm 1" the signs are independent of each other.
     return values if len(signs) == 1 or "mp" in signs else _all_signs(item)
+
+
+def tuples_of_signs(cleaned: str) -> str:
+    r"""Returns "(1,2),(-1,2)" for the tuple ``(\pm1,2)``; everything else unchanged."""
+    if "\\pm" not in cleaned:
+        return cleaned
+    kind, inner = bracketed(cleaned)
+    items = split_top_level(inner)
+    if kind != "()" or len(items) < 2:
+        return cleaned
+    choices = product(*map(both_signs, items))
+    return ",".join(f"({','.join(choice)})" for choice in islice(choices, _MAX_TUPLES))
 
 
 def split_at(text: str, sign: re.Pattern[str]) -> list[str]:

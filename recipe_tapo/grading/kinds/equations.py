@@ -19,7 +19,10 @@ _NAME = re.compile(
     rf"(?:\\(?:angle|triangle|measuredangle|overline|overrightarrow|hat|bar|text|mathbb|mathcal)(?![a-zA-Z])\s*)*"
     rf"(?:{_VARIABLE}(?:\s*(?:[-+/*]|\\cdot)?\s*{_VARIABLE})*|\\frac\{{{_VARIABLE}\}}\{{{_VARIABLE}\}}"
     rf"|\{{?{_VARIABLE}\}}?(?:\^\{{?[-\w]+\}}?)?{_ARGUMENTS}|\|[A-Z]{{2}}\||\[[A-Z]{{3,}}\]|\{{[^{{}}=]*\}}"
-    r"|\([a-zA-Z](?:,[a-zA-Z])+\))"
+    r"|\([a-zA-Z](?:,[a-zA-Z])+\)"
+    # A maximum, a limit, a sum: what they are of is free.
+    r"|m?\\angle [A-Z]+|[a-zA-Z]\^\*|(?:\\vec|\\mathbf|\\overrightarrow)\{?[a-zA-Z]{1,2}\}?"
+    rf"|(?:\\(?:max|min|sup|inf|gcd|lcm|det|dim|deg|lim|sum|prod|int)(?![a-zA-Z])|{_LETTER}?_?\\(?:max|min)(?![a-zA-Z]))[^=]*)"
 )
 _FUNCTION = re.compile(rf"y|{_LETTER}(?:\^\{{?-1\}}?)?\([a-z]\)")
 _SIGN = re.compile(r"\\(?:approx|simeq|approxeq|doteq)(?![a-zA-Z])|(?<![<>!])=")
@@ -89,6 +92,12 @@ def values_of(names: list[str], values: list[str]) -> str | None:
     if len(set(names)) < len(names):
         return None
     return f"({','.join(value for _, value in sorted(zip(names, values, strict=True)))})"
+
+
+def without_numbering(names: list[str], values: list[str]) -> tuple[list[str], list[str]]:
+    """Returns assignments with "x" for "x_1" and "x_2" if these are all their names."""
+    plain = [re.sub(r"_\{?\d\}?$", "", name) for name in names]
+    return (plain, values) if len(set(plain)) == 1 else (names, values)
 
 
 def _one_of(gold: str, stated: _Stated, equal: Equal) -> Outcome:

@@ -17,7 +17,13 @@ _WHERE = rf"(?:\\text\{{\s*{_WORDS}?\s*\}}|\b{_WORDS}\b)?\s*(?:\\forall\s*)?"
 _IN_INTEGERS = r"\\in\s*(?:\\mathbb\s*)?\{?\\?[ZN]\}?(?:\^[+*]|_\+|_0|_\{[^{}]*\})?"
 _CLAUSE = re.compile(
     rf"[,;:(\s]*{_WHERE}([a-zA-Z])\s*(?:{_IN_INTEGERS}|(?:\\text\{{)?\s*(?:is|为|是)\s*{_INTEGER}\s*\}}?)\)?"
+    rf"|[,;:(\s]*(?:\\text\{{)?[,\s]*{_WORDS}\s*\}}?\s*([a-zA-Z])\s*\\text\{{\s*(?:is|be|are)\s+{_INTEGER}\s*\}}\)?"
+    rf"|[,;:(\s]+([a-zA-Z])\s*(?:\\text\{{)?\s*(?:is )?{_INTEGER}\s*\}}?\)?"
     rf"|[,;:(\s]*(?:\\text\{{)?[,\s]*{_WORDS}\s+{_INTEGER}\s*\}}?\s*([a-zA-Z])\)?"
+)
+# "\\{x | x=k\\pi, k\\in Z\\}" and "\\{k\\pi | k\\in Z\\}".
+_SET_OF_VALUES = re.compile(
+    r"\\\{(?:[a-zA-Z]\s*[|:]\s*(?=[a-zA-Z]=))?([a-zA-Z]=)?([^|:]+?)\s*[|:,]\s*([a-zA-Z]\s*\\in.*)\\\}"
 )
 _MAX_STEPS = 48
 _SAME = 1e-9
@@ -41,9 +47,12 @@ def same_family(gold: str, answer: str, equal: Equal) -> Outcome | None:
 
 
 def _without_clause(text: str) -> tuple[str, str]:
+    if builder := _SET_OF_VALUES.fullmatch(text):
+        text = f"{builder[1] or ''}{builder[2]},{builder[3]}"
     for match in _CLAUSE.finditer(text):
         if match.end() == len(text) and match.start() > 0:
-            return re.sub(r"^[a-zA-Z](?:=|\\in(?![a-zA-Z]))", "", text[: match.start()]), match[1] or match[2]
+            value = re.sub(r"^[a-zA-Z](?:=|\\in(?![a-zA-Z]))", "", text[: match.start()])
+            return value, next(filter(None, match.groups()))
     return re.sub(r"^[a-zA-Z]=", "", text), ""
 
 

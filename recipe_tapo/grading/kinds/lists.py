@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from recipe_tapo.grading.kinds.brackets import list_items
+from recipe_tapo.grading.kinds.brackets import list_items, tuples_of_signs
 from recipe_tapo.grading.outcome import Equal, Outcome, every, some
 from recipe_tapo.grading.values.plain import parse_plain
 
@@ -16,6 +16,7 @@ def same_list(gold: str, answer: str, equal: Equal) -> Outcome | None:
     A bare list ("1,2") is a set, except against a tuple, whose order it must then have; a set (``\{1,2\}``) is no
     tuple. Several values are one value only if all are equal to it.
     """
+    gold, answer = tuples_of_signs(gold), tuples_of_signs(answer)
     gold_kind, gold_items = list_items(gold)
     answer_kind, answer_items = list_items(answer)
     if len(gold_items) < 2 and len(answer_items) < 2:
@@ -29,6 +30,9 @@ def same_list(gold: str, answer: str, equal: Equal) -> Outcome | None:
     for number, text, items in ((numbers[0], answer, answer_items), (numbers[1], gold, gold_items)):
         if number and number.grouped and len(items) < 2:
             return equal(str(number.value), text) if items is answer_items else equal(text, str(number.value))
+    # What a sign "\\pm" stands for has no order.
+    if any("\\pm" in text for text in (gold, answer)) and "()" in (gold_kind, answer_kind) and gold_kind != answer_kind:
+        return False
     ordered = [kind not in _UNORDERED for kind in (gold_kind, answer_kind)]
     if any(ordered):
         return _same_tuple(gold_kind, gold_items, answer_kind, answer_items, equal)

@@ -27,13 +27,16 @@ _TURNED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "\\ne": "\\ne"}
 _UNION = re.compile(r"\\(?:cup|lor)(?![a-zA-Z])\s*")
 _INTERSECTION = re.compile(r"\\(?:cap|land)(?![a-zA-Z])\s*")
 _REALS = re.compile(
-    r"\\mathbb\{?R\}?|(?:all|any|every)?\s*(?:the )?(?:reals|real numbers?|numbers)(?: x)?",
+    r"\\mathbb\{?R\}?|(?:all|any|every)?\s*(?:the )?(?:reals|real numbers?|numbers)(?:\s*[a-z])?",
     re.IGNORECASE,
 )
 _WITHOUT = re.compile(
-    r"\\mathbb\{R\}\s*(?:\\(?:setminus|backslash)|-|\\text\{\s*except\s*\}|except)\s*(?:\\\{(.+)\\\}|([^{}]+))"
+    r"(?:\\mathbb\{R\}|(?:all|any|every)\s*(?:the )?(?:reals|real numbers))\s*"
+    r"(?:\\(?:setminus|backslash)|-|except(?: for)?|other than)\s*(?:\\\{(.+)\\\}|([^{}]+))"
 )
 _SET_BUILDER = re.compile(r"\\\{\s*([a-zA-Z])(?:\\in\s*\\mathbb\{?R\}?)?\s*(?:\||:|\\colon)\s*(.+)\\\}")
+_AMONG_REALS = re.compile(r"^\\mathbb\{?R\}?\s*(?:[,;|:]|\\land(?![a-zA-Z]))\s*(?=[a-zA-Z])")
+_TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _INSIDE = re.compile(r"\|([^|]+)\|")
 
 
@@ -41,6 +44,8 @@ def same_relation(gold: str, answer: str, equal: Equal) -> Outcome | None:
     """Compares inequalities and sets of real numbers; None unless one is written as such and both can be read."""
     if not (_is_relation(gold) or _is_relation(answer)):
         return None
+    if "R" in (gold, answer) and "\\mathbb{R}" in (gold, answer):
+        return True
     try:
         golds, answers = _read(gold), _read(answer)
     except NoPlace:
@@ -82,14 +87,16 @@ def _chain(text: str) -> tuple[list[str], list[str]]:
 
 def _read(text: str) -> list[Interval] | None:
     """Reads a set of real numbers, in order; None for everything else."""
-    text = strip_membership(text)
-    if match := _SET_BUILDER.fullmatch(text):
+    text = strip_membership(_TEXT.sub(r"\1", text).strip())
+    if (match := _SET_BUILDER.fullmatch(text)) and bracketed(text)[0]:
         text = match[2]
+    # "x\in\mathbb{R}, x\ne 2"
+    text = _AMONG_REALS.sub("", text)
     if _REALS.fullmatch(text):
         return [EVERYTHING]
     if match := _WITHOUT.fullmatch(text):
         return complement(split_top_level(match[1] or match[2]))
-    parts = [part for part in _UNION.split(text) if part]
+    parts = [strip_membership(part) for part in _UNION.split(text) if part]
     if len(parts) > 1:
         sets = [_read(_POINT.sub(r"\{\1\}", part) if _POINT.fullmatch(part) else part) for part in parts]
         return None if None in sets else union([interval for part in sets if part for interval in part])
@@ -105,7 +112,7 @@ def _read(text: str) -> list[Interval] | None:
     if kind in ("()", "[]", "(]", "[)") and len(parts) == 2 and all(parts) and not _has_sign(inner):
         interval = Interval(parts[0], parts[1], kind[0] == "[", kind[1] == "]")
         return None if interval.is_empty() else [interval]
-    parts = split_top_level(text)
+    parts = [strip_membership(part) for part in split_top_level(text)]
     if len(parts) > 1 and all(bracketed(part)[0] for part in parts):
         return _read("\\cup ".join(parts))
     if len(parts) > 1 and all(_has_sign(part) for part in parts):
@@ -127,6 +134,13 @@ def _intersect(parts: list[str]) -> list[Interval] | None:
 
 def _inequality(text: str) -> list[Interval] | None:
     parts, signs = _chain(text)
+    if len(parts) > 1 and parts[0] == f"-{INFINITY}" and signs[0] == "<":
+        # It says nothing about the number.
+        if len(parts) == 3 and parts[2] == INFINITY and signs[1] == "<":
+            return [EVERYTHING] if _variables(parts[1]) == 1 else None
+        parts, signs = parts[1:], signs[1:]
+    if len(parts) == 3 and parts[2] == INFINITY and signs[1] == "<":
+        parts, signs = parts[:2], signs[:1]
     if len(parts) == 3 and all(sign in ("<", "\\le") for sign in signs):
         above, below = _half(parts[0], signs[0], parts[1]), _half(parts[1], signs[1], parts[2])
         return None if above is None or below is None else intersection(above, below)

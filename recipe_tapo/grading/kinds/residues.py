@@ -3,7 +3,7 @@ r"""Residues ``3 \pmod 7`` and numerals with a base ``203_7``."""
 import re
 from dataclasses import dataclass
 
-from recipe_tapo.grading.kinds.words import NUMBER_WORDS
+from recipe_tapo.grading.kinds.number_words import number_from_words
 from recipe_tapo.grading.normalise import split_top_level
 from recipe_tapo.grading.outcome import Equal, Outcome
 
@@ -13,6 +13,7 @@ _MODULO = re.compile(
 _BASED = re.compile(
     r"(-?[0-9A-F]+)(?:_\{?\(?(?:\\text\{\s*)?(\d+|[a-z]+)\)?\}*|\s*\(?(?:\\text\{\s*)?\(?\s*base[-\s]*\}?\s*(\d+|[a-z]+)[})]*)"
 )
+_DIGITS_IN_BRACKETS = re.compile(r"^(-?)(?:\(|\\text\{\s*)([0-9A-F]+)\s*[)}]_")
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ def _residues(cleaned: str) -> _Residues | None:
 
 
 def _based(cleaned: str) -> tuple[str, str] | None:
-    match = _BASED.fullmatch(cleaned)
+    match = _BASED.fullmatch(_DIGITS_IN_BRACKETS.sub(r"\1\2_", cleaned))
     if match is None:
         return None
-    base = NUMBER_WORDS.get(match[2] or match[3], match[2] or match[3])
+    base = number_from_words(match[2] or match[3]) or match[2] or match[3]
     return (match[1], base) if _value(match[1], base) is not None else None
 
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from recipe_tapo.grading.normalise import unwrap
 from recipe_tapo.grading.outcome import Open, Outcome
-from recipe_tapo.grading.spelling.units import conversion, split_unit
+from recipe_tapo.grading.spelling.units import conversion, read_unit, split_unit, unit_letters
 from recipe_tapo.grading.values.identity import real_value, same_expression
 from recipe_tapo.grading.values.plain import (
     Plain,
@@ -16,6 +16,10 @@ from recipe_tapo.grading.values.plain import (
     within_tolerance,
 )
 
+_NUMBERS = re.compile(r"-?[\d.]+(?: -?[\d.]+)+")
+_THOUSANDS = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?")
+_COMMANDS = re.compile(r"\\text\{[^{}]*\}|\\[a-zA-Z]+")
+_RADIAN = read_unit("radians")
 _DEGREES = re.compile(r"\^\\circ(?![a-zA-Z])")
 
 
@@ -27,7 +31,14 @@ def same_value(gold: str, answer: str) -> Outcome:
     """
     if ("\\ldots" in gold) != ("\\ldots" in answer):
         return False
-    ours, theirs = split_unit(unwrap(gold)), split_unit(unwrap(answer))
+    gold, answer = unwrap(gold), unwrap(answer)
+    if _NUMBERS.fullmatch(answer) and not _THOUSANDS.fullmatch(answer) and parse_plain(gold):
+        # "5 5" is no number.
+        return False
+    if "^\\circ" in gold + answer and (outcome := _same_in_radians(gold, answer)) is not None:
+        return outcome
+    gold, answer = _with_unit(gold, answer), _with_unit(answer, gold)
+    ours, theirs = split_unit(gold), split_unit(answer)
     factor = conversion(ours.unit, theirs.unit)
     if factor is None:
         return False
@@ -39,6 +50,25 @@ def same_value(gold: str, answer: str) -> Outcome:
             else _times(answer, factor)
         )
     return _same_number_or_expression(gold, answer)
+
+
+def _with_unit(text: str, other: str) -> str:
+    """Sets a bare symbol of a unit as text ("1000 m"), unless the other side has the letter as a variable."""
+    letters = unit_letters(text)
+    if not letters or (not unit_letters(other) and letters[0] in _COMMANDS.sub("", split_unit(other).value)):
+        return text
+    return f"{text.removesuffix(letters).rstrip()}\\text{{{letters}}}"
+
+
+def _same_in_radians(gold: str, answer: str) -> Outcome | None:
+    """Compares an angle in degrees with one that says it is in radians; None for everything else."""
+    ours, theirs = split_unit(gold), split_unit(answer)
+    for degrees, radians in ((gold, theirs), (answer, ours)):
+        if degrees.endswith("^\\circ") and radians.unit == _RADIAN:
+            number = degrees.removesuffix("^\\circ")
+            verdict = same_expression(f"({number})\\cdot\\frac{{\\pi}}{{180}}", radians.value)
+            return Open.ALGEBRA if verdict is None else verdict
+    return None
 
 
 def _same_number_or_expression(gold: str, answer: str) -> Outcome:

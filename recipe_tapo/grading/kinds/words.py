@@ -2,19 +2,13 @@ r"""Answers that are words: ``\text{even}``, "no solutions", number words."""
 
 import re
 
+from recipe_tapo.grading.kinds.number_words import number_from_words
 from recipe_tapo.grading.normalise import unwrap
 from recipe_tapo.grading.outcome import Outcome
 from recipe_tapo.grading.spelling.unit_table import VALUE_WORDS
+from recipe_tapo.grading.values.plain import parse_plain
 
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
-_UP_TO_TWENTY = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-)
-_TENS = {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
-_PARTS = {"half": "1/2", "one half": "1/2", "one third": "1/3", "two thirds": "2/3", "one quarter": "1/4"}
-NUMBER_WORDS = {word: str(number) for number, word in enumerate(_UP_TO_TWENTY.split())} | _TENS | _PARTS
-NUMBER_WORDS |= {"one fourth": "1/4", "three quarters": "3/4", "three fourths": "3/4", "one hundred": "100"}
 _CJK = {
     "无解": "no solution",
     "无实数解": "no solution",
@@ -23,20 +17,33 @@ _CJK = {
     "是": "yes",
     "否": "no",
 }
-_THERE_ARE = r"(?:the equation |the system |it )?(?:there (?:is|are) |has |have )?"
+_NAMED_EMPTY = re.compile(r"^[a-zA-Z](?:=|\\in(?![a-zA-Z]))\s*(?=\\emptyset$)")
+_THERE_ARE = (
+    r"(?:(?:the |this )?(?:given )?(?:equation |system |inequality |it ))?(?:there (?:is|are|exists?) |has |have "
+    r"|does not have |do not have )?"
+)
 _SAME_WORDS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (rf"^{_THERE_ARE}no (?:real |integer |possible |valid )?(?:solutions?|roots?)(?: exists?)?$", "no solution"),
+        (
+            rf"^{_THERE_ARE}(?:no|any) (?:real |integer |possible |valid )?(?:solutions?|roots?)(?: exists?)?$",
+            "no solution",
+        ),
         (r"^(?:the )?(?:empty|null) set$|^empty$|^\\emptyset$", "no solution"),
         (r"^(?:it |the limit )?(?:dne|does not exist|doesn t exist|do not exist)$", "does not exist"),
         (r"^(?:it )?(?:is )?(?:undefined|not defined)$", "undefined"),
         (r"^(?:the )?(?:all|any|every) (?:real )?(?:reals?|real numbers?|numbers?)(?: x)?$", "all real numbers"),
     )
 ]
+# "a total of 5", "minus 5"
+_INTRODUCED = re.compile(
+    r"\s*(?:(?:exactly|precisely|just|only|a total of|in total|a sum of)|(minus|negative))\s+(-?[\d.\\(].*|[a-z]+(?:[- ][a-z]+)*)",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(
     r"([a-zA-Z ,']*\b(?:is|are|has|have|equals|be|get|was|were)) (-?[\d,.]*\d%?)((?: [a-zA-Z]+)*)\.?"
 )
+_ARTICLE = re.compile(r"^(?:an?|the) (?=[a-z]{3,}(?: |$))")
 _QUALIFIERS = VALUE_WORDS - {"is", "are", "was", "were"} | {"more", "most", "less", "least", "fewer"}
 _NEGATIONS = {"not", "no", "never", "neither", "nor", "or", "either", "if", "unless"}
 
@@ -46,6 +53,7 @@ def text_key(cleaned: str) -> str | None:
 
     Case, brackets and punctuation do not count. A lone bracketed capital counts as text too.
     """
+    cleaned = _NAMED_EMPTY.sub("", cleaned)
     match = _TEXT.fullmatch(cleaned)
     if match:
         words = match[1]
@@ -70,7 +78,7 @@ def same_words(gold: str, answer: str) -> Outcome | None:
     theirs = text_key(answer) or _key(_TEXT.sub(r" \1 ", unwrap(answer)))
     if len(words) == 1 and re.search(r"[-+*/^=<>_]", answer):
         return None
-    if words == theirs or _states(theirs, words):
+    if words == theirs or words == _ARTICLE.sub("", theirs) or _states(theirs, words):
         return True
     # A bare capital may be a variable, so that another spelling of it needs algebra.
     return False if gold.startswith("\\text") or gold == "\\emptyset" else None
@@ -78,8 +86,13 @@ def same_words(gold: str, answer: str) -> Outcome | None:
 
 def number_of_words(cleaned: str) -> str:
     r"""Returns the digits for a number word (``\text{four}``), everything else unchanged."""
-    word = unwrap(cleaned)
-    return NUMBER_WORDS.get(word.lower().replace("-", " "), cleaned) if word[:1].isalpha() else cleaned
+    text = _TEXT.sub(r" \1 ", cleaned) if cleaned.startswith("\\text") else cleaned
+    if match := _INTRODUCED.fullmatch(text):
+        text = f"{'-' if match[1] else ''}{match[2].strip()}"
+        if not match[1] or parse_plain(text):
+            return number_from_words(text) or text
+    words = text.strip(" .")
+    return (number_from_words(words) or cleaned) if words[:1].isalpha() else cleaned
 
 
 def number_in_sentence(cleaned: str) -> str:

@@ -19,6 +19,9 @@ _FRACTIONS = [
         (r"\\frac\s*(\\sqrt\s*(?:\{[^{}]*\}|\d))\s*(\d)", r"\\frac{\1}{\2}"),
     )
 ]
+_GENFRAC = re.compile(r"\\genfrac\s*(?:\{[^{}]*\}\s*){4}")
+# "^3/_4" and "{}^3\!/_4", as typewriters had it.
+_RAISED = re.compile(r"(?<![a-zA-Z)}\]])(?:\{\s*\})?\^\{?(\d+)\}?\s*(?:\\!)?/\s*(?:\\!)?_\{?(\d+)\}?")
 _OVER = re.compile(r"\{([^{}]*)\\over(?![a-zA-Z])\s*([^{}]*)\}")
 _CHOOSE = re.compile(r"\{([^{}]*)\\choose(?![a-zA-Z])\s*([^{}]*)\}")
 _BINOMIAL = re.compile(r"\\[dt]?binom\s*(?:(\d)\s*(\d)|(\d)\s*\{)?")
@@ -40,6 +43,8 @@ def one_spelling_of_numerals(text: str) -> str:
     text = _SCIENTIFIC.sub(lambda match: _power_of_ten(match), text)
     if "half" in text:
         text = _AND_A_HALF.sub(r"\1\\frac{1}{2}", text)
+    if "/" in text and "_" in text:
+        text = _RAISED.sub(r"\\frac{\1}{\2}", text)
     text = _TIMES_TEN.sub(r"\1\\times 10^", text)
     if "." in text:
         text = _DOTTED.sub(lambda match: match[1] + f"\\overline{{{re.sub(r'[^0-9]', '', match[2])}}}", text)
@@ -49,7 +54,7 @@ def one_spelling_of_numerals(text: str) -> str:
 
 
 def _fractions(text: str) -> str:
-    text = _FRACTION_COMMANDS.sub(r"\\frac", text)
+    text = _FRACTION_COMMANDS.sub(r"\\frac", _GENFRAC.sub(r"\\frac", text))
     for pattern, replacement in _FRACTIONS:
         text = pattern.sub(replacement, text)
     text = _OVER.sub(lambda match: f"{{\\frac{{{match[1].strip()}}}{{{match[2].strip()}}}}}", text)

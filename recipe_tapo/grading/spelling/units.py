@@ -18,15 +18,19 @@ from recipe_tapo.grading.spelling.unit_table import (
 
 _POWER = r"(?:\^(?:\{-?\d+\}|-?\d))?"
 _TEXT = rf"\\text\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}{_POWER}"
-_FACTOR = rf"(?:{_TEXT}|\\frac\{{(?:{_TEXT}|1)\}}\{{(?:{_TEXT})+\}})"
+_FACTOR = rf"(?:{_TEXT}|[(\[]{_TEXT}[)\]]|\\frac\{{(?:{_TEXT}|1)\}}\{{(?:{_TEXT})+\}})"
 _TEXT_UNIT = re.compile(rf"(?:\^\\circ)?\s*(?:/|\\cdot)?{_FACTOR}(?:\s*(?:/|\\cdot|\\times|\*)?\s*\(?{_FACTOR}\)?)*$")
 _WORDS = "|".join(sorted((word for word in UNITS if len(word) > 1 and word.isascii()), key=len, reverse=True))
-_KNOWN = rf"(?:(?:sq(?:uare)?|cu(?:bic)?)\.?\s*)?(?:{_WORDS}){_POWER}"
+_KNOWN = (
+    rf"(?:(?:(?:sq(?:uare)?|cu(?:bic)?)\.?\s*)?(?:{_WORDS}){_POWER}|(?:sq(?:uare)?|cu(?:bic)?)\.?\s*units?"
+    r"|k?\\Omega|\\mu\s*[msgFCAVL](?![a-zA-Z]))"
+)
 _ANY = rf"(?:{_WORDS}|[mgshNJWLK]){_POWER}"
 _BARE_UNIT = re.compile(
     rf"(?<=[0-9}}\s%)])\s*(?<![a-zA-Z\\]){_KNOWN}(?:\s*(?:/|\bper\b|\\cdot)\s*(?:{_KNOWN}|h|s))*\.?$|\^\\circ\s*[CF]$"
     rf"|(?<=[0-9}}])\s+{_ANY}(?:\s*(?:/|\\cdot)\s*{_ANY})+$"
 )
+_LETTERS = re.compile(r"(-?(?:[\d.,]*\d|\d*\\frac\{\d+\}\{\d+\}|\d+/\d+)) ([mgshLNJWK](?:\^\d)?)")
 # "42 apples": words after a number, set without \text.
 _BARE_WORDS = re.compile(r"(?<=[0-9})])\s+((?:[a-zA-Z]{3,}|of|in)(?:\s+(?:[a-zA-Z]{3,}|of|in|a))*)\.?$")
 _CJK_UNIT = re.compile(r"(?<=[0-9}\s)])(?:\\text\{)?\s*((?:[\u4e00-\u9fff\uac00-\ud7af\u3040-\u30ff]|/)+)\}?$")
@@ -50,6 +54,16 @@ class Quantity:
 
     value: str
     unit: Unit | None
+
+
+def unit_letters(cleaned: str) -> str:
+    r"""Returns the symbols of units that stand bare behind a number and a space ("1000 m"); "" for none.
+
+    Without the space it is a product ("5m"), and so it is where the other side of a comparison has the letter as a
+    variable.
+    """
+    match = _LETTERS.fullmatch(cleaned)
+    return match[2] if match else ""
 
 
 @lru_cache(maxsize=8192)

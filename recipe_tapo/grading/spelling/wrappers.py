@@ -6,8 +6,9 @@ import re
 _FONTS = re.compile(
     r"\\(?:bm|bold|boldmath|boldsymbol|pmb|mathop|Bbb|mathbf|mathit|mathsf|mathtt|mathnormal|mathbin|mathord|underline|uline|ensuremath"
     r"|bf|bfseries|rm|rmfamily|it|itshape|sf|sffamily|tt|ttfamily|sl|em|tiny|scriptsize|footnotesize|small|normalsize"
-    r"|large|Large|LARGE|huge|Huge|displaystyle|textstyle|scriptstyle|limits|nolimits|strut|hfill|nonumber|notag)"
-    r"(?![a-zA-Z])\s*|\\math(?:cal|frak|scr)\s*(?=\{?\d)|\\(?:text(?:rm|bf|it|sf|tt|up|md)?|mathrm)\s+(?=\d)"
+    r"|large|Large|LARGE|huge|Huge|displaystyle|textstyle|scriptstyle|scriptscriptstyle|limits|nolimits|strut|mathstrut|smash|centering|par|hfill|nonumber|notag"
+    r"|(?:blue|red|green|purple|orange|pink|gray|teal|maroon)[A-F]?)"
+    r"(?![a-zA-Z])\s*|\\math(?:cal|frak|scr|bb)\s*(?=\{?\d)|\\(?:text(?:rm|bf|it|sf|tt|up|md)?|mathrm)\s+(?=\d)"
 )
 _BRACED = re.compile(r"\\(?:under|over)brace\s*\{([^{}]*)\}\s*[_^]\s*\{(?:[^{}]|\{[^{}]*\})*\}")
 _COLOURS = re.compile(
@@ -15,10 +16,14 @@ _COLOURS = re.compile(
     r"|\\bbox\s*(?:\[[^\[\]]*\])?\s*(?=\{)"
 )
 # Invisible with their argument, like notes at the end of a line.
-_INVISIBLE = re.compile(r"\\(?:phantom|hphantom|vphantom|hspace\*?|vspace\*?|mspace|tag\*?|label)\s*\{[^{}]*\}")
+_INVISIBLE = re.compile(
+    r"\\(?:phantom|hphantom|vphantom|hspace\*?|vspace\*?|mspace|tag\*?|label)\s*\{[^{}]*\}"
+    r"|\\rule\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}\s*\{[^{}]*\}|\\(?:kern|mkern|hskip|mskip)\s*-?[\d.]+\s*[a-z]{2}"
+)
 _TEXT = re.compile(
     r"\\(?:textmd|mbox|hbox|textrm|textnormal|textup|textit|textbf|texttt|textsf|textsc|textsl|emph|mathrm|operatorname\*?)\s*\{"
 )
+_FORMULA_IN_TEXT = re.compile(r"\\text(?:bf|rm|it)?\s*\{([^{}$]+)\$([^$^][^$]*)\$([^{}$]*)\}")
 _UNIT_VECTOR = re.compile(
     r"\\(?:mathbf|boldsymbol|bm|hat|vec|overrightarrow|widehat)\s*\{?\s*(?:\\(?:mathbf|boldsymbol|bm|hat|vec)\s*)?\{?\s*"
     r"(?:\\([ij])math|([ijk]))(?![a-zA-Z])\s*\}?\s*\}?"
@@ -33,7 +38,7 @@ _CASES = re.compile(
 )
 _ROW_BREAK = re.compile(r"\\\\(?:\s*\[[^\[\]]*\])?")
 _ASSIGNED_ROW = re.compile(r"\s*[a-zA-Z](?:_\{?\w\}?)?\s*&?=[^&<>]*")
-_SPACE = r"\\q?quad(?![a-zA-Z])|~|\s|&"
+_SPACE = r"\\newline(?![a-zA-Z])|\\q?quad(?![a-zA-Z])|~|\s|&"
 _EDGES = re.compile(
     rf"^(?:\\\\|\\[ ,;:!]|{_SPACE})+|(?:\\\\(?:\[[^\[\]]*\])?|(?<!\\)\\[ ,;:!]|(?<!\\)\\(?=$)|{_SPACE})+$"
 )
@@ -51,7 +56,7 @@ def strip_wrappers(text: str) -> str:
     text = _strip_edges(text)
     if "\\" not in text:
         return text
-    text = _rows(text)
+    text = _FORMULA_IN_TEXT.sub(r"\\text{\1}\2\\text{\3}", _rows(text))
     text = _UNIT_VECTOR.sub(lambda match: f"\\vec{match[1] or match[2]} ", text) if re.search(r"[jk]", text) else text
     text = _BRACED.sub(r"{\1}", _COLOURS.sub("", _INVISIBLE.sub("", text)))
     return _strip_edges(_FONTS.sub("", _TEXT.sub(r"\\text{", text)))

@@ -8,6 +8,7 @@ from fractions import Fraction
 import mpmath
 from mpmath import libmp
 
+from recipe_tapo.grading.values.exact import exact_value
 from recipe_tapo.grading.values.nodes import Node
 from recipe_tapo.grading.values.operations import HUGE_EXPONENT, OPERATIONS, Context, Value, function
 from recipe_tapo.grading.values.tokens import NoValue
@@ -87,7 +88,14 @@ class _Evaluation:
             return self._keep(_fraction(self._values[node.name]))
         parts = [self._value(part) for part in node.parts]
         if node.kind == "function":
+            if node.name == "tanh":
+                # It differs from 1 by e to the minus twice its argument.
+                self._keep(function(_CONTEXT, "exp", [-2 * abs(parts[0])], None))
             return self._keep(function(_CONTEXT, node.name, parts, self._log_base))
+        if node.kind == "power" and (index := _odd_root(node, parts[0])):
+            # (-2)^{1/3} is the real root, as \sqrt[3]{-2} is.
+            root = OPERATIONS["root"](_CONTEXT, parts[0], _CONTEXT.mpf(index.denominator))
+            return self._keep(OPERATIONS["power"](_CONTEXT, root, _CONTEXT.mpf(index.numerator)))
         value = self._keep(OPERATIONS[node.kind](_CONTEXT, *parts))
         if node.kind in ("add", "subtract"):
             self._cancelled |= _CONTEXT.mag(value) < max(map(_CONTEXT.mag, parts)) - _CANCELLED_BITS
@@ -106,6 +114,14 @@ class _Evaluation:
         self._largest = max(self._largest, exponent)
         self._smallest = min(self._smallest, exponent)
         return value
+
+
+def _odd_root(node: Node, base: Value) -> Fraction | None:
+    """Returns the exponent of a negative number if it is a fraction with an odd denominator."""
+    if _CONTEXT.im(base) or _CONTEXT.re(base) >= 0:
+        return None
+    exponent = exact_value(node.parts[1])
+    return exponent if exponent is not None and exponent.denominator % 2 and exponent.denominator > 1 else None
 
 
 def _fraction(value: Fraction) -> Value:

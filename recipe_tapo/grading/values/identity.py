@@ -104,7 +104,9 @@ def _same_digits(left: Expression, right: Expression, values: Mapping[str, Fract
         gold, answer = (evaluate(side.root, _START_BITS, values, base) for side in (left, right))
         if not gold.cancelled and not answer.cancelled and _far_apart(gold, answer):
             return False
-        wanted = _LEAST_BITS + 2 * (max(gold.largest, answer.largest) - min(gold.smallest, answer.smallest))
+        # sin x differs from x by its third power, and products of such functions by more.
+        share = 4 if _has_function(left.root) or _has_function(right.root) else 2
+        wanted = _LEAST_BITS + share * (max(gold.largest, answer.largest) - min(gold.smallest, answer.smallest))
         precision = min(max(wanted, _START_BITS), _MAX_BITS)
         if precision > _START_BITS:
             gold, answer = (evaluate(side.root, precision, values, base) for side in (left, right))
@@ -128,6 +130,10 @@ def _far_apart(gold: Digits, answer: Digits) -> bool:
 def _has_bare_log(node: Node) -> bool:
     bare = node.kind == "function" and node.name == "log" and len(node.parts) == 1
     return bare or any(_has_bare_log(part) for part in node.parts)
+
+
+def _has_function(node: Node) -> bool:
+    return node.kind == "function" or any(_has_function(part) for part in node.parts)
 
 
 def _approximate(expression: Expression, values: Mapping[str, Fraction]) -> complex | None:

@@ -33,6 +33,8 @@ def function(context: Context, name: str, parts: list[Value], log_base: int | No
         return context.log(argument) if base is None else context.log(argument) / context.log(base)
     if context.mag(argument) > _MAX_ANGLE_BITS:
         raise NoValue
+    if name == "cis":
+        return context.expj(argument)
     return getattr(context, {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}.get(name, name))(argument)
 
 

@@ -4,7 +4,7 @@ import re
 
 FUNCTIONS = frozenset(
     {"\\sin", "\\cos", "\\tan", "\\cot", "\\sec", "\\csc", "\\arcsin", "\\arccos", "\\arctan", "\\sinh", "\\cosh"}
-    | {"\\tanh", "\\ln", "\\log", "\\lg", "\\exp"}
+    | {"\\tanh", "\\ln", "\\log", "\\lg", "\\exp", "\\cis"}
 )
 GREEK = frozenset(
     {

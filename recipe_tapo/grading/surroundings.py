@@ -1,0 +1,44 @@
+r"""What around a lone box belongs to the answer: ``-\boxed{5}``, ``\boxed{50}\%``, ``\boxed{5}`` million, "or 2"."""
+
+import re
+
+from recipe_tapo.grading.boxes import Box
+from recipe_tapo.grading.normalise import clean
+from recipe_tapo.grading.spelling.unit_table import SCALES, UNITS
+from recipe_tapo.grading.values.identity import closed, near
+
+_SCALE_BEHIND = re.compile(rf"[\s$~]*(?:\\[,; ]\s*)?(?:\\text\{{\s*)?({'|'.join(SCALES)})\b")
+# Within the same formula.
+_FACTOR_BEHIND = re.compile(
+    r"\s*(?:\\[,;! ]\s*)*(\\%|%|(?:\\times|\\cdot)\s*10\s*\^\s*(?:\{\s*-?\d+\s*\}|\d)|\\pi(?![a-zA-Z]))"
+)
+# With nothing before it in its formula, or behind an equals sign; elsewhere it may be a difference or a list's bullet.
+_MINUS_BEFORE = re.compile(r"(?:\$|\\\(|\\\[|=)\s*[-−]\s*$")
+_OTHER_VALUE = re.compile(
+    r"(?:\$|\\\)|\\\])*\s*[,(]?\s*\bor\s+(?:perhaps |maybe |possibly |even |else )?"
+    r"(?:\$([^$=\n]{1,60})\$|\\\(([^=\n]{1,60}?)\\\)|(-?\d[\d.,/]*(?<![.,]))(?![\d%])(?:\s+([a-zA-Z]+))?)"
+)
+# Roundings of the same value, and the two bases of a bare logarithm, are no other value.
+_SAME = 0.02
+
+
+def with_surroundings(text: str, box: Box) -> str:
+    r"""Returns the content of a box with the minus, the factor, the scale word or the other value right beside it."""
+    content = box.content
+    if _MINUS_BEFORE.search(text[max(0, box.start - 12) : box.start]) and content:
+        content = f"-({content})" if re.search(r"[-+±]|\\[pm][mp]", content) else f"-{content}"
+    if scale := _SCALE_BEHIND.match(text, box.end):
+        return f"{content} {scale[1]}"
+    if factor := _FACTOR_BEHIND.match(text, box.end):
+        return f"{content}{factor[1]}".replace("%%", "%") if content else content
+    if (other := _OTHER_VALUE.match(text, box.end)) and other[4] not in UNITS and other[4] not in SCALES:
+        value = next(filter(None, other.groups()))
+        if _clearly_another(clean(content), clean(value)):
+            return f"{content}; {value}"
+    return content
+
+
+def _clearly_another(content: str, value: str) -> bool:
+    if "\\log" in content + value or "%" in content + value:
+        return False
+    return closed(content) and closed(value) and not near(content, value, _SAME)
