@@ -30,7 +30,7 @@ class Verdict:
     Attributes:
         right: Whether the answer equals the gold; never True together with one of the others.
         timed_out: The time limit ended the comparison.
-        died: The grading process did not survive the comparison (out of memory).
+        died: The comparison ended in an error, or the grading process did not survive it (out of memory).
     """
 
     right: bool
@@ -59,7 +59,12 @@ def grade(gold: str, answer: str, time_limit: float = DEFAULT_TIME_LIMIT_S, quic
     gold, answer = gold.strip(), answer.strip()
     if not gold or not answer or max(len(gold), len(answer)) > MAX_ANSWER_CHARS:
         return Verdict(right=bool(gold) and gold == answer)
-    verdict = quick_verdict(gold, answer) if quick else None
+    try:
+        verdict = quick_verdict(gold, answer) if quick else None
+    except (ArithmeticError, ValueError, RecursionError):
+        # One absurd answer must not end a training step.
+        _log.exception("no verdict, counted as wrong: %.80r against %.80r", answer, gold)
+        return Verdict(right=False, died=True)
     if verdict is not None:
         return Verdict(right=verdict)
     try:

@@ -15,6 +15,7 @@ from recipe_tapo.grading.kinds.vectors import same_vector
 from recipe_tapo.grading.kinds.words import number_in_sentence, number_of_words, same_words
 from recipe_tapo.grading.normalise import clean, unwrap
 from recipe_tapo.grading.outcome import Open, Outcome, every
+from recipe_tapo.grading.spelling.units import state_dollars
 
 # Decides two single answers, or two wholes that no kind here can read.
 Algebra = Callable[[str, str], bool]
@@ -34,7 +35,7 @@ def compare(gold: str, answer: str, algebra: Algebra | None = None) -> Outcome:
     Returns:
         The verdict; open only without ``algebra``. An empty gold or answer is wrong.
     """
-    return _Comparison(algebra).equal(clean(gold), clean(answer))
+    return _Comparison(algebra).equal(*map(clean, state_dollars(gold, answer)))
 
 
 class _Comparison:

@@ -29,9 +29,9 @@ _SUBSTITUTIONS = [
         (r"\\text\{\s*\{([^{}]*)\}\s*\}", r"\\text{\1}"),
         # Without an argument these are seconds.
         (r"\\text\{\s*sec\s*\}(?=\s*[(^{\d\\])|(?<![a-zA-Z\\])sec(?=\s*[(^{])", r"\\sec "),
-        (r"\\text\{\s*[.,;:]?\s*\}", " "),
+        (r"\\text\{\s*\}", " "),
         (r"\\text\{\s*(max|min)\s*\}(?=\s*(?:\(|\\\{|_))", r"\\\1 "),
-        (r"\\text\{\s*(-|\\pi|\\infty)\s*\}", r"\1 "),
+        (r"\\text\{\s*([-.,;:]|\\pi|\\infty)\s*\}", r"\1 "),
         # "\pi\text{i}" is no command of its own.
         (rf"(?<=[a-zA-Z])(?=\\text\{{\s*(?:[eid]|{_NAMES})\s*\}})", " "),
         (r"\\text\{\s*([eid])\s*\}", r"\1 "),
@@ -46,6 +46,7 @@ _SUBSTITUTIONS = [
         (r"\\(?:vee|lor|cup)(?![a-zA-Z])(?=\s*(?:[a-z]\s*(?:[<>=]|\\[lgn]e)|-?\d+\s*[<>]))", r"\\lor "),
         (r"\\wedge(?![a-zA-Z])", r"\\land "),
         (r"或者|或|抑或|또는", r"\\lor "),
+        (r"\s*\\&\s*", r"\\land "),
         (r"且|和|与|以及|及|그리고", r"\\land "),
         (r"\\(?:lbrace|\{)", r"\\{"),
         (r"\\(?:rbrace|\})", r"\\}"),
@@ -57,7 +58,7 @@ _SUBSTITUTIONS = [
         (r"\\mathbb\s*\{?\s*([RZNQC])\s*\}?", r"\\mathbb{\1}"),
         (r"\\lt(?![a-zA-Z])", "<"),
         (r"\\gt(?![a-zA-Z])", ">"),
-        (r"\\(?:dots|cdots|dotsc|dotsb)(?![a-zA-Z])", r"\\ldots "),
+        (r"\\(?:dots|cdots|dotsc|dotsb)(?![a-zA-Z])|(?<![\d.])\.\.\.+", r"\\ldots "),
         (r"\\(?:varnothing|O(?![a-zA-Z])|empty(?![a-zA-Z]))|\\\{\s*\\\}", r"\\emptyset "),
         (r"\\(?:[lr]?[vV]ert|mid)(?![a-zA-Z])|\\\|", "|"),
         (r"\\bigcup(?![a-zA-Z])|(?<=[)\]}])\s*U\s*(?=[(\[]|\\\{)", r"\\cup "),

@@ -12,7 +12,11 @@ _NAMES = re.compile(
     r"\s*(?:=|:|\\in\b|\\approx\b|\bis\b)|\\[a-zA-Z]+\s*="
 )
 _NUMBERING = re.compile(r"(?<![a-zA-Z0-9])\(?(?:[a-h]|[ivx]{1,4}|\d)[.)](?![a-zA-Z0-9])")
-_COUNTED = re.compile(r"\b(?:answer|option|solution|root|value|possibility|candidate)\s*#?\d\b", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"\b(?:answer|option|solution|root|value|possibility|candidate)\s*#?\d\b"
+    r"|\b(?:second|third|other|alternative) (?:answer|option|solution|root|value|possibility|candidate)\b",
+    re.IGNORECASE,
+)
 _REJECTED = re.compile(r"\W*(?:and |but )?(?:not|rather than|instead of)\W*")
 # Signs and spacing between formulas, of LaTeX and of Markdown.
 _SIGNS = re.compile(
@@ -20,7 +24,8 @@ _SIGNS = re.compile(
     r"|begin\{[a-z*]+\}|end\{[a-z*]+\}|[^a-zA-Z])|[\W_]"
 )
 _OR = re.compile(
-    r"\b(?:or|alternatively|alternately|perhaps|maybe|possibly|otherwise|else)\b|\\(?:lor|vee)\b|或", re.IGNORECASE
+    r"\b(?:or|alternatively|alternately|perhaps|maybe|possibly|otherwise|else|ou|oder|vs)\b|\\(?:lor|vee)\b|或",
+    re.IGNORECASE,
 )
 # At the beginning of what stands between, or behind a unit.
 _EARLY_OR = re.compile(rf"(?:[a-zA-Z]+\s+){{0,2}}(?:{_OR.pattern})", re.IGNORECASE)

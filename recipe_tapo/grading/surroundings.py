@@ -16,10 +16,11 @@ _FACTOR_BEHIND = re.compile(
 _MINUS_BEFORE = re.compile(r"(?:\$|\\\(|\\\[|=)\s*[-−]\s*$")
 _OTHER_VALUE = re.compile(
     r"(?:\$|\\\)|\\\])*\s*[,(]?\s*\bor\s+(?:perhaps |maybe |possibly |even |else )?"
-    r"(?:\$([^$=\n]{1,60})\$|\\\(([^=\n]{1,60}?)\\\)|(-?\d[\d.,/]*(?<![.,]))(?![\d%])(?:\s+([a-zA-Z]+))?)"
+    r"(?:\$([^$=\n]{1,60})\$|\\\(([^=\n]{1,60}?)\\\)|(-?\d[\d.,/]{0,40}(?<![.,]))(?![.,/]?\d|%)(?:\s+([a-zA-Z]+))?)"
 )
 # Roundings of the same value, and the two bases of a bare logarithm, are no other value.
 _SAME = 0.02
+_MAX_CHARS = 200
 
 
 def with_surroundings(text: str, box: Box) -> str:
@@ -31,7 +32,8 @@ def with_surroundings(text: str, box: Box) -> str:
         return f"{content} {scale[1]}"
     if factor := _FACTOR_BEHIND.match(text, box.end):
         return f"{content}{factor[1]}".replace("%%", "%") if content else content
-    if (other := _OTHER_VALUE.match(text, box.end)) and other[4] not in UNITS and other[4] not in SCALES:
+    other = _OTHER_VALUE.match(text, box.end) if len(content) < _MAX_CHARS else None
+    if other and other[4] not in UNITS and other[4] not in SCALES:
         value = next(filter(None, other.groups()))
         if _clearly_another(clean(content), clean(value)):
             return f"{content}; {value}"

@@ -17,11 +17,12 @@ _ARGUMENTS = r"(?:\((?:[^()=]|\([^()=]*\))*\)|\[[^\[\]=]*\])"
 # What is asked for has a name: a variable, several joined by signs (m+n), a function's value, a part of a figure.
 _NAME = re.compile(
     rf"(?:\\(?:angle|triangle|measuredangle|overline|overrightarrow|hat|bar|text|mathbb|mathcal)(?![a-zA-Z])\s*)*"
-    rf"(?:{_VARIABLE}(?:\s*(?:[-+/*]|\\cdot)?\s*{_VARIABLE})*|\\frac\{{{_VARIABLE}\}}\{{{_VARIABLE}\}}"
-    rf"|\{{?{_VARIABLE}\}}?(?:\^\{{?[-\w]+\}}?)?{_ARGUMENTS}|\|[A-Z]{{2}}\||\[[A-Z]{{3,}}\]|\{{[^{{}}=]*\}}"
+    rf"(?:{_VARIABLE}(?:\s*(?:[-+/*]|\\cdot)?\s*{_VARIABLE})*|\\frac\{{d?{_VARIABLE}\}}\{{d?{_VARIABLE}\}}"
+    rf"|\{{?{_VARIABLE}\}}?(?:\^\{{?[-\w]+\}}?)?{_ARGUMENTS}|\|[A-Z]{{1,2}}\||\\?#\{{?[A-Z]\}}?|\[(?:\\triangle\s*)?[A-Z]{{3,}}\]|\{{[^{{}}=]*\}}"
     r"|\([a-zA-Z](?:,[a-zA-Z])+\)"
     # A maximum, a limit, a sum: what they are of is free.
-    r"|m?\\angle [A-Z]+|[a-zA-Z]\^\*|(?:\\vec|\\mathbf|\\overrightarrow)\{?[a-zA-Z]{1,2}\}?"
+    r"|m?\\angle [A-Z]+|[a-zA-Z]\^\{?\*\}?|[a-zA-Z](?::[a-zA-Z])+"
+    r"|(?:\\vec|\\mathbf|\\overrightarrow)\{?[a-zA-Z]{1,2}\}?"
     rf"|(?:\\(?:max|min|sup|inf|gcd|lcm|det|dim|deg|lim|sum|prod|int)(?![a-zA-Z])|{_LETTER}?_?\\(?:max|min)(?![a-zA-Z]))[^=]*)"
 )
 _FUNCTION = re.compile(rf"y|{_LETTER}(?:\^\{{?-1\}}?)?\([a-z]\)")
@@ -41,7 +42,7 @@ class _Stated:
 
 def strip_membership(cleaned: str) -> str:
     r"""Removes ``x\in`` in front of a set or a value."""
-    return re.sub(r"^[a-zA-Z]\\in(?![a-zA-Z])\s*", "", cleaned)
+    return re.sub(r"^(?:[a-zA-Z]|\([a-zA-Z](?:,[a-zA-Z])+\))\\in(?![a-zA-Z])\s*", "", cleaned)
 
 
 def same_equation(gold: str, answer: str, equal: Equal) -> Outcome | None:

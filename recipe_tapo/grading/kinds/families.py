@@ -86,7 +86,7 @@ def _at(item: str, expression: Expression, name: str, point: int) -> float | Non
     if exact is not None:
         return float(exact) if abs(exact) < 10**300 else None
     value = approximate(_renamed(item, name, f"({point})"))
-    return None if value is None or abs(value.imag) > _SAME else value.real
+    return None if value is None or abs(value.imag) > _SAME or not math.isfinite(value.real) else value.real
 
 
 def _same_members(golds: list[tuple[float, float]], answers: list[tuple[float, float]]) -> bool:

@@ -8,7 +8,7 @@ _UP_TO_TWENTY = (
 )
 _ONES = {word: number for number, word in enumerate(_UP_TO_TWENTY.split())}
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
-_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALES = {"dozen": 12, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = {
     "half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
     "tenth": 10, "hundredth": 100, "thousandth": 1000,
@@ -47,6 +47,8 @@ def _value(words: list[str]) -> Fraction | None:
 
 def _whole(words: list[str]) -> Fraction | None:
     """Returns the value of a whole number, "three hundred and five thousand"; None where the words do not fit."""
+    if words[:1] == ["a"] and len(words) > 1 and words[1] in ("hundred", *_SCALES):
+        words = ["one", *words[1:]]
     total, group, last = 0, 0, 10**18
     room = 1000
     for place, word in enumerate(words):
@@ -58,7 +60,7 @@ def _whole(words: list[str]) -> Fraction | None:
             group, room = group * 100, 100
         elif word in _TENS and room >= 100:
             group, room = group + _TENS[word], 10
-        elif word in _ONES and room > (10 if _ONES[word] >= 10 else 1):
+        elif word in _ONES and room > (10 if _ONES[word] >= 10 else 1) and (_ONES[word] or len(words) == 1):
             group, room = group + _ONES[word], 1
         else:
             return None

@@ -2,6 +2,7 @@ r"""Ratios ``a:b:c``, equal when proportional, and times of day, which look like
 
 import re
 
+from recipe_tapo.grading.kinds.brackets import bracketed
 from recipe_tapo.grading.normalise import split_top_level
 from recipe_tapo.grading.outcome import Equal, Outcome, every
 from recipe_tapo.grading.values.plain import parse_plain
@@ -53,7 +54,8 @@ def ratio_terms(cleaned: str) -> list[str]:
     text = _TO.sub(":", cleaned)
     if ":" not in text or any(sign in text for sign in ("=", "<", ">", "\\{")):
         return []
-    terms = split_top_level(text, ":")
+    kind, inner = bracketed(text)
+    terms = split_top_level(inner if kind == "()" else text, ":")
     return terms if len(terms) > 1 and all(terms) else []
 
 

@@ -94,6 +94,15 @@ def complement(points: list[str]) -> list[Interval]:
     return [Interval(low, high, False, False) for low, high in pairwise(ends)]
 
 
+def difference(left: list[Interval], right: list[Interval]) -> list[Interval]:
+    """Returns what belongs to the first set and not to the second."""
+    for part in right:
+        below = Interval(f"-{INFINITY}", part.low, False, not part.has_low)
+        above = Interval(part.high, INFINITY, not part.has_high, False)
+        left = intersection(left, [below, above])
+    return left
+
+
 def same_set(golds: list[Interval], answers: list[Interval], equal: Equal) -> Outcome:
     """Compares two sets, both in order."""
     if [(part.has_low, part.has_high) for part in golds] != [(part.has_low, part.has_high) for part in answers]:

@@ -11,6 +11,7 @@ from recipe_tapo.grading.kinds.real_sets import (
     Interval,
     NoPlace,
     complement,
+    difference,
     intersection,
     same_set,
     union,
@@ -32,11 +33,19 @@ _REALS = re.compile(
 )
 _WITHOUT = re.compile(
     r"(?:\\mathbb\{R\}|(?:all|any|every)\s*(?:the )?(?:reals|real numbers))\s*"
-    r"(?:\\(?:setminus|backslash)|-|except(?: for)?|other than)\s*(?:\\\{(.+)\\\}|([^{}]+))"
+    r"(?:\\(?:setminus|backslash)|-|except(?: for)?|other than)\s*(?:\\\{(.+)\\\}|([^{}(\[][^{}]*))"
 )
 _SET_BUILDER = re.compile(r"\\\{\s*([a-zA-Z])(?:\\in\s*\\mathbb\{?R\}?)?\s*(?:\||:|\\colon)\s*(.+)\\\}")
 _AMONG_REALS = re.compile(r"^\\mathbb\{?R\}?\s*(?:[,;|:]|\\land(?![a-zA-Z]))\s*(?=[a-zA-Z])")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
+_SETMINUS = re.compile(r"\\(?:setminus|smallsetminus|backslash)(?![a-zA-Z])\s*")
+_WORDS_AS_SIGNS = {
+    "greater than or equal to": "\\ge", "at least": "\\ge", "greater than": ">", "less than or equal to": "\\le",
+    "at most": "\\le", "less than": "<", "not equal to": "\\ne",
+}  # fmt: skip
+_NUMBERS_THAT = re.compile(
+    rf"(?:all|any|every) (?:the )?(?:reals|real numbers?|numbers)(?: [a-z])? ({'|'.join(_WORDS_AS_SIGNS)}) ?(.+)"
+)
 _INSIDE = re.compile(r"\|([^|]+)\|")
 
 
@@ -96,6 +105,12 @@ def _read(text: str) -> list[Interval] | None:
         return [EVERYTHING]
     if match := _WITHOUT.fullmatch(text):
         return complement(split_top_level(match[1] or match[2]))
+    if match := _NUMBERS_THAT.fullmatch(text):
+        return _inequality(f"x{_WORDS_AS_SIGNS[match[1]]} {match[2]}")
+    sets = _SETMINUS.split(text)
+    if len(sets) == 2:
+        left, right = map(_read, sets)
+        return None if left is None or right is None else difference(left, right)
     parts = [strip_membership(part) for part in _UNION.split(text) if part]
     if len(parts) > 1:
         sets = [_read(_POINT.sub(r"\{\1\}", part) if _POINT.fullmatch(part) else part) for part in parts]
@@ -115,6 +130,9 @@ def _read(text: str) -> list[Interval] | None:
     parts = [strip_membership(part) for part in split_top_level(text)]
     if len(parts) > 1 and all(bracketed(part)[0] for part in parts):
         return _read("\\cup ".join(parts))
+    if len(parts) > 1 and "\\ne" in parts[0] and not any(_has_sign(part) for part in parts[1:]):
+        # "x\ne 0,1"
+        return _intersect([parts[0], *(f"{parts[0].partition('ne')[0]}ne {part}" for part in parts[1:])])
     if len(parts) > 1 and all(_has_sign(part) for part in parts):
         # "x<0, x>1" can only mean "or", "x>0, x<1" means "and".
         both = _intersect(parts)

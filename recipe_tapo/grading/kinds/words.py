@@ -37,7 +37,8 @@ _SAME_WORDS = [
 ]
 # "a total of 5", "minus 5"
 _INTRODUCED = re.compile(
-    r"\s*(?:(?:exactly|precisely|just|only|a total of|in total|a sum of)|(minus|negative))\s+(-?[\d.\\(].*|[a-z]+(?:[- ][a-z]+)*)",
+    r"\s*(?:(?:exactly|precisely|just|only|a total of|in total|a sum of)|(minus|negative))\s+"
+    r"(-?[\d.\\(].*|[a-z]+(?:[- ][a-z]+)*)",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(

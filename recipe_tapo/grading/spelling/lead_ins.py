@@ -11,19 +11,22 @@ _ABOUT_THE_VALUE = (
     r"(?:no|not|never|than|most|least|over|under|below|above|between|half|twice|double|triple|either|neither|or|if|unless"
     r"|minus|negative|squared?|cubed?|roots?|inverse|reciprocal|opposite|up|wrong|incorrect|isn't|aren't|cannot|can't)\b"
 )
+_VERB = r"(?:is|are|be|gets?|have|has|obtains?|finds?|gives?|equals?)"
+_OF_SOMETHING = rf"(?![^{{}}]*\b{_ABOUT_THE_VALUE})[a-zA-Z ,'-]*"
 _LEAD_INS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"\\text\{{[^{{}}]*\b(?:ans|answer|result|solution|value)s?\b[^{{}}]*{_IS}\s*\}}\s*[:=]?\s*",
         rf"{_ANSWER}{_OF_WHAT}\s*{_IS}\s*[:=]?\s*",
-        r"\\(?:therefore|implies|Rightarrow|Longrightarrow|rightarrow|longrightarrow|leadsto|iff|Leftrightarrow|Longleftrightarrow|to)(?![a-zA-Z])\s*,?\s*",
+        r"\\(?:therefore|implies|(?:Long)?(?:left)?[rR]ightarrow|(?:Long|L)eftrightarrow|longrightarrow|leadsto|iff|to)"
+        r"(?![a-zA-Z])\s*,?\s*",
         rf"\\text\{{\s*{_SO}\s*,?\s*\}}\s*|{_SO}\b\s*,?\s+",
         r"(?:\\approx(?![a-zA-Z])|\\checkmark(?![a-zA-Z])|=|:)\s*",
         # A text that says of what the value is; what it says about the value itself stays.
-        rf"\\text\{{(?![^{{}}]*\b{_ABOUT_THE_VALUE})[a-zA-Z ,'-]*(?:\b(?:is|are|be|get|gets|have|has|obtain|obtains|find|finds|gives?|equals?)|[:=])"
-        r"\s*\}\s*[:=]?\s*",
-        rf"\\text\{{(?![^{{}}]*\b{_ABOUT_THE_VALUE})[a-zA-Z ,'-]*\}}\s*\$?\\?[a-zA-Z]\$?\s*\\text\{{\s*(?:is|are|equals?)\s*:?\s*\}}\s*",
+        rf"\\text\{{{_OF_SOMETHING}(?:\b{_VERB}|[:=])\s*\}}\s*[:=]?\s*",
+        rf"\\text\{{{_OF_SOMETHING}\}}\s*\$?\\?[a-zA-Z]\$?\s*\\text\{{\s*(?:is|are|equals?)\s*:?\s*\}}\s*",
         r"\\text\{\s*(?:ans|answer)\s*\}\s*[:=]\s*",
+        r"\\text\{\s*(?:both|all)\s*\}\s*|both\s+",
         r"\\text\{\s*(?:approximately|approx\.?|about|exactly)\s*\}\s*|(?:approximately|exactly)\s+",
         r"\\text\{\s*(?:所以|因此|故)?\s*,?\s*(?:最终|正确|最后)?的?(?:答案|结果|解|值)\s*(?:是|为|等于|[:=])\s*[:=]?\s*\}",
         r"(?:所以|因此|故|于是|从而)?\s*,?\s*(?:最终|正确|最后)?的?(?:答案|结果|解|值)\s*(?:是|为|等于|[:=])\s*[:=]?",

@@ -88,7 +88,8 @@ POWERS = {"squared": 2, "cubed": 3}
 # With one of these words the text says something about the number that a unit does not.
 _VALUE_WORDS = (
     "at than up over under below above between plus minus negative not no never none except without half third quarter "
-    "twice thrice double triple factorial root inverse reciprocal opposite mod modulo base remainder and or if unless "
+    "twice thrice double triple doubled tripled "
+    "halved factorial root inverse reciprocal opposite mod modulo base remainder and or if unless "
     "is are was were isn't aren't wrong false incorrect either neither maximum minimum approximately about nearly "
     "almost roughly to through exclusive inclusive infinity infinite"
 )

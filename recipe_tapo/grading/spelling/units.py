@@ -30,6 +30,8 @@ _BARE_UNIT = re.compile(
     rf"(?<=[0-9}}\s%)])\s*(?<![a-zA-Z\\]){_KNOWN}(?:\s*(?:/|\bper\b|\\cdot)\s*(?:{_KNOWN}|h|s))*\.?$|\^\\circ\s*[CF]$"
     rf"|(?<=[0-9}}])\s+{_ANY}(?:\s*(?:/|\\cdot)\s*{_ANY})+$"
 )
+_CENTS = re.compile(r"\d[\s\\]*(?:text\{)?\s*cents?\b")
+_DOLLARS = re.compile(r"^\\?\$\s*([\d.,]+)$")
 _LETTERS = re.compile(r"(-?(?:[\d.,]*\d|\d*\\frac\{\d+\}\{\d+\}|\d+/\d+)) ([mgshLNJWK](?:\^\d)?)")
 # "42 apples": words after a number, set without \text.
 _BARE_WORDS = re.compile(r"(?<=[0-9})])\s+((?:[a-zA-Z]{3,}|of|in)(?:\s+(?:[a-zA-Z]{3,}|of|in|a))*)\.?$")
@@ -54,6 +56,13 @@ class Quantity:
 
     value: str
     unit: Unit | None
+
+
+def state_dollars(*texts: str) -> list[str]:
+    r"""Returns ``\$15`` as "15 dollars" if another of the texts is in cents; else the texts as they are."""
+    if not any(_CENTS.search(text) for text in texts):
+        return list(texts)
+    return [_DOLLARS.sub(r"\1\\text{ dollars}", text) for text in texts]
 
 
 def unit_letters(cleaned: str) -> str:

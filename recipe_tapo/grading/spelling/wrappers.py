@@ -21,9 +21,14 @@ _INVISIBLE = re.compile(
     r"|\\rule\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\}\s*\{[^{}]*\}|\\(?:kern|mkern|hskip|mskip)\s*-?[\d.]+\s*[a-z]{2}"
 )
 _TEXT = re.compile(
-    r"\\(?:textmd|mbox|hbox|textrm|textnormal|textup|textit|textbf|texttt|textsf|textsc|textsl|emph|mathrm|operatorname\*?)\s*\{"
+    r"\\(?:textmd|mbox|hbox|textrm|textnormal|textup|textit|textbf|texttt|textsf|textsc|textsl|emph|unit|si|mathrm|operatorname\*?)\s*\{"
 )
 _FORMULA_IN_TEXT = re.compile(r"\\text(?:bf|rm|it)?\s*\{([^{}$]+)\$([^$^][^$]*)\$([^{}$]*)\}")
+# "{\rm cm}", "\rm{cm}" and "\mathit{cm}"
+_ROMAN_WORD = re.compile(
+    r"\{\s*\\(?:rm|it)(?![a-zA-Z])\s*((?:\\ )?[a-zA-Z][a-zA-Z/ ]*)\}"
+    r"|\\(?:rm|mathit)\s*\{((?:\s|\\ )*[a-zA-Z][a-zA-Z/ ]+)\}"
+)
 _UNIT_VECTOR = re.compile(
     r"\\(?:mathbf|boldsymbol|bm|hat|vec|overrightarrow|widehat)\s*\{?\s*(?:\\(?:mathbf|boldsymbol|bm|hat|vec)\s*)?\{?\s*"
     r"(?:\\([ij])math|([ijk]))(?![a-zA-Z])\s*\}?\s*\}?"
@@ -59,6 +64,7 @@ def strip_wrappers(text: str) -> str:
     text = _FORMULA_IN_TEXT.sub(r"\\text{\1}\2\\text{\3}", _rows(text))
     text = _UNIT_VECTOR.sub(lambda match: f"\\vec{match[1] or match[2]} ", text) if re.search(r"[jk]", text) else text
     text = _BRACED.sub(r"{\1}", _COLOURS.sub("", _INVISIBLE.sub("", text)))
+    text = _ROMAN_WORD.sub(lambda match: f"\\text{{{match[1] or match[2]}}}", text)
     return _strip_edges(_FONTS.sub("", _TEXT.sub(r"\\text{", text)))
 
 

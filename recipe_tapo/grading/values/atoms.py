@@ -8,7 +8,7 @@ from recipe_tapo.grading.values.tokens import FUNCTIONS, GREEK, Cursor, NoValue
 
 _MAX_DIGITS = 1000
 _MAX_DEPTH = 40
-_TRIGONOMETRIC = {"\\sin", "\\cos", "\\tan", "\\cot", "\\sec", "\\csc"}
+_TRIGONOMETRIC = {"\\sin", "\\cos", "\\tan", "\\cot", "\\sec", "\\csc", "\\cis"}
 CONSTANTS = {"\\pi": "pi", "e": "e", "i": "i"}
 # A function that the problem defines, more often than a factor.
 _NAMED_FUNCTIONS = frozenset("fghFGPQ")

@@ -101,3 +101,10 @@ def test_units_convert_exactly():
     assert conversion(read_unit("N"), read_unit("kg m/s^2")) == 1
     assert conversion(read_unit("cm"), read_unit("cm^2")) is None
     assert conversion(read_unit("apples"), read_unit("cm")) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", ["10^{10^{10}}k", "9^{9^{9^9}}", r"\frac{k}{10^{400}}", "e^{e^{e^{e^{e}}}}", "10^{400}+k"]
+)
+def test_a_family_without_bounds_has_no_common_period(answer):
+    assert quick_verdict(r"k\pi, k\in\mathbb{Z}", answer) is not True
