@@ -7,6 +7,7 @@ class RejectReason(str, Enum):
     """Why a construction attempt gave no training row; each is a metric ``tapo/rejected/<value>``."""
 
     NOT_SINGLE_TURN = "not_single_turn"
+    MULTI_MODAL = "multi_modal"
     DOES_NOT_FIT = "does_not_fit"
     REQUEST_FAILED = "request_failed"
     TIMED_OUT = "timed_out"

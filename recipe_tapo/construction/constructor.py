@@ -86,8 +86,8 @@ class Constructor:
         )
         report.eligible = bool(pairs)
         report.attempts = len(pairs)
-        if not group.single_turn:
-            report.reject(RejectReason.NOT_SINGLE_TURN, len(pairs))
+        if group.unfit is not None:
+            report.reject(group.unfit, len(pairs))
             return []
         return [
             self._start(group, rollouts[pair.error], rollouts[pair.correct], seed=rng.getrandbits(32)) for pair in pairs

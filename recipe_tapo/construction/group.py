@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from recipe_tapo.reasons import RejectReason
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -35,7 +37,8 @@ class RolloutGroup:
         global_step: The training step that the rollouts belong to.
         size: How many sessions were started (``rollout.n``).
         rollouts: Those that ended with a graded single output.
-        single_turn: Whether every session so far was one generated turn, the only kind TAPO rewrites.
+        unfit: Why TAPO cannot rewrite these rollouts, which must each be one generated turn of text alone; None
+            where nothing so far stands against it.
     """
 
     uid: str
@@ -43,7 +46,7 @@ class RolloutGroup:
     global_step: int
     size: int
     rollouts: list[Rollout] = field(default_factory=list)
-    single_turn: bool = True
+    unfit: RejectReason | None = None
     ended: int = 0
 
     def end_session(self) -> bool:

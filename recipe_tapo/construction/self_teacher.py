@@ -56,8 +56,8 @@ class SelfTeacher:
         siblings = choose_siblings([rollout.correct for rollout in rollouts], rng)
         pairs = [(r, rollouts[i]) for r, i in zip(rollouts, siblings, strict=True) if i is not None]
         report.rollouts = len(pairs)
-        if not group.single_turn:
-            report.reject(RejectReason.NOT_SINGLE_TURN, len(pairs))
+        if group.unfit is not None:
+            report.reject(group.unfit, len(pairs))
             return []
         requests = Requests(self.tapo, self.policy, engine, self.failures)
         scores = await asyncio.gather(

@@ -88,8 +88,10 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         if group is None:
             return
         outputs = output if isinstance(output, list) else [output]
-        if len(outputs) != 1 or not all(outputs[0].response_mask):
-            group.single_turn = False
+        if any(output.multi_modal_data for output in outputs):
+            group.unfit = RejectReason.MULTI_MODAL
+        elif len(outputs) != 1 or not all(outputs[0].response_mask):
+            group.unfit = group.unfit or RejectReason.NOT_SINGLE_TURN
         final = outputs[-1] if outputs else None
         if final is not None and final.reward_score is not None:
             correct = is_correct(final.reward_score, final.extra_fields.get("reward_extra_info"))

@@ -29,6 +29,9 @@ PADDING_TAG = "is_padding"
 UID = "uid"
 RESPONSES = "responses"
 RESPONSE_MASK = "response_mask"
+# The response mask as it was stored. Rollout correction may take rows or tokens out of the response mask later; verl
+# divides the loss by the tokens of this one all the same.
+LOSS_MASK = "loss_mask"
 OLD_LOG_PROBS = "old_log_probs"
 REF_LOG_PROB = "ref_log_prob"
 ENTROPY = "entropy"
@@ -54,6 +57,15 @@ def row_key(uid: str, session_id: int) -> str:
 def uid_of_key(key: str) -> str:
     """The question's uid, which a constructed row's key shares with its rollouts'."""
     return key.split("_")[0]
+
+
+def final_rows(keys: Sequence[str]) -> list[int]:
+    """For each row the index of its session's last output, which is the row that verl's GRPO grades the session by."""
+    last: dict[str, tuple[int, int]] = {}
+    for index, key in enumerate(keys):
+        session, _, output = key.rpartition("_")
+        last[session] = max(last.get(session, (-1, -1)), (int(output), index))
+    return [last[key.rpartition("_")[0]][1] for key in keys]
 
 
 def reflected_uid(uid: str) -> str:
@@ -106,6 +118,11 @@ def reflected_keys(batch: KVBatchMeta) -> list[str]:
 def on_policy_keys(batch: KVBatchMeta) -> list[str]:
     """Keys of the rollouts and of padding."""
     return [row.key for row in rows_of(batch) if not row.is_reflection]
+
+
+def padding_keys(batch: KVBatchMeta) -> list[str]:
+    """Keys of the rows that verl added to fill the batch."""
+    return [row.key for row in rows_of(batch) if row.is_padding]
 
 
 def rollout_keys(batch: KVBatchMeta) -> list[str]:

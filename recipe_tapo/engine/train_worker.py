@@ -13,7 +13,7 @@ from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
 import recipe_tapo.engine.registry  # noqa: F401  registers the policy loss in this process
 from recipe_tapo.algorithm.loss import GroupSizes, group_coefficients, group_sizes
 from recipe_tapo.engine.balance import ShuffleWithinKinds
-from recipe_tapo.engine.rows import RESPONSE_MASK, TOKEN_FACTOR, UID, VERL_TOKEN_FACTOR, Column, split_uids
+from recipe_tapo.engine.rows import LOSS_MASK, TOKEN_FACTOR, UID, VERL_TOKEN_FACTOR, Column, split_uids
 from recipe_tapo.engine.update_plan import PLAN_KEY, UpdatePlan
 
 
@@ -38,7 +38,7 @@ class TapoTrainingWorker(TrainingWorker):
         if not arguments.get("shuffle"):
             return
         is_reflection_B = _is_reflection(data)
-        trains_B = Column.of(data[RESPONSE_MASK]).padded().bool().any(dim=-1).to(is_reflection_B.device)
+        trains_B = Column.of(data[LOSS_MASK]).padded().bool().any(dim=-1).to(is_reflection_B.device)
         seed = tu.get(data, "seed", 42) + self.engine.get_data_parallel_rank()
         sampler = ShuffleWithinKinds(2 * trains_B.int() + is_reflection_B.int(), seed)
         tu.assign_non_tensor(data, dataloader_kwargs={**arguments, "shuffle": False, "sampler": sampler})
@@ -53,18 +53,17 @@ class TapoTrainingWorker(TrainingWorker):
     def _put_verl_factors(self, data: TensorDict, plan: UpdatePlan) -> None:
         """Turns the trainer's factors into those of Eqs. 6 and 8 on this mini-batch, all ranks together."""
         is_reflection_B = _is_reflection(data)
-        mask_BT = Column.of(data[RESPONSE_MASK]).padded()
-        trained_tokens = Column.of(data["loss_mask"]).values.sum().double()
-        counts = torch.cat([group_sizes(mask_BT, is_reflection_B), trained_tokens[None]])
+        counts = group_sizes(Column.of(data[LOSS_MASK]).padded(), is_reflection_B)
         group = self.engine.get_data_parallel_group()
         if group is not None:
             counts = counts.to(get_device_name())
             torch.distributed.all_reduce(counts, op=torch.distributed.ReduceOp.SUM, group=group)
-        *sizes, batch_num_tokens = counts.tolist()
+        sizes = GroupSizes(*counts.tolist())
+        tokens = sizes.original_tokens + sizes.reflection_tokens
         original, reflection = group_coefficients(
-            GroupSizes(*sizes),
+            sizes,
             plan.sizes,
-            batch_num_tokens if plan.loss_agg_mode == "token-mean" else tu.get(data, "global_batch_size"),
+            tokens if plan.loss_agg_mode == "token-mean" else tu.get(data, "global_batch_size"),
             loss_agg_mode=plan.loss_agg_mode,
             steps=plan.num_mini_batch,
             lambda_ref=plan.lambda_ref,

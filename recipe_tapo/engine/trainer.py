@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig, open_dict
 from transfer_queue import KVBatchMeta
 from verl.protocol import DataProto
-from verl.trainer.ppo.core_algos import agg_loss, kl_penalty
+from verl.trainer.ppo.core_algos import AdvantageEstimator, agg_loss, kl_penalty
 from verl.trainer.ppo.v1.trainer_base import register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils.config import omega_conf_to_dataclass
@@ -36,10 +36,10 @@ from recipe_tapo.engine.metrics import (
 )
 from recipe_tapo.engine.names import TRAINER_MODE
 from recipe_tapo.engine.opsd_rows import put_distillation_advantages, take_report_metrics
-from recipe_tapo.engine.registry import ESTIMATOR_OF_MODE
 from recipe_tapo.engine.rows import (
     ADVANTAGES,
     ENTROPY,
+    LOSS_MASK,
     OLD_LOG_PROBS,
     REF_LOG_PROB,
     RESPONSE_MASK,
@@ -49,9 +49,11 @@ from recipe_tapo.engine.rows import (
     SCORES,
     TOKEN_FACTOR,
     VERL_TOKEN_FACTOR,
+    final_rows,
     get_columns,
     get_uids,
     on_policy_keys,
+    padding_keys,
     put_columns,
     reflected_keys,
     rollout_keys,
@@ -73,7 +75,8 @@ class TapoTrainer(PPOTrainerSync):
         self.tapo = check_config(config)
         with open_dict(config):
             config.trainer.v1.trainer_mode = "sync"  # verl's classes ask for the mode by this name
-            config.algorithm.adv_estimator = ESTIMATOR_OF_MODE[self.tapo.advantage.mode]
+            # Rollouts alone have the advantages of verl's GRPO, which knows sessions of several outputs.
+            config.algorithm.adv_estimator = AdvantageEstimator.GRPO.value
         self.step_watch = StepWatch(self.tapo.max_failed_steps)
         print(banner(self.tapo, config), flush=True)
         super().__init__(config)
@@ -105,7 +108,7 @@ class TapoTrainer(PPOTrainerSync):
         def multiple(dp_size: int) -> int:
             nonlocal ranks
             ranks = dp_size
-            return batch_multiple(self.config, dp_size, self.use_reference_policy)
+            return batch_multiple(self.config, dp_size, self.use_reference_policy and not self.ref_in_actor)
 
         # verl asks this method for the multiple without saying for which batch: for this call it is ours.
         self._get_required_batch_multiple = multiple
@@ -146,43 +149,51 @@ class TapoTrainer(PPOTrainerSync):
             batch = super()._compute_advantage(batch, metrics)
             metrics.update(put_distillation_advantages(batch))
             return batch
-        on_policy, reflected = on_policy_keys(batch), reflected_keys(batch)
+        rollouts, padding, reflected = rollout_keys(batch), padding_keys(batch), reflected_keys(batch)
         if not reflected:
             return super()._compute_advantage(batch, metrics)
         if self.config.algorithm.use_kl_in_reward:
-            self._put_penalized_rewards(reflected, batch.partition_id)
-        # Constructed rows have no sampler log-probs of their own: verl corrects and diagnoses on-policy rows alone.
-        super()._compute_advantage(batch.select_keys(on_policy), metrics)
-        self._put_token_factors(batch, on_policy, reflected, metrics)
+            self._put_penalized_rewards(reflected + padding, batch.partition_id)
+        # Constructed rows have no sampler log-probs of their own: verl corrects, diagnoses and adapts β on rollouts
+        # alone, as in a batch of GRPO, which has no padding either.
+        graded = super()._compute_advantage(batch.select_keys(rollouts), metrics)
+        self._put_weights(batch, reflected, metrics)
+        corrected = rollouts if VERL_TOKEN_FACTOR in (graded.fields or []) else []
+        _put_factors(corrected, padding if corrected else rollouts + padding, batch.partition_id)
         return self._put_group_advantages(batch)
 
-    def _put_penalized_rewards(self, reflected: list[str], partition: str | None) -> None:
-        """r − β KL of constructed rows, as verl writes it for the others; call it before verl adapts β."""
-        data = get_columns(reflected, [SCORES, OLD_LOG_PROBS, REF_LOG_PROB, RESPONSE_MASK], partition)
+    def _put_penalized_rewards(self, keys: list[str], partition: str | None) -> None:
+        """r − β KL of other rows, as verl writes it for rollouts; call it before verl adapts β."""
+        data = get_columns(keys, [SCORES, OLD_LOG_PROBS, REF_LOG_PROB, RESPONSE_MASK], partition)
         log_probs, reference = data[OLD_LOG_PROBS].values, data[REF_LOG_PROB].values
         divergence = _divergence(log_probs, reference, self.config.algorithm.kl_penalty) * data[RESPONSE_MASK].values
         rewards = data[SCORES].values - self.kl_ctrl_in_reward.value * divergence
-        put_columns(reflected, {REWARDS: data[SCORES].like(rewards)}, partition)
+        put_columns(keys, {REWARDS: data[SCORES].like(rewards)}, partition)
 
     def _put_group_advantages(self, batch: KVBatchMeta) -> KVBatchMeta:
         """Writes the advantages of all rows, G_orig and G_ref normalised as ``tapo.advantage.mode`` says."""
         rewards_field = REWARDS if self.config.algorithm.use_kl_in_reward else SCORES
         data = get_columns(batch.keys, [RESPONSE_MASK, rewards_field], batch.partition_id)
-        advantages_B = group_advantages(
-            data[rewards_field].padded().sum(dim=-1),
-            *split_uids(get_uids(batch.keys, batch.partition_id)),
+        # As verl's GRPO: a session's last output stands for the session, and its other outputs get what it gets,
+        # which is nothing where rollout correction has taken every token out of it.
+        finals, final_B = torch.tensor(final_rows(batch.keys)).unique(return_inverse=True)
+        uid_F = np.array(get_uids(batch.keys, batch.partition_id))[finals.numpy()]
+        advantages_F = group_advantages(
+            data[rewards_field].padded().sum(dim=-1)[finals],
+            *split_uids(uid_F),
             mode=self.tapo.advantage.mode,
             norm_by_std=self.config.algorithm.get("norm_adv_by_std_in_grpo", True),
         )
-        advantages = data[RESPONSE_MASK].of_rows(advantages_B)
+        advantages_F = advantages_F * data[RESPONSE_MASK].padded().bool().any(dim=-1)[finals]
+        advantages = data[RESPONSE_MASK].of_rows(advantages_F[final_B])
         put = put_columns(batch.keys, {ADVANTAGES: advantages, RETURNS: advantages}, batch.partition_id)
         if put.fields is not None:
-            # Rollout correction's factors lie on on-policy rows alone, and are in TOKEN_FACTOR.
+            # Rollout correction's factors lie on rollouts alone, and are in TOKEN_FACTOR.
             put.fields = [field for field in put.fields if field != VERL_TOKEN_FACTOR]
         return put
 
-    def _put_token_factors(self, batch: KVBatchMeta, on_policy: list[str], reflected: list[str], metrics: dict) -> None:
-        """Writes Eq. 7's weights of constructed rows; verl's rollout correction, or 1, of the others."""
+    def _put_weights(self, batch: KVBatchMeta, reflected: list[str], metrics: dict) -> None:
+        """Writes Eq. 7's weights of constructed rows."""
         data = get_columns(reflected, [OLD_LOG_PROBS, ENTROPY, RESPONSE_MASK], batch.partition_id)
         log_probs = data[OLD_LOG_PROBS].values
         weights = torch.ones_like(log_probs)
@@ -192,14 +203,6 @@ class TapoTrainer(PPOTrainerSync):
             metrics.update(weight_metrics(weights[data[RESPONSE_MASK].values.bool()], **limits))
             self._dump_weights(batch, reflected, weights)
         put_columns(reflected, {TOKEN_FACTOR: data[OLD_LOG_PROBS].like(weights)}, batch.partition_id)
-
-        correction = self.config.algorithm.get("rollout_correction")
-        if correction is None or correction.rollout_is is None:
-            mask = get_columns(on_policy, [RESPONSE_MASK], batch.partition_id)[RESPONSE_MASK]
-            factor = mask.of_rows(torch.ones(len(on_policy)))
-        else:
-            factor = get_columns(on_policy, [VERL_TOKEN_FACTOR], batch.partition_id)[VERL_TOKEN_FACTOR]
-        put_columns(on_policy, {TOKEN_FACTOR: factor}, batch.partition_id)
 
     def _dump_weights(self, batch: KVBatchMeta, keys: list[str], weights: torch.Tensor) -> None:
         if self.tapo.dump_dir:
@@ -262,9 +265,19 @@ class TapoTrainer(PPOTrainerSync):
         }
 
 
+def _put_factors(corrected: list[str], others: list[str], partition: str | None) -> None:
+    """Writes the factors of rollouts and padding: verl's rollout correction where there is one, else 1."""
+    if corrected:
+        factor = get_columns(corrected, [VERL_TOKEN_FACTOR], partition)[VERL_TOKEN_FACTOR]
+        put_columns(corrected, {TOKEN_FACTOR: factor}, partition)
+    if others:
+        mask = get_columns(others, [RESPONSE_MASK], partition)[RESPONSE_MASK]
+        put_columns(others, {TOKEN_FACTOR: mask.of_rows(torch.ones(len(others)))}, partition)
+
+
 def _group_sizes(batch: KVBatchMeta) -> GroupSizes:
     """What both groups train on in the whole batch."""
-    mask = get_columns(batch.keys, [RESPONSE_MASK], batch.partition_id)[RESPONSE_MASK]
+    mask = get_columns(batch.keys, [LOSS_MASK], batch.partition_id)[LOSS_MASK]
     is_reflection_B = torch.tensor([row.is_reflection for row in rows_of(batch)])
     return GroupSizes(*group_sizes(mask.padded(), is_reflection_B).tolist())
 

@@ -59,25 +59,48 @@ def num_mini_batch(config: DictConfig) -> int:
     return math.ceil(config.data.train_batch_size / config.actor_rollout_ref.actor.ppo_mini_batch_size)
 
 
-def batch_multiple(config: DictConfig, dp_size: int, use_reference_policy: bool) -> int:
+def batch_multiple(config: DictConfig, dp_size: int, own_reference: bool) -> int:
     """What the rows of a batch with constructions are padded to a multiple of.
 
-    It is what data parallelism and fixed micro-batches need, not whole mini-batches of rollouts as in verl, which
-    would add optimizer steps.
+    It is what data parallelism, fixed micro-batches and Megatron's virtual pipeline need, not whole mini-batches of
+    rollouts as in verl, which would add optimizer steps.
 
     Args:
         config: The whole configuration.
         dp_size: Ranks of the actor's data parallelism.
-        use_reference_policy: Whether a reference policy computes log-probs too.
+        own_reference: Whether a reference policy with settings of its own computes log-probs too; that of LoRA is the
+            actor itself.
     """
     model = config.actor_rollout_ref
-    if model.actor.use_dynamic_bsz:
-        return dp_size * num_mini_batch(config)
-    inferring = [model.rollout.log_prob_micro_batch_size_per_gpu]
-    if use_reference_policy:
-        inferring.append(model.ref.log_prob_micro_batch_size_per_gpu)
-    training = num_mini_batch(config) * model.actor.ppo_micro_batch_size_per_gpu
-    return dp_size * math.lcm(training, *[size for size in inferring if size])
+    actor, rollout = model.actor, model.rollout
+    units = [
+        num_mini_batch(config) * _rows_unit(actor, actor.use_dynamic_bsz, actor.ppo_micro_batch_size_per_gpu),
+        # verl asserts that training and old log-probs agree on the dynamic batch size.
+        _rows_unit(actor, actor.use_dynamic_bsz, rollout.log_prob_micro_batch_size_per_gpu),
+    ]
+    if own_reference:
+        ref = model.ref
+        units.append(_rows_unit(ref, ref.log_prob_use_dynamic_bsz, ref.log_prob_micro_batch_size_per_gpu))
+    return dp_size * math.lcm(*units)
+
+
+def _rows_unit(engine: DictConfig, dynamic: bool, micro_batch: int | None) -> int:
+    """What a rank's rows must be a multiple of for one engine to cut them into micro-batches.
+
+    Micro-batches of a dynamic size number at most as many as there are rows, rounded up to whole groups of the virtual
+    pipeline: rows that make up whole groups always suffice.
+    """
+    rows = 1 if dynamic else micro_batch or 1
+    return rows * _virtual_pipeline_group(engine)
+
+
+def _virtual_pipeline_group(engine: DictConfig) -> int:
+    """Megatron's virtual pipeline runs micro-batches in groups of this size, by default one for each stage."""
+    megatron = engine.get("megatron") if engine.get("strategy") == "megatron" else None
+    if megatron is None or (megatron.virtual_pipeline_model_parallel_size or 1) == 1:
+        return 1
+    overrides = megatron.get("override_transformer_config") or {}
+    return overrides.get("microbatch_group_size_per_vp_stage") or megatron.pipeline_model_parallel_size
 
 
 def make_plan(config: DictConfig, tapo: TapoConfig, rows: int, sizes: GroupSizes) -> UpdatePlan:

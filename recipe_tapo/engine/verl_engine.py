@@ -100,7 +100,10 @@ class VerlEngine:
     async def grade(self, error: Rollout, trajectory: Trajectory) -> Grade:
         """See ``Engine``."""
         row = make_row(error.source.output, trajectory)
-        await self.worker._compute_score([row], kwargs=error.source.fields)
+        # Some reward managers hand the output's extra fields on to the function, all of them the prompt's.
+        fields = error.source.fields
+        extra_info = {**(fields.get("extra_info") or {}), REWARD_INFO: True}
+        await self.worker._compute_score([row], kwargs={**fields, "extra_info": extra_info})
         if row.reward_score is None:
             raise RuntimeError("there is no reward function that grades during generation")
         info = row.extra_fields.get("reward_extra_info") or {}
@@ -113,6 +116,6 @@ class VerlEngine:
             sampling_params=sampling_params,
             priority=self.priority,
         )
-        if output.stop_reason == "aborted":
+        if output.stop_reason in ("aborted", "abort"):  # vLLM and TensorRT-LLM, SGLang
             raise RuntimeError("the server aborted the request")
         return output

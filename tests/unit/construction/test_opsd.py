@@ -18,6 +18,7 @@ from recipe_tapo.construction.reports import TeacherReport
 from recipe_tapo.construction.self_teacher import SelfTeacher
 from recipe_tapo.engine import opsd_rows
 from recipe_tapo.engine import rows as verl_rows
+from recipe_tapo.reasons import RejectReason
 
 QUESTION = "2x=8?"
 RIGHT, WRONG = "x = 4", "x = 3"
@@ -117,7 +118,7 @@ def test_failures_cost_their_own_rollout_only_and_are_counted(monkeypatch):
 
 def test_groups_that_cannot_be_scored_are_counted(monkeypatch):
     several_turns = make_group([True, False, False])
-    several_turns.single_turn = False
+    several_turns.unfit = RejectReason.NOT_SINGLE_TURN
     report, stored = run_teacher(monkeypatch, several_turns, positions)
     assert (report.rollouts, stored, report.rejected) == (2, {}, {"not_single_turn": 2})
 

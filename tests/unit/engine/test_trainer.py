@@ -1,0 +1,384 @@
+"""Every override of TAPO's trainer, in verl's own step on a queue in memory."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import ray
+import torch
+from hydra import compose, initialize_config_module
+from memory_queue import MemoryQueue, MemoryWorkers
+from small_tokenizer import TOKENIZER
+from verl.trainer.ppo import core_algos
+from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
+from verl.utils import tensordict_utils as tu
+from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
+
+from recipe_tapo.construction.reports import GroupReport
+from recipe_tapo.engine import rows
+from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker, TapoTrainingWorker
+from recipe_tapo.engine.trainer import TapoTrainer
+from recipe_tapo.engine.update_plan import PLAN_KEY, UpdatePlan
+from recipe_tapo.engine.verl_config import check_config
+
+close = torch.testing.assert_close
+
+
+def composed(*overrides):
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        return compose("ppo_trainer", overrides=["+recipe=[tapo,cpu]", *overrides])
+
+
+SMALL = (
+    *("data.train_batch_size=2", "actor_rollout_ref.actor.ppo_mini_batch_size=2", "actor_rollout_ref.rollout.n=4"),
+    *("tapo.selection.n_pos=1", "tapo.selection.n_neg=1", "actor_rollout_ref.actor.use_dynamic_bsz=true"),
+)
+
+
+class Step:
+    """One step of TAPO's trainer on a queue, as verl's ``_step_once`` takes it."""
+
+    def __init__(self, monkeypatch, queue, *overrides, ranks=1):
+        self.queue = queue.install(monkeypatch)
+        self.config = composed(*SMALL, *overrides)
+        trainer = object.__new__(TapoTrainer)
+        trainer.config, trainer.tapo = self.config, check_config(self.config)
+        self.config.algorithm.adv_estimator = "grpo"  # as __init__ does, which test_the_trainer_is_verls_own tests
+        trainer.tokenizer, trainer.global_steps = TOKENIZER, 1
+        trainer.use_critic, trainer.ref_in_actor = False, False
+        trainer.use_reference_policy = (
+            self.config.algorithm.use_kl_in_reward or self.config.actor_rollout_ref.actor.use_kl_loss
+        )
+        trainer.actor_rollout_wg = trainer.ref_policy_wg = MemoryWorkers(self.queue, ranks)
+        trainer._rollout_moe_lb_metrics_accumulator = None
+        trainer._get_n_gpus_for_throughput = lambda: 1
+        if self.config.algorithm.use_kl_in_reward:
+            trainer.kl_ctrl_in_reward = core_algos.get_kl_controller(self.config.algorithm.kl_ctrl)
+        self.trainer, self.metrics = trainer, {}
+
+    def run(self):
+        trainer, metrics = self.trainer, self.metrics
+        batch = trainer._balance_batch(self.queue.batch(), metrics=metrics)
+        batch = trainer._compute_old_log_prob(batch, metrics=metrics)
+        if trainer.use_reference_policy:
+            batch = trainer._compute_ref_log_prob(batch, metrics=metrics)
+        batch = trainer._compute_advantage(batch, metrics=metrics)
+        batch.extra_info = batch.extra_info or {}
+        self.batch = trainer._update_actor(batch, metrics=metrics)
+        timing = {"gen": 1.0, "step": 1.0}
+        trainer._compute_metrics(self.batch, metrics, timing, 1, 0)
+        return self
+
+    def column(self, name):
+        return {key: row[name] for key, row in self.queue.rows.items() if name in row}
+
+    def loss_weights(self, monkeypatch):
+        """What each token's loss is multiplied by in the one mini-batch of one rank: its factor over verl's denominator."""
+        seen = {}
+        monkeypatch.setattr(TrainingWorker, "train_batch", lambda self, data: seen.update(data=data))
+        monkeypatch.setattr(TrainingWorker, "train_mini_batch", lambda self, data: self.train_batch(data))
+        (batch,) = self.trainer.actor_rollout_wg.trained
+        names = (rows.UID, rows.LOSS_MASK, rows.RESPONSE_MASK, rows.TOKEN_FACTOR, rows.VERL_TOKEN_FACTOR)
+        data = self.queue.kv_batch_get(batch.keys, batch.partition_id, names)
+        for name, value in batch.extra_info.items():
+            tu.assign_non_tensor_data(data, name, value)
+        worker = object.__new__(TapoTrainingWorker)
+        worker.engine = SimpleNamespace(get_data_parallel_size=lambda: 1, get_data_parallel_group=lambda: None)
+        worker.train_mini_batch(data)
+        data = seen["data"]
+        mode = self.config.actor_rollout_ref.actor.loss_agg_mode
+        tokens = rows.Column.of(data[rows.LOSS_MASK]).values.sum()
+        denominator = tokens if mode == "token-mean" else tu.get(data, "global_batch_size")
+        factors = data[rows.VERL_TOKEN_FACTOR].unbind() if rows.VERL_TOKEN_FACTOR in data else None
+        masks = data[rows.RESPONSE_MASK].unbind()
+        return {
+            key: (masks[i] if factors is None else masks[i] * factors[i]) / denominator
+            for i, key in enumerate(batch.keys)
+        }
+
+
+def two_questions(constructed=True):
+    """Two questions of four rollouts; three constructed rows of the first, one of them with a masked prefix."""
+    queue = MemoryQueue()
+    for session, (length, reward) in enumerate([(3, 1.0), (5, 0.0), (2, 0.0), (4, 0.0)]):
+        queue.add(f"a_{session}_0", length, reward)
+    for session, (length, reward) in enumerate([(4, 1.0), (1, 1.0), (3, 0.0), (2, 0.0)]):
+        queue.add(f"b_{session}_0", length, reward)
+    queue.tags["a_0_0"][rows.REPORT_TAG] = GroupReport(eligible=True, attempts=3).to_plain()
+    if constructed:
+        queue.add("a_4_0", 6, 1.0, constructed=True, masked=(0, 1))
+        queue.add("a_5_0", 4, 0.0, constructed=True)
+        queue.add("a_6_0", 3, 1.0, constructed=True)
+    return queue
+
+
+def is_rollout(key):
+    return int(key.split("_")[1]) < 4 and not key.startswith("pad")
+
+
+def of_rollouts(values):
+    return {key: value for key, value in values.items() if is_rollout(key)}
+
+
+def same(ours, verls, **tolerance):
+    assert ours.keys() == verls.keys() and ours
+    for key, value in ours.items():
+        close(value, verls[key], **tolerance)
+
+
+# __init__, _init_tokenizer, _init_resource_pool_mgr
+
+
+def test_the_trainer_is_verls_own_with_grpos_estimator(monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(PPOTrainerSync, "__init__", lambda self, config: seen.append(config))
+    trainer = TapoTrainer(composed(*SMALL))
+    (config,) = seen
+    # verl's classes know these two names, not ours.
+    assert (config.trainer.v1.trainer_mode, config.algorithm.adv_estimator) == ("sync", "grpo")
+    assert config.algorithm.adv_estimator == core_algos.AdvantageEstimator.GRPO
+    assert trainer.tapo.enable and "is ACTIVE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("enable", [True, False])
+def test_the_context_is_derived_once_the_tokenizer_is_there_and_only_for_constructions(monkeypatch, enable):
+    trainer = object.__new__(TapoTrainer)
+    trainer.config = composed(*SMALL, "data.max_prompt_length=10", "data.max_response_length=20")
+    trainer.tapo = check_config(composed(*SMALL, f"tapo.enable={enable}"))
+
+    def init_tokenizer(self):
+        self.tokenizer = TOKENIZER
+
+    monkeypatch.setattr(PPOTrainerSync, "_init_tokenizer", init_tokenizer)
+    monkeypatch.setattr(
+        "recipe_tapo.engine.trainer.omega_conf_to_dataclass",
+        lambda _: SimpleNamespace(hf_config=SimpleNamespace(max_position_embeddings=100_000)),
+    )
+    trainer._init_tokenizer()
+    length = trainer.config.actor_rollout_ref.rollout.max_model_len
+    # Question, two rollouts and an output take 10 + 3 · 20 = 70 tokens; the template comes on top.
+    assert (length > 70) if enable else (length is None)
+
+
+def test_workers_of_verls_hybrid_class_become_tapos_and_others_stay(monkeypatch):
+    class Other:
+        pass
+
+    def init(self):
+        self.role_worker_mapping = {"actor": ray.remote(ActorRolloutRefWorker), "other": ray.remote(Other)}
+
+    monkeypatch.setattr(PPOTrainerSync, "_init_resource_pool_mgr", init)
+    trainer = object.__new__(TapoTrainer)
+    trainer._init_resource_pool_mgr()
+    classes = {
+        role: worker.__ray_metadata__.modified_class.__ray_actor_class__
+        for role, worker in trainer.role_worker_mapping.items()
+    }
+    assert classes == {"actor": TapoActorRolloutRefWorker, "other": Other}
+
+
+# _balance_batch
+
+
+def test_a_batch_is_padded_to_the_plans_rows_and_dealt(monkeypatch):
+    step = Step(monkeypatch, two_questions(), "actor_rollout_ref.actor.ppo_mini_batch_size=1", ranks=2)
+    batch = step.trainer._balance_batch(step.queue.batch(), metrics=step.metrics)
+    # 11 rows on two ranks with two steps: one row of padding.
+    assert len(batch) == 12
+    assert len(rows.padding_keys(batch)) == 1 and len(rows.reflected_keys(batch)) == 3
+    for rank in (batch.keys[:6], batch.keys[6:]):
+        constructed = [sum(key in rows.reflected_keys(batch) for key in part) for part in (rank[:3], rank[3:])]
+        assert abs(constructed[0] - constructed[1]) <= 1
+    # The next step's padding is verl's again.
+    assert "_get_required_batch_multiple" not in vars(step.trainer)
+
+
+def test_a_batch_without_constructions_is_balanced_by_verl_alone(monkeypatch):
+    ours = Step(monkeypatch, two_questions(constructed=False), ranks=2)
+    batch = ours.trainer._balance_batch(ours.queue.batch(), metrics={})
+    verls = PPOTrainerSync._balance_batch(ours.trainer, ours.queue.batch(), metrics={})
+    assert batch.keys == verls.keys and len(batch) == 8
+
+
+# _compute_old_log_prob, _compute_advantage, _update_actor, _compute_metrics
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_rollouts_are_graded_measured_and_logged_as_if_nothing_had_been_constructed(monkeypatch, steps):
+    """All of the step's overrides at once: G_ref and padding change none of verl's numbers."""
+    overrides = (
+        f"actor_rollout_ref.actor.ppo_mini_batch_size={2 // steps}",
+        *("actor_rollout_ref.actor.use_kl_loss=true", "actor_rollout_ref.rollout.calculate_log_probs=true"),
+    )
+    plain = Step(monkeypatch, two_questions(constructed=False), *overrides, ranks=2).run()
+    tapo = Step(monkeypatch, two_questions(), *overrides, ranks=2).run()
+    assert len(rows.padding_keys(tapo.batch)) == 1
+    same(of_rollouts(tapo.column(rows.ADVANTAGES)), plain.column(rows.ADVANTAGES), atol=1e-5, rtol=1e-5)
+    verls = {name for name in plain.metrics if not name.startswith(("tapo/", "global_seqlen", "perf/", "timing"))}
+    assert {"actor/entropy", "critic/score/mean", "response_length/mean", "training/rollout_probs_diff_max"} <= verls
+    for name in verls:
+        assert tapo.metrics[name] == pytest.approx(plain.metrics[name], rel=1e-5, abs=1e-5), name
+    # G_ref = [1, 0, 1]: mean 2/3, sample std sqrt(1/3): (1/3) / 0.57735 = 0.57735 and -1.154701.
+    advantages = tapo.column(rows.ADVANTAGES)
+    for key, expected in {"a_4_0": 0.57735, "a_5_0": -1.154701, "a_6_0": 0.57735}.items():
+        close(advantages[key], torch.full_like(advantages[key], expected), atol=1e-4, rtol=1e-4)
+    assert tapo.metrics["tapo/rows"] == 3 and plain.metrics["tapo/rows"] == 0
+    assert tapo.metrics["tapo/eligible_groups"] == plain.metrics["tapo/eligible_groups"] == 1
+    # low_var_kl of a reference that is 0.25 below everywhere: exp(-0.25) - 1 + 0.25.
+    assert tapo.metrics["tapo/kl_to_reference"] == pytest.approx(np.exp(-0.25) - 0.75, abs=1e-6)
+
+
+def test_the_update_carries_a_plan_only_where_something_was_constructed(monkeypatch):
+    two_steps = "actor_rollout_ref.actor.ppo_mini_batch_size=1"
+    step = Step(monkeypatch, two_questions(), two_steps, "tapo.lambda_ref=0.5").run()
+    (batch,) = step.trainer.actor_rollout_wg.trained
+    plan = UpdatePlan.from_plain(batch.extra_info[PLAN_KEY])
+    # Rollouts of a: 3 + 5 + 2 + 4 tokens, of b: 4 + 1 + 3 + 2; constructed: 6 - 2 + 4 + 3.
+    assert (plan.rows, plan.num_mini_batch, plan.lambda_ref) == (12, 2, 0.5)
+    sizes = plan.sizes
+    assert (sizes.original_tokens, sizes.reflection_tokens) == (24, 11)
+    assert (sizes.original_sequences, sizes.reflection_sequences) == (8, 3)
+    plain = Step(monkeypatch, two_questions(constructed=False), two_steps).run()
+    (batch,) = plain.trainer.actor_rollout_wg.trained
+    assert PLAN_KEY not in batch.extra_info
+
+
+def test_an_update_of_a_batch_that_was_not_padded_is_refused(monkeypatch):
+    step = Step(monkeypatch, two_questions(), "actor_rollout_ref.actor.ppo_mini_batch_size=1")
+    with pytest.raises(ValueError, match="11 rows are no 2 mini-batches"):
+        step.trainer._update_actor(step.queue.batch(), {})
+
+
+def test_token_factors_are_eq_7s_weights_of_constructions_and_1_elsewhere(monkeypatch):
+    step = Step(monkeypatch, two_questions(), "actor_rollout_ref.actor.ppo_mini_batch_size=1").run()
+    factors = step.column(rows.TOKEN_FACTOR)
+    assert len(factors) == 12  # padding too: verl fetches the field of every row
+    for key, factor in factors.items():
+        row = step.queue.rows[key]
+        expected = torch.ones(len(row[rows.RESPONSES]))
+        if key in rows.reflected_keys(step.batch):
+            expected = (row[rows.OLD_LOG_PROBS] + row[rows.ENTROPY]).exp().clamp(0.01, 10)
+        close(factor, expected)
+    off = Step(monkeypatch, two_questions(), "tapo.ots.enable=false").run()
+    assert all(bool((factor == 1).all()) for factor in off.column(rows.TOKEN_FACTOR).values())
+
+
+# Sessions of several outputs
+
+
+def several_outputs(constructed):
+    """Question c: session 0 ends in a right output after a wrong one; session 1 has three outputs, stored backwards."""
+    queue = two_questions(constructed)
+    queue.add("c_0_0", 3, 0.0)
+    queue.add("c_0_1", 2, 1.0)
+    for output in (2, 1, 0):
+        queue.add(f"c_1_{output}", 2 + output, 1.0 if output == 1 else 0.0)
+    queue.add("c_2_0", 3, 1.0)
+    queue.add("c_3_0", 4, 0.0)
+    return queue
+
+
+def test_the_last_output_stands_for_its_session_by_hand(monkeypatch):
+    step = Step(monkeypatch, several_outputs(constructed=True), ranks=2).run()
+    advantages = {key: float(value[0]) for key, value in step.column(rows.ADVANTAGES).items()}
+    # Sessions end with 1, 0, 1, 0: mean 1/2, sample std sqrt(4 · 1/4 / 3) = 0.57735: ±0.866025.
+    for session, sign in enumerate((1, -1, 1, -1)):
+        for key in (key for key in advantages if key.startswith(f"c_{session}_")):
+            assert advantages[key] == pytest.approx(sign * 0.866025, abs=1e-4), key
+
+
+@pytest.mark.parametrize("enable", [True, False])
+def test_sessions_of_several_outputs_are_those_of_verls_grpo(monkeypatch, enable):
+    def verls_grpo(queue):
+        step = Step(monkeypatch, queue, "tapo.enable=false")
+        batch = PPOTrainerSync._compute_old_log_prob(step.trainer, queue.batch(), {})
+        PPOTrainerSync._compute_advantage(step.trainer, batch, {})
+        return step.column(rows.ADVANTAGES)
+
+    expected = verls_grpo(several_outputs(constructed=False))
+    step = Step(monkeypatch, several_outputs(constructed=enable), f"tapo.enable={enable}")
+    batch = step.trainer._compute_old_log_prob(step.queue.batch(), {})
+    step.trainer._compute_advantage(batch, {})
+    ours = {key: step.column(rows.ADVANTAGES)[key] for key in expected}
+    masks = step.column(rows.RESPONSE_MASK)
+    same({key: value * masks[key] for key, value in ours.items()}, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_session_whose_last_output_is_masked_out_trains_on_nothing_as_in_verl(monkeypatch):
+    results = []
+    for constructed in (True, False):
+        queue = several_outputs(constructed)
+        queue.rows["c_0_1"][rows.RESPONSE_MASK].zero_()
+        step = Step(monkeypatch, queue)
+        batch = step.trainer._compute_old_log_prob(queue.batch(), {})
+        step.trainer._compute_advantage(batch, {})
+        results.append(step.column(rows.ADVANTAGES)["c_0_0"])
+    assert [advantages.tolist() for advantages in results] == [[0.0] * 3] * 2
+
+
+# KL in the reward
+
+
+def test_adaptive_kl_in_the_reward_adapts_once_and_on_rollouts_alone(monkeypatch):
+    overrides = (
+        *("algorithm.use_kl_in_reward=true", "algorithm.kl_ctrl.type=adaptive", "algorithm.kl_ctrl.kl_coef=0.1"),
+        *("algorithm.kl_ctrl.target_kl=0.2", "algorithm.kl_ctrl.horizon=100", "algorithm.kl_penalty=kl"),
+        "actor_rollout_ref.actor.ppo_mini_batch_size=1",
+    )
+    steps = {}
+    for constructed in (True, False):
+        step = steps[constructed] = Step(monkeypatch, two_questions(constructed), *overrides)
+        updates = []
+        update = step.trainer.kl_ctrl_in_reward.update
+
+        def counted(update=update, updates=updates, **arguments):
+            updates.append(arguments)
+            update(**arguments)
+
+        step.trainer.kl_ctrl_in_reward.update = counted
+        step.run()
+        # The reference is 0.25 below the policy on every token of the 8 rollouts: 0.25 / 0.2 - 1 is clipped to 0.2.
+        assert updates == [{"current_kl": pytest.approx(0.25), "n_steps": 8}]
+        assert step.trainer.kl_ctrl_in_reward.value == pytest.approx(0.1 * (1 + 0.2 * 8 / 100))
+    # Every row has r - β KL, of which β is that of before the update.
+    rewards = steps[True].column(rows.REWARDS)
+    same(of_rollouts(rewards), steps[False].column(rows.REWARDS))
+    close(rewards["a_4_0"], torch.tensor([0, 0, -0.025, -0.025, -0.025, 1 - 0.025]))
+    (padding,) = (key for key in rewards if key.startswith("pad"))
+    assert rewards[padding].tolist() == [0.0]
+
+
+# Rollout correction
+
+
+CORRECTION = (
+    *("actor_rollout_ref.rollout.calculate_log_probs=true", "algorithm.rollout_correction.rollout_is=token"),
+    "algorithm.rollout_correction.rollout_is_threshold=5.0",
+)
+REJECTION = (
+    "algorithm.rollout_correction.rollout_rs=seq_mean_k1",
+    "algorithm.rollout_correction.rollout_rs_threshold='0.99_1.01'",
+)
+
+
+@pytest.mark.parametrize("mode", ["token-mean", "seq-mean-token-mean", "seq-mean-token-sum"])
+@pytest.mark.parametrize("overrides", [(), CORRECTION, (*CORRECTION, *REJECTION), ("tapo.ots.enable=false",)], ids=str)
+def test_an_original_rows_term_is_the_same_with_and_without_constructions(monkeypatch, mode, overrides):
+    """Also where rollout correction weights tokens or takes rows out, whose tokens verl still divides by."""
+
+    def queue(constructed):
+        queue = two_questions(constructed)
+        queue.rows["b_0_0"]["rollout_log_probs"] += 0.7  # the sampler disagrees
+        return queue
+
+    overrides = (*overrides, f"actor_rollout_ref.actor.loss_agg_mode={mode}")
+    plain = Step(monkeypatch, queue(constructed=False), *overrides).run().loss_weights(monkeypatch)
+    tapo = Step(monkeypatch, queue(constructed=True), *overrides).run().loss_weights(monkeypatch)
+    same(of_rollouts(tapo), plain, atol=1e-6, rtol=1e-5)
+    assert set(tapo) - set(plain) == {"a_4_0", "a_5_0", "a_6_0"}
+    if REJECTION[0] in overrides:
+        assert (plain["b_0_0"] == 0).all() or (plain["a_0_0"] == 0).all()
+    elif CORRECTION[0] in overrides:
+        # exp(-0.1): the sampler is 0.1 below the policy, so that a token's weight is exp(0.1); b_0_0's exp(-0.6).
+        ratio = plain["b_0_0"][0] / plain["a_0_0"][0]
+        assert mode != "token-mean" or ratio == pytest.approx(np.exp(-0.7), rel=1e-4)
