@@ -14,6 +14,7 @@ _SFT_TRAINER = "verl.trainer.sft_trainer:SFTTrainer"
 SYMBOLS = (
     Symbol("verl.trainer.ppo.core_algos:register_adv_est", ("name_or_enum",)),
     Symbol("verl.trainer.ppo.core_algos:ADV_ESTIMATOR_REGISTRY"),
+    Symbol("verl.trainer.ppo.core_algos:AdvantageEstimator.GRPO"),
     Symbol("verl.trainer.ppo.core_algos:register_policy_loss", ("name",)),
     Symbol("verl.trainer.ppo.core_algos:POLICY_LOSS_REGISTRY"),
     Symbol("verl.trainer.ppo.core_algos:get_policy_loss_fn", ("name",)),
@@ -37,6 +38,9 @@ SYMBOLS = (
     Symbol(f"{_TRAINER}.fit", source="while current_epoch < self.config.trainer.total_epochs and self.global_steps <="),
     Symbol(f"{_TRAINER}.fit", source="is_last_step or self.global_steps % self.config.trainer.save_freq == 0"),
     Symbol(f"{_TRAINER}.fit", source="is_last_step or self.global_steps % self.config.trainer.test_freq == 0"),
+    # A session's last output stands for it (final_rows), and LoRA's reference policy is the actor (batch_multiple).
+    Symbol("verl.trainer.ppo.v1.utils:compute_advantage_for_multi_trajectories", source='key.rsplit("_", 2)'),
+    Symbol(f"{_TRAINER}._setup", source="self.ref_in_actor = "),
     Symbol(f"{_TRAINER}._init_tokenizer"),
     Symbol(f"{_TRAINER}.on_step_begin"),
     Symbol(f"{_TRAINER}._init_resource_pool_mgr"),
@@ -50,7 +54,8 @@ SYMBOLS = (
     Symbol("verl.utils.config:omega_conf_to_dataclass"),
     Symbol("verl.protocol:DataProto"),
     Symbol(f"{_ENGINE}:ActorRolloutRefWorker.actor_worker_cls"),
-    Symbol(f"{_ENGINE}:TrainingWorker.train_mini_batch", ("data",)),
+    # actor.shuffle reaches the mini-batches through these arguments of torch's DataLoader.
+    Symbol(f"{_ENGINE}:TrainingWorker.train_mini_batch", ("data",), source='key="dataloader_kwargs"'),
     Symbol(f"{_ENGINE}:TrainingWorker.train_batch", ("data",)),
     Symbol("verl.utils.tensordict_utils:get", ("key",)),
     Symbol("verl.utils.tensordict_utils:assign_non_tensor"),

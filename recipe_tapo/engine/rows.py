@@ -115,18 +115,13 @@ def reflected_keys(batch: KVBatchMeta) -> list[str]:
     return [row.key for row in rows_of(batch) if row.is_reflection]
 
 
-def on_policy_keys(batch: KVBatchMeta) -> list[str]:
-    """Keys of the rollouts and of padding."""
-    return [row.key for row in rows_of(batch) if not row.is_reflection]
-
-
 def padding_keys(batch: KVBatchMeta) -> list[str]:
     """Keys of the rows that verl added to fill the batch."""
     return [row.key for row in rows_of(batch) if row.is_padding]
 
 
 def rollout_keys(batch: KVBatchMeta) -> list[str]:
-    """Keys of the rollouts alone, without padding."""
+    """Keys of the rollouts alone."""
     return [row.key for row in rows_of(batch) if not (row.is_reflection or row.is_padding)]
 
 

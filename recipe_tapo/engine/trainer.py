@@ -52,7 +52,6 @@ from recipe_tapo.engine.rows import (
     final_rows,
     get_columns,
     get_uids,
-    on_policy_keys,
     padding_keys,
     put_columns,
     reflected_keys,
@@ -122,16 +121,16 @@ class TapoTrainer(PPOTrainerSync):
     def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         batch = super()._compute_old_log_prob(batch, metrics)
         if reflected_keys(batch):
-            self._diagnose_on_policy_rows(batch, metrics)
+            self._diagnose_rollouts(batch, metrics)
         return batch
 
-    def _diagnose_on_policy_rows(self, batch: KVBatchMeta, metrics: dict) -> None:
-        """Replaces verl's entropy and rollout-vs-actor metrics by those of on-policy rows alone."""
+    def _diagnose_rollouts(self, batch: KVBatchMeta, metrics: dict) -> None:
+        """Replaces verl's entropy and rollout-vs-actor metrics by those of rollouts alone."""
         fields = [ENTROPY, RESPONSE_MASK, OLD_LOG_PROBS]
         compare = self.config.actor_rollout_ref.rollout.calculate_log_probs
         if compare:
             fields += [RESPONSES, "rollout_log_probs"]
-        columns = get_columns(on_policy_keys(batch), fields, batch.partition_id)
+        columns = get_columns(rollout_keys(batch), fields, batch.partition_id)
         data = {name: column.padded() for name, column in columns.items()}
         actor = self.config.actor_rollout_ref.actor
         entropy = agg_loss(
@@ -225,8 +224,9 @@ class TapoTrainer(PPOTrainerSync):
         return super()._update_actor(batch, metrics)
 
     def _compute_metrics(self, batch: KVBatchMeta, metrics: dict, *args, **kwargs) -> None:
-        """verl's metrics over on-policy rows alone; ours under ``tapo/``."""
-        super()._compute_metrics(batch.select_keys(on_policy_keys(batch)), metrics, *args, **kwargs)
+        """verl's metrics over rollouts alone, as in a batch of GRPO; ours under ``tapo/``."""
+        of_rollouts = batch.select_keys(rollout_keys(batch)) if reflected_keys(batch) else batch
+        super()._compute_metrics(of_rollouts, metrics, *args, **kwargs)
         if not self.tapo.enable:
             return
         if self.tapo.opsd.enable:

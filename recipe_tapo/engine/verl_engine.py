@@ -100,7 +100,7 @@ class VerlEngine:
     async def grade(self, error: Rollout, trajectory: Trajectory) -> Grade:
         """See ``Engine``."""
         row = make_row(error.source.output, trajectory)
-        # Some reward managers hand the output's extra fields on to the function, all of them the prompt's.
+        # Every reward manager hands the prompt's extra_info on to the function; not all add the output's extra fields.
         fields = error.source.fields
         extra_info = {**(fields.get("extra_info") or {}), REWARD_INFO: True}
         await self.worker._compute_score([row], kwargs={**fields, "extra_info": extra_info})

@@ -102,8 +102,18 @@ def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000,
     return worker, store
 
 
-def run_group(monkeypatch, worker, right=2, size=8, fail=()):
-    """Runs one prompt's group of rollouts through verl's ``_run_prompt``, with scripted agent loops."""
+def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked=()):
+    """Runs one prompt's group of rollouts through verl's ``_run_prompt``, with scripted agent loops.
+
+    Args:
+        monkeypatch: pytest's.
+        worker: The worker.
+        right: How many rollouts are right, the first ones.
+        size: Rollouts of the group.
+        fail: Sessions that raise.
+        images: What the prompt shows beside its text.
+        masked: Sessions with a token that a tool wrote.
+    """
 
     async def run_agent_loop(self, sampling_params, trajectory, **kwargs):
         session = kwargs["session_id"]
@@ -114,7 +124,8 @@ def run_group(monkeypatch, worker, right=2, size=8, fail=()):
         output = AgentLoopOutput(
             prompt_ids=encode("2x=8?"),
             response_ids=[*encode(text), EOS],
-            response_mask=[1] * (len(encode(text)) + 1),
+            response_mask=[0 if session in masked else 1] + [1] * len(encode(text)),
+            multi_modal_data=images,
             response_logprobs=[-0.1] * (len(encode(text)) + 1),
             num_turns=2,
             metrics=AgentLoopMetrics(),
@@ -206,6 +217,25 @@ def test_an_ineligible_group_asks_for_nothing(monkeypatch, right):
     assert worker.llm_client.requests == []
     assert not report_of(store).eligible
     assert len(store.rows) == 8
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ({"masked": (3,)}, "not_single_turn"),
+        ({"images": {"images": ["a picture"]}}, "multi_modal"),
+        ({"images": {"images": ["a picture"]}, "masked": (3,)}, "multi_modal"),
+        ({"images": {}}, None),  # what verl notes of a prompt of text alone
+    ],
+)
+def test_rollouts_that_a_text_prompt_cannot_show_are_not_rewritten(monkeypatch, case, reason):
+    worker, store = make_worker(monkeypatch)
+    run_group(monkeypatch, worker, **case)
+    report = report_of(store)
+    assert report.eligible and report.attempts == 4
+    assert report.rejected == ({} if reason is None else {reason: 4})
+    assert len(worker.llm_client.requests) == (4 if reason is None else 0)
+    assert len(store.rows) == (12 if reason is None else 8)
 
 
 def test_a_failing_call_costs_that_construction_only(monkeypatch):

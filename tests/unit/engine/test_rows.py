@@ -20,6 +20,12 @@ def test_a_key_leads_back_to_its_question():
     assert rows.uid_of_key(key) == "7f"
 
 
+def test_the_row_of_a_session_is_its_last_output_whatever_the_order():
+    # Sessions a_0 with outputs 1 and 0, a_1 with 2, 10 and 1 (10 is the last, not "2"), b_0 with one.
+    keys = ["a_0_1", "a_0_0", "a_1_2", "a_1_10", "b_0_0", "a_1_1"]
+    assert rows.final_rows(keys) == [0, 0, 3, 3, 4, 3]
+
+
 def test_a_batch_tells_its_rows_apart_by_their_tags():
     reflected = {rows.UID_TAG: rows.reflected_uid("a")}
     batch = KVBatchMeta(
@@ -28,7 +34,7 @@ def test_a_batch_tells_its_rows_apart_by_their_tags():
         tags=[{rows.REPORT_TAG: {"attempts": 1}}, reflected, {**reflected, rows.REPORT_TAG: {}, "is_padding": True}],
     )
     assert rows.reflected_keys(batch) == ["a_8_0"]
-    assert rows.on_policy_keys(batch) == ["a_0_0", "pad_0_0"]
+    assert rows.padding_keys(batch) == ["pad_0_0"]
     assert rows.rollout_keys(batch) == ["a_0_0"]
     assert [row.report for row in rows.rows_of(batch)] == [{"attempts": 1}, None, None]
 

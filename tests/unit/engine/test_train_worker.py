@@ -118,7 +118,7 @@ def shuffled(with_plan, shuffle=True, epochs=2):
     """Mini-batches of two steps and two epochs on eight rows, dealt as 2 originals, a construction and padding."""
     uids = ["a", "b", "a_reflected", "pad0", "c", "d", "c_reflected", "pad1"]
     mask = jagged([[int(not uid.startswith("pad"))] for uid in uids], torch.int64)
-    fields = {"uid": NonTensorStack(*uids), "response_mask": mask, "row": torch.arange(8)}
+    fields = {"uid": NonTensorStack(*uids), "loss_mask": mask, "row": torch.arange(8)}
     data = TensorDict(fields, batch_size=8)
     tu.assign_non_tensor(
         data, epochs=epochs, seed=1, mini_batch_size=4, global_batch_size=4, dataloader_kwargs={"shuffle": shuffle}
