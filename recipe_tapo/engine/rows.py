@@ -29,8 +29,7 @@ PADDING_TAG = "is_padding"
 UID = "uid"
 RESPONSES = "responses"
 RESPONSE_MASK = "response_mask"
-# The response mask as it was stored. Rollout correction may take rows or tokens out of the response mask later; verl
-# divides the loss by the tokens of this one all the same.
+# The response mask as it was stored. verl divides the loss by the tokens of this one, whatever becomes of the other.
 LOSS_MASK = "loss_mask"
 OLD_LOG_PROBS = "old_log_probs"
 REF_LOG_PROB = "ref_log_prob"

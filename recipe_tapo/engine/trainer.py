@@ -174,7 +174,7 @@ class TapoTrainer(PPOTrainerSync):
         rewards_field = REWARDS if self.config.algorithm.use_kl_in_reward else SCORES
         data = get_columns(batch.keys, [RESPONSE_MASK, rewards_field], batch.partition_id)
         # As verl's GRPO: a session's last output stands for the session, and its other outputs get what it gets,
-        # which is nothing where rollout correction has taken every token out of it.
+        # which is nothing where no token of it is trained on.
         finals, final_B = torch.tensor(final_rows(batch.keys)).unique(return_inverse=True)
         uid_F = np.array(get_uids(batch.keys, batch.partition_id))[finals.numpy()]
         advantages_F = group_advantages(

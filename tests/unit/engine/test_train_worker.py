@@ -98,6 +98,15 @@ def test_one_step_of_several_takes_its_part_of_the_batchs_constructed_tokens():
     assert [row.tolist() for row in data["rollout_is_weights"].unbind()] == [[1, 1, 1], [0.5, 2.0], [1, 1], [1]]
 
 
+def test_the_denominators_count_the_tokens_that_verls_does():
+    # A rollout of 3 tokens that the response mask has lost since it was stored: verl still divides by all 6.
+    data = mini_batch()
+    data["response_mask"] = jagged([[0, 0, 0], [0, 1], [1, 1], [0]], torch.int64)
+    worker()._put_verl_factors(data, plan())
+    originals = [row.tolist() for row in data["rollout_is_weights"].unbind()][2]
+    assert originals == pytest.approx([6 / 5] * 2)
+
+
 def test_the_plan_travels_as_plain_types():
     assert UpdatePlan.from_plain(plan().to_plain()) == plan()
 
