@@ -17,7 +17,6 @@ def make_trainer(monkeypatch, **tapo):
     watched.tapo = TapoConfig.from_mapping(tapo)
     watched.step_watch = StepWatch(watched.tapo.max_failed_steps)
     monkeypatch.setattr(PPOTrainerSync, "_compute_metrics", lambda self, batch, metrics: None)
-    monkeypatch.setattr(trainer, "on_policy_keys", lambda batch: [])
     monkeypatch.setattr(trainer, "reflected_keys", lambda batch: [])
     monkeypatch.setattr(trainer.TapoTrainer, "_rollout_metrics", lambda self, batch: {})
     return watched

@@ -14,6 +14,7 @@ from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils import tensordict_utils as tu
 from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
 
+from recipe_tapo.construction.failed_steps import StepWatch
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.engine import rows
 from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker, TapoTrainingWorker
@@ -51,6 +52,7 @@ class Step:
         )
         trainer.actor_rollout_wg = trainer.ref_policy_wg = MemoryWorkers(self.queue, ranks)
         trainer._rollout_moe_lb_metrics_accumulator = None
+        trainer.step_watch = StepWatch(trainer.tapo.max_failed_steps)
         trainer._get_n_gpus_for_throughput = lambda: 1
         if self.config.algorithm.use_kl_in_reward:
             trainer.kl_ctrl_in_reward = core_algos.get_kl_controller(self.config.algorithm.kl_ctrl)
