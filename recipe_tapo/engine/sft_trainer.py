@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import hydra
 from omegaconf import DictConfig
+from torchdata.stateful_dataloader import StatefulDataLoader
 from verl.trainer.sft_trainer import SFTTrainer
 from verl.utils.checkpoint.checkpoint_manager import get_checkpoint_tracker_filename
 from verl.utils.device import auto_set_device
@@ -36,9 +37,7 @@ class ExactSFTTrainer(SFTTrainer):
 
     def __init__(self, config: DictConfig):
         super().__init__(config)
-        if self.resume_global_step and self.resume_global_step % self.steps_per_epoch == 0:
-            # Exhausts the saved state, so that the loader's next iterator begins an epoch.
-            next(iter(self.train_dataloader), None)
+        leave_epoch_end(self.train_dataloader, self.resume_global_step, self.steps_per_epoch)
 
     @property
     def _folder(self) -> Path:
@@ -113,6 +112,19 @@ class ExactSFTTrainer(SFTTrainer):
             last = int(Path(get_checkpoint_tracker_filename(str(self._folder))).read_text())
             if last != self.total_training_steps:
                 raise RuntimeError(f"ended with the checkpoint of step {last} of {self.total_training_steps}")
+
+
+def leave_epoch_end(loader: StatefulDataLoader, step: int, steps_per_epoch: int) -> None:
+    """Makes a loader whose state was saved behind an epoch's last step begin the next epoch; leaves others alone.
+
+    Args:
+        loader: With the state of a step, not iterated since.
+        step: The step, counted from 1 over all epochs; 0 where nothing was loaded.
+        steps_per_epoch: Batches of an epoch.
+    """
+    if step and step % steps_per_epoch == 0:
+        # That state gives an iterator without a batch; once it has ended, the next one begins an epoch.
+        next(iter(loader), None)
 
 
 def _refuse(error: InputError) -> NoReturn:

@@ -5,11 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
+from torch.utils.data import DistributedSampler
+from torchdata.stateful_dataloader import StatefulDataLoader
 from verl.trainer.sft_trainer import SFTTrainer
 from verl.utils.checkpoint import CheckpointHandler
 from verl.utils.checkpoint.checkpoint_handler import OrchestrationMode
 
-from recipe_tapo.engine.sft_trainer import ExactSFTTrainer
+from recipe_tapo.engine.sft_trainer import ExactSFTTrainer, leave_epoch_end
 from recipe_tapo.errors import InputError
 
 
@@ -62,6 +64,36 @@ def checkpoint(folder: Path, step: int) -> Path:
     (path / "data_0.pt").write_bytes(b"")
     (folder / "checkpoints" / "latest_checkpointed_iteration.txt").write_text(str(step))
     return path
+
+
+def loader(workers: int) -> StatefulDataLoader:
+    """Thirteen rows in batches of four, three an epoch, loaded as verl's trainer loads them."""
+    sampler = DistributedSampler(range(13), shuffle=True, num_replicas=1, rank=0, drop_last=True)
+    return StatefulDataLoader(range(13), batch_size=4, sampler=sampler, num_workers=workers, drop_last=True)
+
+
+def trained(batches: StatefulDataLoader, first_step: int, stop: int = 9) -> tuple[list[list[int]], dict]:
+    """The rows of the steps behind one, by the loop of verl's trainer up to a step; the state saved there."""
+    rows = []
+    for epoch in range(first_step // 3, 3):
+        batches.sampler.set_epoch(epoch)
+        for batch in batches:
+            rows.append(batch.tolist())
+            if first_step + len(rows) == stop:
+                return rows, batches.state_dict()
+    raise AssertionError(f"ended behind {len(rows)} steps")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_stopped_behind_any_step_the_same_rows_follow(workers):
+    whole, _ = trained(loader(workers), 0)
+    assert len({tuple(rows) for rows in whole}) == 9  # every step has rows of its own
+    for step in range(9):
+        resumed = loader(workers)
+        if step:
+            resumed.load_state_dict(trained(loader(workers), 0, stop=step)[1])
+        leave_epoch_end(resumed, step, 3)
+        assert trained(resumed, step)[0] == whole[step:], step
 
 
 def test_a_resumption_of_the_same_rows_is_let_through(trainer, tmp_path):
