@@ -59,6 +59,9 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
     common = (
         *("+recipe=[tapo,cpu]", "tapo.synthesis.min_new_tokens=5"),
         *("actor_rollout_ref.actor.ppo_mini_batch_size=2", f"tapo.dump_dir={dump}"),
+        # Two steps an epoch; as in the run scripts, the steps alone end the run.
+        *("data.train_max_samples=8", "trainer.total_training_steps=5"),
+        "trainer.total_epochs=${trainer.total_training_steps}",
     )
     selection = ("tapo.selection.n_pos=1", "tapo.selection.n_neg=1", "trainer.save_freq=2")
 
@@ -68,7 +71,6 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
         data,
         *common,
         *selection,
-        "trainer.total_training_steps=4",
         f"reward.custom_reward_function.path={ROOT}/tests/e2e/rewards.py",
         "reward.custom_reward_function.name=raises_on_some_constructions",
         checkpoint=2,
@@ -113,12 +115,17 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
 
     # Resumed from step 2; every synthesis request times out and costs nothing but itself.
     second = Run(tmp_path, "second")
-    second.start(data, *common, *selection, "trainer.total_training_steps=4", "tapo.synthesis.timeout_s=0.001")
+    second.start(data, *common, *selection, "trainer.test_freq=4", "tapo.synthesis.timeout_s=0.001")
     assert re.search(r"setting global step to 2\b", second.log())
     metrics = second.metrics()
-    assert sorted(metrics) == [3, 4]
+    assert sorted(metrics) == [3, 4, 5]
     for values in metrics.values():
         assert values["tapo/rejected/timed_out"] == values["tapo/attempts"]
         assert values["tapo/rows"] == 0
         assert math.isfinite(values["actor/grad_norm"])
     assert adam_steps(tmp_path / "checkpoints" / "global_step_4") == {8}
+    # In the third epoch, at no multiple of save_freq or test_freq: the last step is saved and validated.
+    assert (tmp_path / "checkpoints" / "latest_checkpointed_iteration.txt").read_text() == "5"
+    assert adam_steps(tmp_path / "checkpoints" / "global_step_5") == {10}
+    validated = [step for step in metrics if any(name.startswith("val-") for name in metrics[step])]
+    assert validated == [4, 5]
