@@ -60,7 +60,7 @@ TRAINER=(
   trainer.logger='[console,file]'
   trainer.n_gpus_per_node="$N_GPUS"
   trainer.nnodes="$N_NODES"
-  # What these ask Ray for decides whether verl starts: with one GPU 7 CPUs, with eight 28.
+  # What these ask Ray for decides whether verl starts: with one GPU 6 CPUs, with eight 27.
   transfer_queue.backend.SimpleStorage.num_data_storage_units=$((2 * N_NODES))
   reward.num_workers="$WORKERS"
   trainer.total_training_steps="$STEPS"

@@ -2,7 +2,7 @@
 
 With fewer, verl waits at its start for ever and says nothing (verl issues 7656 and 7398). What is counted: processes
 that hold a CPU for as long as they live, and the bundles of the placement groups. All others (the task runner,
-agent-loop and reward workers, inference servers) hold none while they run, but each needs a free one when it starts.
+agent-loop and reward workers, inference servers) are Ray actors without a number, which hold none and start anyway.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from recipe_tapo.config import refuse
 # As the classes are declared in verl 0.9.1 and TransferQueue 0.1.11; a test compares.
 PER_CONTROLLER = PER_STORAGE_UNIT = PER_REWARD_PROCESS = 1
 PER_GPU = 3  # verl's ResourcePoolManager.max_colocate_count: a bundle for each GPU of a pool
-TO_START = 1
 
 _UNITS = "transfer_queue.backend.SimpleStorage.num_data_storage_units"
 
@@ -46,7 +45,6 @@ def asked(config: DictConfig) -> list[Asked]:
     if OmegaConf.select(config, "reward.reward_manager.name") == "remote":
         workers = config.reward.num_workers
         items.append(Asked(PER_REWARD_PROCESS * workers**2, "remote reward processes (reward.num_workers, squared)"))
-    items.append(Asked(TO_START, "the process that is just starting"))
     return items
 
 

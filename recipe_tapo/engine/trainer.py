@@ -63,6 +63,7 @@ from recipe_tapo.engine.rows import (
 from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker
 from recipe_tapo.engine.update_plan import PLAN_KEY, batch_multiple, make_plan, num_mini_batch
 from recipe_tapo.engine.verl_config import check_config
+from recipe_tapo.records.dump_folder import set_aside
 from recipe_tapo.records.token_weights import write_weights
 
 
@@ -92,6 +93,17 @@ class TapoTrainer(PPOTrainerSync):
         for role, worker in self.role_worker_mapping.items():
             if worker.__ray_metadata__.modified_class.__ray_actor_class__ is ActorRolloutRefWorker:
                 self.role_worker_mapping[role] = ray.remote(TapoActorRolloutRefWorker)
+
+    def on_train_begin(self) -> None:
+        """As verl's; steps that this run will do again leave the dump that an earlier start wrote."""
+        super().on_train_begin()
+        if self.tapo.dump_dir:
+            moved = set_aside(self.tapo.dump_dir, self.global_steps)
+            if moved:
+                print(
+                    f"TAPO: {moved} files of tapo.dump_dir from step {self.global_steps} on lie in replaced/",
+                    flush=True,
+                )
 
     def on_step_begin(self) -> None:
         """As verl's; ends a run that no longer constructs, once the metrics of its last step have been logged."""
@@ -206,7 +218,9 @@ class TapoTrainer(PPOTrainerSync):
     def _dump_weights(self, batch: KVBatchMeta, keys: list[str], weights: torch.Tensor) -> None:
         if self.tapo.dump_dir:
             responses = get_columns(keys, [RESPONSES], batch.partition_id)[RESPONSES]
-            write_weights(
+            # verl's thread for dumps: it waits for them before the run ends, and the step does not.
+            writing = self._dump_executor.submit(
+                write_weights,
                 self.tapo.dump_dir,
                 self.tokenizer,
                 self.global_steps,
@@ -215,6 +229,7 @@ class TapoTrainer(PPOTrainerSync):
                 responses.nested(),
                 responses.like(weights).nested(),
             )
+            self._dump_futures.append(writing)
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if reflected_keys(batch):

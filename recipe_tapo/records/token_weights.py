@@ -13,16 +13,11 @@ from typing import Any
 
 import torch
 
-from recipe_tapo.algorithm.tokens import Tokenizer, decode
+from recipe_tapo.algorithm.tokens import Tokenizer
 from recipe_tapo.records.json_lines import read_whole_lines
+from recipe_tapo.records.token_texts import TokenTexts
 
 logger = logging.getLogger(__name__)
-
-_PARTIAL_CHARACTER = "\ufffd"
-# Tokens before a token that its decoding may depend on: some tokenizers drop the space at a text's start.
-_CONTEXT = 4
-# No character has more tokens; what still does not decode then is no character.
-_MOST_TOKENS_OF_A_CHARACTER = 8
 
 
 def write_weights(
@@ -45,13 +40,14 @@ def write_weights(
         responses: Token ids, jagged, (rows, tokens).
         weights: Their weights, of the same shape.
     """
+    texts = TokenTexts(tokenizer)
     rows = zip(keys, uids, responses.unbind(), weights.unbind(), strict=True)
     lines = [
         {
             "key": key,
             "step": step,
             "uid": uid,
-            "tokens": token_texts(tokenizer, ids.tolist()),
+            "tokens": texts.of(ids.tolist()),
             "weights": [float(f"{weight:.3g}") for weight in row.tolist()],
         }
         for key, uid, ids, row in rows
@@ -62,23 +58,6 @@ def write_weights(
             file.writelines(json.dumps(line) + "\n" for line in lines)
     except OSError as error:
         logger.error("TAPO: tapo.dump_dir cannot be written, the weights of step %d are lost: %s", step, error)
-
-
-def token_texts(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
-    """Each token's share of the decoded text.
-
-    Special tokens have none; of a character that several tokens make up, the last one has it all.
-    """
-    texts, start = [], 0
-    for end in range(1, len(ids) + 1):
-        context = ids[max(0, start - _CONTEXT) : start]
-        text = decode(tokenizer, [*context, *ids[start:end]])[len(decode(tokenizer, context)) :]
-        if text.endswith(_PARTIAL_CHARACTER) and end < min(len(ids), start + _MOST_TOKENS_OF_A_CHARACTER):
-            text = ""
-        else:
-            start = end
-        texts.append(text)
-    return texts
 
 
 def read_weights(directory: str | os.PathLike) -> Iterator[dict[str, Any]]:

@@ -26,14 +26,14 @@ def needed(*overrides):
 @pytest.mark.parametrize(
     ("overrides", "cpus"),
     [
-        # controller + storage units + 3 for each GPU + one that is starting
-        ([], 1 + 8 + 8 * 3 + 1),
-        (["trainer.n_gpus_per_node=1"], 1 + 8 + 3 + 1),
-        (["trainer.n_gpus_per_node=1", f"{UNITS}=1"], 1 + 1 + 3 + 1),
-        (["trainer.nnodes=2"], 1 + 8 + 2 * 8 * 3 + 1),
+        # controller + storage units + 3 for each GPU
+        ([], 1 + 8 + 8 * 3),
+        (["trainer.n_gpus_per_node=1"], 1 + 8 + 3),
+        (["trainer.n_gpus_per_node=1", f"{UNITS}=1"], 1 + 1 + 3),
+        (["trainer.nnodes=2"], 1 + 8 + 2 * 8 * 3),
         # Agent-loop and reward workers hold no CPU.
-        (["actor_rollout_ref.rollout.agent.num_workers=64", "reward.num_workers=64"], 1 + 8 + 8 * 3 + 1),
-        (["reward.reward_manager.name=remote", "reward.num_workers=3"], 1 + 8 + 8 * 3 + 3 * 3 + 1),
+        (["actor_rollout_ref.rollout.agent.num_workers=64", "reward.num_workers=64"], 1 + 8 + 8 * 3),
+        (["reward.reward_manager.name=remote", "reward.num_workers=3"], 1 + 8 + 8 * 3 + 3 * 3),
         (
             [
                 *("reward.reward_model.enable_resource_pool=true", "reward.reward_model.n_gpus_per_node=2"),
@@ -41,7 +41,7 @@ def needed(*overrides):
             ],
             1 + 8 + 8 * 3 + 2 * 3 + 1,
         ),
-        (["transfer_queue.backend.storage_backend=MooncakeStore"], 1 + 8 * 3 + 1),
+        (["transfer_queue.backend.storage_backend=MooncakeStore"], 1 + 8 * 3),
     ],
 )
 def test_the_sum(overrides, cpus):
@@ -70,7 +70,7 @@ def test_the_classes_ask_for_what_is_counted():
 @pytest.fixture
 def no_cluster(monkeypatch):
     monkeypatch.setattr("ray._private.services.canonicalize_bootstrap_address", lambda address: None)
-    monkeypatch.setattr("ray._private.utils.get_num_cpus", lambda: 12)
+    monkeypatch.setattr("ray._private.utils.get_num_cpus", lambda: 11)
 
 
 def test_too_few_cpus_end_the_run_with_the_sum_and_the_keys(no_cluster):
@@ -80,35 +80,35 @@ def test_too_few_cpus_end_the_run_with_the_sum_and_the_keys(no_cluster):
     message = str(error.value)
     assert "\n" not in message
     for part in (
-        "ray_kwargs.ray_init.num_cpus=None: verl's processes ask Ray for 13 CPUs (1 for TransferQueue's controller, ",
-        f"8 for its storage units ({UNITS}), 3 for the GPUs (trainer.n_gpus_per_node, trainer.nnodes), ",
-        "this machine has 12",
-        "set it to 13 or more",
+        "ray_kwargs.ray_init.num_cpus=None: verl's processes ask Ray for 12 CPUs (1 for TransferQueue's controller, ",
+        f"8 for its storage units ({UNITS}), 3 for the GPUs (trainer.n_gpus_per_node, trainer.nnodes)), ",
+        "this machine has 11",
+        "set it to 12 or more",
         f"or lower {UNITS}",
     ):
         assert part in message
 
 
 def test_a_number_of_the_users_own_counts_instead_of_the_machines(no_cluster):
-    check_cpus(composed("trainer.n_gpus_per_node=1", "ray_kwargs.ray_init.num_cpus=13"))
-    with pytest.raises(TapoConfigError, match=r"num_cpus=12: .* ray_kwargs.ray_init.num_cpus has 12"):
-        check_cpus(composed("trainer.n_gpus_per_node=1", "ray_kwargs.ray_init.num_cpus=12"))
+    check_cpus(composed("trainer.n_gpus_per_node=1", "ray_kwargs.ray_init.num_cpus=12"))
+    with pytest.raises(TapoConfigError, match=r"num_cpus=11: .* ray_kwargs.ray_init.num_cpus has 11"):
+        check_cpus(composed("trainer.n_gpus_per_node=1", "ray_kwargs.ray_init.num_cpus=11"))
 
 
 def test_a_running_cluster_counts_where_ray_would_join_it():
     # Without worker processes, a cluster costs little.
-    ray.init(num_cpus=5, include_dashboard=False, log_to_driver=False, configure_logging=False, address="local")
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, configure_logging=False, address="local")
     try:
         address = ray.get_runtime_context().gcs_address
         config = composed("trainer.n_gpus_per_node=1", f"+ray_kwargs.ray_init.address='{address}'", f"{UNITS}=1")
-        with pytest.raises(TapoConfigError, match=r"ask Ray for 6 CPUs .* the running Ray cluster has 5"):
+        with pytest.raises(TapoConfigError, match=r"ask Ray for 5 CPUs .* the running Ray cluster has 4"):
             check_cpus(config)
     finally:
         ray.shutdown()
 
 
 def test_the_check_ends_a_run_before_verls_main_function(monkeypatch, tmp_path):
-    with pytest.raises(SystemExit, match=r"TAPO: ray_kwargs\.ray_init\.num_cpus=3: verl's processes ask Ray for 34"):
+    with pytest.raises(SystemExit, match=r"TAPO: ray_kwargs\.ray_init\.num_cpus=3: verl's processes ask Ray for 33"):
         start(monkeypatch, tmp_path, "+recipe=tapo", "ray_kwargs.ray_init.num_cpus=3")
 
 
@@ -120,6 +120,6 @@ def test_the_scripts_run_on_one_gpu_with_16_cores(script, tmp_path, monkeypatch,
     with initialize_config_module("verl.trainer.config", version_base=None):
         config = compose("ppo_trainer", overrides=list(overrides))
     check_cpus(config)
-    assert sum(item.cpus for item in asked(config)) == 1 + 2 + 3 + 1
+    assert sum(item.cpus for item in asked(config)) == 1 + 2 + 3
     workers = config.actor_rollout_ref.rollout.agent.num_workers + config.reward.num_workers
     assert workers <= 8  # each a process that imports torch

@@ -7,17 +7,45 @@ from small_tokenizer import EOS, TOKENIZER, encode, letters
 
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord, read_dump
-from recipe_tapo.records.token_weights import join_weights, read_weights, token_texts, write_weights
+from recipe_tapo.records.token_texts import TokenTexts
+from recipe_tapo.records.token_weights import join_weights, read_weights, write_weights
 
 
 def jagged(*rows):
     return torch.nested.nested_tensor([torch.tensor(row) for row in rows], layout=torch.jagged)
 
 
+IDS = st.lists(st.integers(0, len(TOKENIZER) - 1), max_size=40)
+# Bytes of characters that several bytes make up, so that whole characters, halves of them and garbage come about.
+BYTES = st.lists(st.sampled_from([*encode("é😀語"), *letters("ok "), EOS]), max_size=40)
+
+
+@given(IDS | BYTES)
+def test_whatever_was_sampled_its_tokens_texts_joined_are_the_decoded_row(ids):
+    texts = TokenTexts(TOKENIZER).of(ids)
+    assert len(texts) == len(ids)
+    assert "".join(texts) == decode(TOKENIZER, ids)
+
+
+def test_half_a_character_before_a_letter_belongs_to_its_own_last_token():
+    half = encode("😀")[:2]  # decoded together they are one replacement character, each alone is one too
+    assert TokenTexts(TOKENIZER).of([*letters("x"), *half, *letters("ok")]) == ["x", "", "\ufffd", "o", "k"]
+
+
+def test_a_tokenizer_that_drops_a_texts_first_space_keeps_it_within_the_row():
+    class DropsFirstSpace:
+        words = ("\u2581So", "\u2581x", "=4")
+
+        def decode(self, ids, **_):
+            return "".join(self.words[id_] for id_ in ids).replace("\u2581", " ").removeprefix(" ")
+
+    assert TokenTexts(DropsFirstSpace()).of([0, 1, 2, 1]) == ["So", " x", "=4", " x"]
+
+
 @given(st.text(max_size=30))
 def test_the_tokens_texts_make_up_the_text(text):
     ids = encode(text)
-    texts = token_texts(TOKENIZER, [*ids, EOS])
+    texts = TokenTexts(TOKENIZER).of([*ids, EOS])
     assert len(texts) == len(ids) + 1
     assert "".join(texts) == decode(TOKENIZER, ids)
     assert texts[-1] == ""  # EOS
@@ -25,12 +53,12 @@ def test_the_tokens_texts_make_up_the_text(text):
 
 def test_the_last_token_of_a_character_has_it():
     # "é" is two bytes and "😀" four, each byte a token of its own.
-    assert token_texts(TOKENIZER, letters("x") + encode("é😀")) == ["x", "", "é", "", "", "", "😀"]
+    assert TokenTexts(TOKENIZER).of(letters("x") + encode("é😀")) == ["x", "", "é", "", "", "", "😀"]
 
 
 def test_tokens_that_are_no_characters_do_not_hold_back_the_rest():
     broken = encode("😀")[:1] * 40
-    texts = token_texts(TOKENIZER, [*broken, *letters("ok")])
+    texts = TokenTexts(TOKENIZER).of([*broken, *letters("ok")])
     assert "".join(texts) == "\ufffd" * 40 + "ok"
     assert texts[-2:] == ["o", "k"]
 
