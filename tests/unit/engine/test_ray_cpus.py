@@ -39,7 +39,7 @@ def needed(*overrides):
                 *("reward.reward_model.enable_resource_pool=true", "reward.reward_model.n_gpus_per_node=2"),
                 "reward.reward_model.nnodes=1",
             ],
-            1 + 8 + 8 * 3 + 2 * 3 + 1,
+            1 + 8 + 8 * 3 + 2 * 3,
         ),
         (["transfer_queue.backend.storage_backend=MooncakeStore"], 1 + 8 * 3),
     ],
