@@ -22,8 +22,8 @@ from typing import Any
 
 from recipe_tapo.algorithm.prompts import render_chat
 from recipe_tapo.cli.flag_types import natural, positive
+from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
 from recipe_tapo.cli.run import run_command
-from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_policy, model_settings, sampling_of
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.benchmarks import load_problems
@@ -31,6 +31,7 @@ from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.preview.policy import PreviewPolicy
 from recipe_tapo.preview.run import Preview, write_attempts
 from recipe_tapo.preview.summary import Summary, advice, summarize
+from recipe_tapo.preview.table import table_lines
 from recipe_tapo.preview.variants import Variant, make_variant
 from recipe_tapo.records.attempts import read_dump
 from recipe_tapo.records.json_lines import read_whole_lines
@@ -118,7 +119,7 @@ async def construct(
     args: argparse.Namespace,
 ) -> list[Summary]:
     """Constructs in each variant and writes the attempts."""
-    settings = {**model_settings(args), "attempts": str(args.attempts), **asdict(sampling_of(args))}
+    settings = {**policy_settings(args), "attempts": str(args.attempts)}
     await policy.start()
     try:
         preview = Preview(
@@ -141,35 +142,10 @@ async def construct(
     return summaries
 
 
-_LINES: tuple[tuple[str, str, str], ...] = (
-    ("usable of attempts", "usable", "{:.0%}"),
-    ("recovered", "recovered", "{:.0%}"),
-    ("right, of usable", "right", "{:.0%}"),
-    ("a doubt behind the preserved prefix, of usable", "doubts", "{:.0%}"),
-    ("preserved prefix, mean share of y⁻", "prefix", "{:.1%}"),
-    ("leaks, of usable", "leaks", "{:.0%}"),
-    ("NLL behind the prefix", "nll", "{:.2f}"),
-    ("of its first 12 tokens", "turn_nll", "{:.2f}"),
-    ("tokens at w_min", "at_w_min", "{:.1%}"),
-    ("new tokens per usable", "new_tokens", "{:.0f}"),
-    ("seconds per usable", "seconds", "{:.1f}"),
-)
-
-
 def markdown(summaries: Sequence[Summary]) -> str:
     """The table, a column per variant, as the documentation has it."""
-
-    def row(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cells)} |"
-
-    lines = [row(["", *(s.name for s in summaries)]), row(["---"] * (len(summaries) + 1))]
-    lines.append(row(["attempts", *(str(s.attempts) for s in summaries)]))
-    for heading, name, form in _LINES:
-        values = (getattr(s, name) for s in summaries)
-        lines.append(row([heading, *("–" if value is None else form.format(value) for value in values)]))
-    for reason in sorted({reason for s in summaries for reason in s.rejected}):
-        lines.append(row([f"rejected as {reason}", *(str(s.rejected.get(reason, 0)) for s in summaries)]))
-    return "\n".join(lines)
+    lines = [["", *(s.name for s in summaries)], ["---"] * (len(summaries) + 1), *table_lines(summaries)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -201,8 +177,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--at_a_time", type=positive, default=64, metavar="N", help="attempts under way at a time (default: 64)"
     )
-    add_model(parser)
-    add_sampling(parser, n=False)
+    add_policy(parser, n=False)
     return parser
 
 

@@ -3,19 +3,20 @@
 import argparse
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from recipe_tapo.cli.flag_types import natural, positive
-from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_policy, model_settings, sampling_of
+from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.evaluation.benchmarks import load_problems
 from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.preview.run import Preview, write_attempts
 from recipe_tapo.preview.summary import Summary, advice, summarize
+from recipe_tapo.preview.table import table_lines
 from recipe_tapo.preview.variants import Variant, make_variant
 from recipe_tapo.records.write import atomic_paths
+from recipe_tapo.report.write import write_report
 
 DESCRIPTION = """\
 Samples rollouts of a model to training questions, selects wrong and right
@@ -24,24 +25,14 @@ shows side by side what came of it. Run it before a training run: it takes
 minutes and tells whether the model can write micro-reflective trajectories
 without a cold start. An interrupted run goes on where it stopped.
 
-reads:    a parquet file in verl's RL format, and a model
-writes:   rollouts.jsonl, a file per variant, preview.json and a folder of
-          attempts per variant, which 'tapo report --constructions' shows,
-          in --output; and a table on the terminal
+reads:    a parquet file in verl's RL format, and a model: in this process, or
+          of a running vLLM server (--base_url)
+writes:   in --output rollouts.jsonl, a file per variant, preview.json, the
+          attempts, and preview.html, which shows them; and a table on the
+          terminal
 example:  tapo preview --model Qwen/Qwen2.5-7B-Instruct --input train.parquet
           --output preview --variants micro_reflective continuation
 """
-
-_COLUMNS = {
-    "eligible": "groups eligible, %",
-    "usable": "usable of attempts, %",
-    "recovered": "recovered, %",
-    "right": "right, of usable, %",
-    "doubts": "with a doubt, %",
-    "prefix": "preserved prefix, %",
-    "leaks": "leaks, of usable, %",
-    "at_w_min": "tokens at w_min, %",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,10 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="settings under tapo: as in training, for instance selection.n_neg=2; a value is json or a text",
     )
     work.add_argument(
-        "--batch", type=natural, default=32, metavar="N", help="questions per training step, for the last column"
+        "--batch",
+        type=natural,
+        default=32,
+        metavar="N",
+        help="questions per training step, for the constructed rows to expect",
     )
-    add_model(parser)
-    add_sampling(parser)
+    add_policy(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -82,10 +76,15 @@ def run(args: argparse.Namespace) -> None:
     summaries = asyncio.run(_preview(args, folder, variants, questions))
     with atomic_paths(folder / "preview.json") as (path,):
         path.write_text(json.dumps([asdict(s) for s in summaries], indent=2) + "\n", encoding="utf-8")
-    print_summaries(summaries, args.batch)
+    page = folder / "preview.html"
+    attempts = any(summary.attempts for summary in summaries)
+    if attempts:
+        write_report(page, [], folder / "attempts")
+    print_table("Constructions of this model", ("", *(s.name for s in summaries)), table_lines(summaries, args.batch))
     for summary in summaries:
         print(advice(summary))
-    print(f"attempts: tapo report --constructions {folder / 'attempts'}/VARIANT --output preview.html")
+    if attempts:
+        print(f"examples: {page}")
 
 
 async def _preview(
@@ -94,7 +93,7 @@ async def _preview(
     policy = make_policy(args)
     await policy.start()
     try:
-        settings = {**model_settings(args), "seed": args.seed, "n": args.n, **asdict(sampling_of(args))}
+        settings = {**policy_settings(args), "seed": args.seed, "n": args.n}
         preview = Preview(
             policy,
             folder,
@@ -113,32 +112,3 @@ async def _preview(
     finally:
         policy.close()
     return summaries
-
-
-def print_summaries(summaries: Sequence[Summary], batch: int) -> None:
-    """The table, a row per variant, and a table of the reasons for rejection."""
-    print_table(
-        "Constructions of this model",
-        ("variant", "attempts", *_COLUMNS.values(), "NLL behind the prefix", "of its first 12 tokens",
-         "new tokens per usable", "seconds per usable", f"rows per step of {batch}"),
-        [
-            (
-                s.name,
-                s.attempts,
-                *(None if getattr(s, name) is None else 100 * getattr(s, name) for name in _COLUMNS),
-                s.nll,
-                s.turn_nll,
-                s.new_tokens,
-                s.seconds,
-                None if s.rows_per_group is None else batch * s.rows_per_group,
-            )
-            for s in summaries
-        ],
-    )  # fmt: skip
-    reasons = sorted({reason for s in summaries for reason in s.rejected})
-    if reasons:
-        print_table(
-            "Attempts that came to nothing, by reason",
-            ("variant", *reasons),
-            [(s.name, *(s.rejected.get(reason, 0) for reason in reasons)) for s in summaries],
-        )

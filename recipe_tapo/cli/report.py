@@ -84,5 +84,10 @@ def write_report_if_asked(args: argparse.Namespace, evaluations: Sequence[Evalua
 
 
 def _add_further_inputs(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--constructions", type=Path, metavar="DIR", help="tapo.dump_dir of a training run to show")
+    group.add_argument(
+        "--constructions",
+        type=Path,
+        metavar="DIR",
+        help="tapo.dump_dir of a training run, or the attempts of a preview",
+    )
     group.add_argument("--reflection", type=Path, metavar="DIR", help="--output of 'tapo reflect' to show")

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from recipe_tapo.cli.flag_types import json_object, natural, positive, seconds, share
-from recipe_tapo.errors import InputError
-from recipe_tapo.preview.policy import PreviewPolicy
 from recipe_tapo.sampling.requests import Sampler, Sampling
 
 # The architecture lies in the first bytes of a weights file, the values at its end.
@@ -141,22 +139,6 @@ def make_sampler(args: argparse.Namespace) -> Sampler:
     from recipe_tapo.sampling.offline import OfflineSampler
 
     return OfflineSampler(args.model, args.chat_template_kwargs, args.max_model_len, **engine)
-
-
-def make_policy(args: argparse.Namespace) -> PreviewPolicy:
-    """The policy of a preview, not started."""
-    from recipe_tapo.preview.vllm_policy import VllmPolicy
-
-    if args.base_url:
-        raise InputError("--base_url: a preview needs the model's token ids and probabilities; leave it out")
-    return VllmPolicy(
-        args.model,
-        sampling_of(args),
-        args.max_model_len,
-        dtype=args.dtype,
-        tensor_parallel_size=args.tensor_parallel_size,
-        gpu_memory_utilization=args.gpu_memory_utilization,
-    )
 
 
 def _temperature(text: str) -> float:

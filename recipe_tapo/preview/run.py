@@ -18,9 +18,12 @@ from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.preview.measure import measure
 from recipe_tapo.preview.policy import PreviewPolicy, QuestionEngine, grade
 from recipe_tapo.preview.variants import Variant
+from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.records.store import ResultStore
 from recipe_tapo.sampling.requests import derive_seed
+
+_UNANSWERED = (RejectReason.REQUEST_FAILED.value, RejectReason.TIMED_OUT.value)
 
 
 class Preview:
@@ -125,7 +128,9 @@ class Preview:
                 "records": [asdict(attempt.record) for attempt in attempts],
                 "measured": measured,
             }
-            store.add([known])
+            # What the engine did not answer is asked again by the next run.
+            if not any(record["reason"] in _UNANSWERED for record in known["records"]):
+                store.add([known])
         progress.update()
         return known
 

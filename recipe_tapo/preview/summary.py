@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from recipe_tapo.algorithm.prompts import CONTINUATION
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -100,7 +102,9 @@ def advice(summary: Summary) -> str:
         problems.append(f"{summary.leaks:.0%} speak of the synthesis prompt")
     if not problems:
         return f"{summary.name}: this model's constructions are fit to train on."
-    return (
-        f"{summary.name}: {'; '.join(problems)}. This model needs the cold start for this mode, or another mode "
-        "(tapo.synthesis.mode=continuation)."
+    remedy = (
+        "Try another locate and transition, or train the cold start and use micro_reflective."
+        if summary.name.startswith(CONTINUATION)
+        else "This model needs the cold start for this mode; without one use tapo.synthesis.mode=continuation."
     )
+    return f"{summary.name}: {'; '.join(problems)}. {remedy}"

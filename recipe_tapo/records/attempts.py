@@ -57,3 +57,11 @@ def read_dump(directory: str | os.PathLike) -> Iterator[dict]:
     paths = sorted(Path(directory).glob("[0-9]*.jsonl"), key=lambda path: (int(path.stem.split("-")[0]), path.name))
     for path in paths:
         yield from read_whole_lines(path)
+
+
+def read_dumps(directory: str | os.PathLike) -> Iterator[dict]:
+    """Yields all records of a dump or, where a folder holds several, of each of them, with its name as ``variant``."""
+    folders = sorted(path for path in Path(directory).iterdir() if path.is_dir() and any(path.glob("[0-9]*.jsonl")))
+    yield from read_dump(directory)
+    for folder in folders:
+        yield from ({**record, "variant": folder.name} for record in read_dump(folder))

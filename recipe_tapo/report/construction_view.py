@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe_tapo.errors import InputError
-from recipe_tapo.records.attempts import read_dump
+from recipe_tapo.records.attempts import read_dumps
 from recipe_tapo.records.token_weights import join_weights
 from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
 from recipe_tapo.report.segments import split_reconstruction
@@ -14,7 +14,7 @@ def constructions_data(dump: Path, room: int) -> dict[str, Any]:
     """Data of the page on constructed trajectories; where not all fit, every step keeps some.
 
     Args:
-        dump: ``tapo.dump_dir`` of a training run.
+        dump: ``tapo.dump_dir`` of a training run, or the folder of a preview's, one per variant.
         room: Bytes for them.
 
     Raises:
@@ -24,13 +24,13 @@ def constructions_data(dump: Path, room: int) -> dict[str, Any]:
         raise InputError(f"{dump}: {'not a folder' if dump.exists() else 'no such folder'}; expected a tapo.dump_dir")
     # Read twice, for a dump of a long run does not fit into memory.
     steps, sizes = [], []
-    for record in read_dump(dump):
+    for record in read_dumps(dump):
         steps.append(record["step"])
         sizes.append(_size(record))
     if not steps:
         raise InputError(f"{dump}: holds no construction; expected the tapo.dump_dir of a training run")
     chosen = choose(steps, sizes, room)
-    kept = [record for position, record in enumerate(read_dump(dump)) if position in chosen]
+    kept = [record for position, record in enumerate(read_dumps(dump)) if position in chosen]
     return {
         "folder": str(dump),
         "attempts": len(steps),
@@ -65,7 +65,9 @@ def _record(record: dict[str, Any]) -> dict[str, Any]:
         "reward": record.get("reward"),
         "right": record.get("right"),
         "reason": record.get("reason"),
-        "trained": record.get("key") is not None,
+        "variant": record.get("variant"),
+        # A preview stores no rows; what it would have stored has no reason against it.
+        "trained": record.get("key") is not None or ("variant" in record and record.get("reason") is None),
         "lengths": None if matching is None else [_javascript_length(token) for token in matching],
         "weights": None if matching is None else weights,
     }

@@ -381,3 +381,20 @@ def test_thousands_of_responses_stay_quick(open_page, tmp_path):
     page.search("responses", "7-70 ")
     assert page.found("responses") == "9 of 7,200 responses"
     assert page.run("return performance.now()") - begin < 6000
+
+
+def test_a_previews_variants_can_be_looked_at_one_by_one(open_page, tmp_path):
+    base = {"uid": "u", "question": "Solve 2x = 8", "error_rollout": PREFIX + "The end: 3", "correct_rollout": "x = 4"}
+    made = {"reconstruction": RECONSTRUCTION, "prefix_text": PREFIX, "prefix_length": 8, "prefix_fraction": 0.7}
+    write_dump(tmp_path / "attempts" / "micro_reflective", [AttemptRecord(step=0, **base, reason="missing_tag")], {})
+    kept = AttemptRecord(step=0, **base, **made, reward=1.0, right=True)
+    write_dump(tmp_path / "attempts" / "continuation", [kept] * 2, {})
+    write_report(tmp_path / "preview.html", [], tmp_path / "attempts")
+    page = open_page(tmp_path / "preview.html")
+    page.open("constructions")
+    assert "2 (67 %) would become training rows" in page.texts("#page-constructions")[0]
+    page.choose("constructions", "variant", "continuation")
+    assert page.found("constructions") == "2 of 3 constructions"
+    assert "continuation" in page.texts("#page-constructions .item")[0]
+    assert "not trained on" not in page.texts("#page-constructions .item")[0]
+    assert page.errors() == []

@@ -75,7 +75,7 @@ function constructionBadge(record) {
 function constructionSummary(record, search) {
   const changed = (record.parts || []).filter(([kind]) => kind !== 'prefix').map(([, text]) => text).join('');
   return [
-    h('span', { class: 'facts' }, constructionBadge(record), h('b', {}, `step ${record.step}`),
+    h('span', { class: 'facts' }, constructionBadge(record), h('b', {}, record.variant || `step ${record.step}`),
       record.reward !== undefined && h('span', {}, `reward ${amount(record.reward)}`),
       record.prefixFraction !== undefined && h('span', {}, `keeps ${percent(record.prefixFraction)} % of y⁻`),
       record.weights && h('span', {}, `mean w ${amount(record.weights.reduce((sum, weight) => sum + weight, 0) / record.weights.length)}`),
@@ -101,10 +101,12 @@ function constructionsPage() {
   const reasons = new Set(records.map((record) => record.reason).filter(Boolean));
   const rewards = [...new Set(records.map((record) => record.reward).filter((reward) => reward !== undefined))].sort((a, b) => b - a).slice(0, 50);
   const steps = [...new Set(records.map((record) => record.step))].sort((a, b) => a - b);
+  const variants = [...new Set(records.map((record) => record.variant).filter(Boolean))].sort();
   const listed = browser({
     name: 'constructions',
     items: records,
     filters: {
+      ...(variants.length && { variant: { label: 'variant', options: options(variants), accepts: (record, value) => record.variant === value } }),
       reward: { label: 'reward', options: [...options(rewards), ['none', 'no reward']], accepts: (record, value) => (value === 'none' ? record.reward === undefined : record.reward === Number(value)) },
       reason: { label: 'outcome', options: [['trained', 'training row'], ...[...reasons].sort().map((reason) => [reason, reason.replaceAll('_', ' ')])], accepts: (record, value) => (value === 'trained' ? record.trained : record.reason === value) },
       step: { label: 'step', options: options(steps), accepts: (record, value) => record.step === Number(value) },
@@ -116,7 +118,7 @@ function constructionsPage() {
   });
   const share = (count) => `${number.format(count)} (${records.length ? Math.round((100 * count) / records.length) : 0} %)`;
   return [
-    card('Constructed trajectories', `From ${all.folder}, steps ${all.steps[0]} to ${all.steps[1]}. Attempts: ${number.format(all.attempts)}.${records.length < all.attempts ? ` This file has ${number.format(records.length)} of them, evenly over the steps; of these` : ''} ${share(records.filter((record) => record.trained).length)} became training rows, ${share(records.filter((record) => record.right).length)} end in the right answer.`),
+    card('Constructed trajectories', `From ${all.folder}${variants.length ? '' : `, steps ${all.steps[0]} to ${all.steps[1]}`}. Attempts: ${number.format(all.attempts)}.${records.length < all.attempts ? ` This file has ${number.format(records.length)} of them, evenly over the steps; of these` : ''} ${share(records.filter((record) => record.trained).length)} ${variants.length ? 'would become' : 'became'} training rows, ${share(records.filter((record) => record.right).length)} end in the right answer.`),
     ...listed.elements,
   ];
 }

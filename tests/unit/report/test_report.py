@@ -15,6 +15,7 @@ from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import load_evaluation
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.report.budget import MAX_CHARACTERS, choose, share_out, shorten_middle
+from recipe_tapo.report.construction_view import constructions_data
 from recipe_tapo.report.page import embed_json
 from recipe_tapo.report.segments import split_reconstruction
 from recipe_tapo.report.write import write_report
@@ -238,3 +239,10 @@ def test_bad_input_ends_with_one_line_and_exit_code_2_and_leaves_the_old_file(tm
 def test_nothing_to_report_is_said_by_the_function_too(tmp_path):
     with pytest.raises(InputError, match="nothing to report"):
         write_report(tmp_path / "report.html", [])
+
+
+def test_the_attempts_of_a_preview_carry_their_variants(tmp_path):
+    for variant, reason in (("a", None), ("b", "leak")):
+        AttemptDump(tmp_path / variant).write(AttemptRecord(0, "u", "q", "e", "c", reconstruction="r", reason=reason))
+    data = constructions_data(tmp_path, 10_000)
+    assert [(r["variant"], r["trained"]) for r in data["records"]] == [("a", True), ("b", False)]

@@ -1,0 +1,137 @@
+"""A preview's policy on a running vLLM server, by its OpenAI-compatible completions."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import openai
+
+from recipe_tapo.errors import InputError
+from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood
+from recipe_tapo.sampling.requests import Sampling, one_line
+
+# These say that no request can succeed, not that this one did not.
+_FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+
+
+class ServerPolicy:
+    """``vllm serve``, asked with token ids; see ``PreviewPolicy``.
+
+    Args:
+        url: Address up to and including ``/v1``.
+        model: Name under which the server knows the model.
+        tokenizer: Hugging Face folder or name of its tokenizer.
+        sampling: How rollouts are drawn.
+        max_model_len: Longest prompt and answer together; None to ask the server.
+        concurrency: Requests under way at a time.
+        timeout: Seconds for one request.
+        retries: Further tries of a request that fails.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        tokenizer: str,
+        sampling: Sampling,
+        *,
+        max_model_len: int | None,
+        concurrency: int,
+        timeout: float,
+        retries: int,
+    ):
+        self.url, self.model, self.sampling = url, model, sampling
+        self._tokenizer, self._max_model_len = tokenizer, max_model_len
+        self._concurrency, self._timeout, self._retries = concurrency, timeout, retries
+
+    async def start(self) -> None:
+        """Reads the tokenizer and asks the server for its context.
+
+        Raises:
+            InputError: The server is down or does not know the model, or there is no such tokenizer.
+        """
+        from transformers import AutoTokenizer, GenerationConfig
+
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(self._tokenizer)
+        except (OSError, ValueError) as error:
+            raise InputError(f"--tokenizer {self._tokenizer}: {one_line(error)}") from error
+        try:
+            ends = GenerationConfig.from_pretrained(self._tokenizer).eos_token_id
+        except OSError:
+            ends = None
+        ends = ends if isinstance(ends, list) else [ends]
+        self.stop_ids = frozenset(id_ for id_ in [*ends, self.tokenizer.eos_token_id] if id_ is not None)
+        self._places = asyncio.Semaphore(self._concurrency)
+        self._client = openai.AsyncOpenAI(
+            base_url=self.url,
+            api_key=os.environ.get("OPENAI_API_KEY", "none"),  # local servers ask for none, the library insists on one
+            timeout=self._timeout,
+            max_retries=self._retries,
+        )
+        self.max_model_len: int = self._max_model_len or await self._ask_context()
+
+    def close(self) -> None:
+        """Nothing is held: the server goes on."""
+
+    async def generate(self, prompt_ids: list[int], sampling: Sampling, seed: int | None = None) -> list[int]:
+        """See ``PreviewPolicy``."""
+        choice = await self._complete(
+            prompt_ids,
+            {
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "top_k": sampling.top_k,
+                "max_tokens": min(sampling.max_tokens, self.max_model_len - len(prompt_ids)),
+                # Said explicitly, for the server otherwise takes it from the model's generation_config.
+                "repetition_penalty": 1.0,
+                "return_token_ids": True,
+                **({} if seed is None else {"seed": seed}),
+            },
+        )
+        ids = choice.get("token_ids")
+        if not isinstance(ids, list):
+            raise InputError(f"{self.url}: the server returns no token ids; a preview needs vLLM 0.10.2 or later")
+        return ids
+
+    async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:
+        """See ``PreviewPolicy``."""
+        fields = {"temperature": 0.0, "max_tokens": max_tokens, "structured_outputs": {"choice": choices}}
+        return str((await self._complete(prompt_ids, fields))["text"]).strip()
+
+    async def likelihood(self, token_ids: list[int], top: int = TOP) -> Likelihood:
+        """See ``PreviewPolicy``."""
+        choice = await self._complete(token_ids, {"temperature": 0.0, "max_tokens": 1, "prompt_logprobs": top})
+        entries = choice.get("prompt_logprobs")
+        if not isinstance(entries, list):
+            raise InputError(f"{self.url}: the server returns no log-probabilities of prompts; a preview needs vLLM's")
+        return read_likelihood(
+            token_ids, [{int(id_): entry["logprob"] for id_, entry in known.items()} for known in entries[1:]]
+        )
+
+    async def _complete(self, prompt_ids: list[int], fields: Mapping[str, Any]) -> dict[str, Any]:
+        body = {"model": self.model, "prompt": prompt_ids, **fields}
+        async with self._places:
+            answer: Any = await self._sent(self._client.post("/completions", body=body, cast_to=object))
+        try:
+            return dict(answer["choices"][0])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise RuntimeError(f"the server's answer is no completion ({one_line(error)})") from error
+
+    async def _ask_context(self) -> int:
+        answer: Any = await self._sent(self._client.get("/models", cast_to=object))
+        known = {model.get("id"): model.get("max_model_len") for model in (answer or {}).get("data") or []}
+        if isinstance(known.get(self.model), int):
+            return known[self.model]
+        raise InputError(f"{self.url}: does not say how long the context of {self.model} is; give --max_model_len")
+
+    async def _sent(self, request: Any) -> Any:
+        try:
+            return await request
+        except _FATAL as error:
+            raise InputError(f"{self.url}: {one_line(error)}") from error
+        except openai.APITimeoutError:
+            raise
+        except openai.APIConnectionError as error:
+            raise InputError(f"{self.url}: {one_line(error)}; is the server running?") from error

@@ -1,0 +1,117 @@
+"""``tapo preview`` with a scripted policy: sampling, selection, constructions, table, page."""
+
+import json
+import re
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scripted_policy import ScriptedPolicy
+from small_tokenizer import TOKENIZER, encode
+
+from recipe_tapo.cli import main, preview
+from recipe_tapo.grading.pool import shared_pool
+from recipe_tapo.preview.summary import Summary, advice
+
+RIGHT = "2x = 8\nx = 4\nFinal Answer: \\boxed{4}"
+WRONG = "2x = 8\nx = 3\nFinal Answer: \\boxed{3}"
+GOES_ON = "Wait, 8 divided by 2 is 4.\nSo x = 4.\nFinal Answer: \\boxed{4}"
+
+
+class Policy(ScriptedPolicy):
+    """Half of the rollouts are right; ``broken`` fails to construct."""
+
+    broken = False
+
+    async def generate(self, prompt_ids, sampling, seed=None):
+        if seed is not None:
+            self.answers = {"": RIGHT if len(self.asked) % 2 else WRONG}
+        elif self.broken:
+            raise RuntimeError("no answer")
+        else:
+            self.answers = {"<reconstruction>": "I cannot do that.", "": GOES_ON}
+        return await super().generate(prompt_ids, sampling, seed)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        TOKENIZER, "apply_chat_template", lambda messages, **_: messages[-1]["content"] + "\n", raising=False
+    )
+    rows = [
+        {"prompt": [{"role": "user", "content": f"2x={n}? Box it."}], "reward_model": {"ground_truth": "4"},
+         "data_source": "t", "extra_info": {"question": f"2x={n}?"}}
+        for n in range(2)
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+
+    def run(policy, *flags):
+        monkeypatch.setattr(preview, "make_policy", lambda args: policy)
+        arguments = (
+            ["preview", "--model", "m", "--input", str(tmp_path / "train.parquet"), "--output", str(tmp_path / "out"),
+             "--n", "4", "--batch", "8", "--set", "synthesis.min_new_tokens=5", "synthesis.temperature=0.5",
+             "selection.n_pos=2", "selection.n_neg=2", "selection.m_max=2", *flags]
+        )  # fmt: skip
+        monkeypatch.setattr("sys.argv", ["tapo", *arguments])
+        main.main()
+        return capsys.readouterr().out
+
+    yield run
+    shared_pool().close()
+
+
+def test_both_modes_stand_side_by_side_and_the_sentence_says_which_one_serves(run, tmp_path):
+    policy = Policy({})
+    printed = run(policy)
+    # Two questions with four rollouts; of each two wrong ones, constructed in two modes.
+    assert [seed is not None for _, _, seed in policy.asked] == [True] * 8 + [False] * 8
+    assert {sampling.temperature for _, sampling, seed in policy.asked if seed is None} == {0.5}
+    cells = {
+        line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:-1]]
+        for line in printed.splitlines()
+        if line.startswith("│")
+    }
+    assert cells["attempts"] == ["4", "4"]
+    assert cells["usable of attempts"] == ["0%", "100%"]
+    assert cells["rejected as missing_tag"] == ["4", "0"]
+    # Two rows from each of two groups; eight groups are a step.
+    assert cells["constructed rows per step of 8 questions"] == ["0.0", "16.0"]
+    kept, whole = len(encode("2x = 8\nx = 3\n")), len(encode(WRONG)) + 1
+    assert cells["preserved prefix, mean share of y⁻"] == ["–", f"{kept / whole:.1%}"]
+    assert "micro_reflective: only 0% of the attempts are usable (most are rejected as missing_tag)" in printed
+    assert "needs the cold start" in printed and "tapo.synthesis.mode=continuation" in printed
+    assert "continuation: this model's constructions are fit to train on." in printed
+    page = (tmp_path / "out" / "preview.html").read_text()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])["constructions"]
+    assert {record["variant"] for record in data["records"]} == {"micro_reflective", "continuation"}
+    assert [r["trained"] for r in data["records"] if r["variant"] == "continuation"] == [True] * 4
+
+
+def test_a_second_run_asks_nothing_but_what_was_not_answered(run):
+    broken = Policy({})
+    broken.broken = True
+    assert "request_failed" in run(broken, "--variants", "continuation")
+    again = Policy({})
+    run(again, "--variants", "continuation")
+    assert [seed for _, _, seed in again.asked] == [None] * 4
+    third = Policy({})
+    run(third, "--variants", "continuation")
+    assert third.asked == []
+
+
+def summary(name, **values):
+    fields = dict.fromkeys(Summary.__dataclass_fields__, None) | {"rejected": {}, "attempts": 1}
+    return Summary(**{**fields, "name": name, **values})
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (summary("continuation", attempts=0), "no group is eligible"),
+        (summary("micro_reflective", usable=0.9, prefix=0.003), "0.3% of the wrong rollout is preserved"),
+        (summary("continuation_judge_own", usable=0.9, leaks=0.2), "Try another locate and transition"),
+        (summary("micro_reflective", usable=0.9, prefix=0.4, leaks=0.0), "are fit to train on"),
+    ],
+)
+def test_the_sentence_names_what_is_amiss_and_what_to_do(made, says):
+    assert says in advice(made)
