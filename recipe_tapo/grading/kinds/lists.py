@@ -1,5 +1,6 @@
 """Lists, sets and tuples, compared item by item: order counts in tuples only."""
 
+import re
 from fractions import Fraction
 
 from recipe_tapo.grading.kinds.brackets import list_items, tuples_of_signs
@@ -7,6 +8,7 @@ from recipe_tapo.grading.outcome import Equal, Outcome, every, some
 from recipe_tapo.grading.values.plain import parse_plain
 
 _MAX_PAIRS = 2000
+_GROUP = re.compile(r"0\d\d(?:\.\d*)?")
 _UNORDERED = ("", "\\{\\}")
 
 
@@ -17,6 +19,7 @@ def same_list(gold: str, answer: str, equal: Equal) -> Outcome | None:
     tuple. Several values are one value only if all are equal to it.
     """
     gold, answer = tuples_of_signs(gold), tuples_of_signs(answer)
+    gold, answer = _ungrouped(gold), _ungrouped(answer)
     gold_kind, gold_items = list_items(gold)
     answer_kind, answer_items = list_items(answer)
     if len(gold_items) < 2 and len(answer_items) < 2:
@@ -37,6 +40,14 @@ def same_list(gold: str, answer: str, equal: Equal) -> Outcome | None:
     if any(ordered):
         return _same_tuple(gold_kind, gold_items, answer_kind, answer_items, equal)
     return _same_set(gold_items, answer_items, equal)
+
+
+def _ungrouped(text: str) -> str:
+    """Returns "1000000" for "1,000,000", which is no list: no item of one is written "000"."""
+    if "," not in text or not any(_GROUP.fullmatch(item) for item in text.split(",")[1:]):
+        return text
+    number = parse_plain(text)
+    return text.replace(",", "") if number and number.grouped else text
 
 
 def _same_tuple(gold_kind: str, golds: list[str], answer_kind: str, answers: list[str], equal: Equal) -> Outcome:

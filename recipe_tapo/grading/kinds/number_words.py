@@ -1,5 +1,6 @@
 r"""Numbers in words: "twenty-one", "five million", "two and a half", "three quarters", "minus five"."""
 
+import re
 from fractions import Fraction
 
 _UP_TO_TWENTY = (
@@ -14,6 +15,11 @@ _PARTS = {
     "tenth": 10, "hundredth": 100, "thousandth": 1000,
 }  # fmt: skip
 _PARTS |= {f"{word}s": part for word, part in _PARTS.items()} | {"halves": 2}
+_CJK_DIGITS = "零一二三四五六七八九"
+_CJK_UNITS = {"千": 1000, "百": 100, "十": 10}
+_CJK_NUMBER = re.compile(
+    rf"[{_CJK_DIGITS}]|(?:[{_CJK_DIGITS}]千)?零?(?:[{_CJK_DIGITS}]百)?零?(?:[{_CJK_DIGITS}]?十)?[{_CJK_DIGITS}]?"
+)
 _SIGNS = ("minus", "negative")
 _LONGEST = 12
 
@@ -21,6 +27,8 @@ _LONGEST = 12
 def number_from_words(text: str) -> str | None:
     """Returns the digits of a number in words, as "21" or "5/2"; None for everything else."""
     # The cleaned text has a comma for "and".
+    if text and _CJK_NUMBER.fullmatch(text):
+        return _from_cjk(text)
     words = text.lower().replace("-", " ").replace(",", " and ").split()
     if not words or len(words) > _LONGEST:
         return None
@@ -29,6 +37,17 @@ def number_from_words(text: str) -> str | None:
     if value is None:
         return None
     return f"{'-' if negative else ''}{value}"
+
+
+def _from_cjk(text: str) -> str:
+    """Returns the digits of a Chinese number below ten thousand, "五十三" or "三百零五"."""
+    total, digit = 0, 0
+    for character in text:
+        if character in _CJK_UNITS:
+            total, digit = total + (digit or 1) * _CJK_UNITS[character], 0
+        else:
+            digit = _CJK_DIGITS.index(character)
+    return str(total + digit)
 
 
 def _value(words: list[str]) -> Fraction | None:

@@ -113,5 +113,5 @@ def _key(words: str) -> str:
 
 def _states(sentence: str, words: str) -> bool:
     """Whether a sentence says these words of its subject and nothing more: "the function is even"."""
-    match = re.fullmatch(rf"(.*?)\b(?:is|are|on|in)(?: an?| the)? {re.escape(words)}", sentence)
+    match = re.fullmatch(rf"(.*?)\b(?:is|are|was|were|on|in)(?: an?| the)? {re.escape(words)}", sentence)
     return match is not None and not _NEGATIONS & set(match[1].split())

@@ -9,10 +9,11 @@ _IS = r"(?:\b(?:is|are|be|equals?)\b|[:=])"
 _SO = r"(?:therefore|thus|hence|so|then|finally)"
 _ABOUT_THE_VALUE = (
     r"(?:no|not|never|than|most|least|over|under|below|above|between|half|twice|double|triple|either|neither|or|if|unless"
-    r"|minus|negative|squared?|cubed?|roots?|inverse|reciprocal|opposite|up|wrong|incorrect|isn't|aren't|cannot|can't)\b"
+    r"|minus|negative|squared?|cubed?|roots? of|option|choice"
+    r"|inverse|reciprocal|opposite|up|wrong|incorrect|isn't|aren't|cannot|can't)\b"
 )
 _VERB = r"(?:is|are|be|gets?|have|has|obtains?|finds?|gives?|equals?)"
-_OF_SOMETHING = rf"(?![^{{}}]*\b{_ABOUT_THE_VALUE})[a-zA-Z ,'-]*"
+_OF_SOMETHING = rf"(?=[^{{}}]*[a-zA-Z]{{2}})(?![^{{}}]*\b{_ABOUT_THE_VALUE})[a-zA-Z ,'-]*"
 _LEAD_INS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -30,6 +31,7 @@ _LEAD_INS = [
         r"\\text\{\s*(?:approximately|approx\.?|about|exactly)\s*\}\s*|(?:approximately|exactly)\s+",
         r"\\text\{\s*(?:所以|因此|故)?\s*,?\s*(?:最终|正确|最后)?的?(?:答案|结果|解|值)\s*(?:是|为|等于|[:=])\s*[:=]?\s*\}",
         r"(?:所以|因此|故|于是|从而)?\s*,?\s*(?:最终|正确|最后)?的?(?:答案|结果|解|值)\s*(?:是|为|等于|[:=])\s*[:=]?",
+        r"答?案?选(?!项)\s*[:=]?\s*(?=\(?[A-J])|大?约(?=\s*[\d.\\-])|第(?=\d)",
         r"答\s*[:=]\s*|(?:所以|因此|故)\s*,?",
     )
 ]
@@ -37,6 +39,8 @@ _REASON = r"(?:since|because|due to|as (?:required|desired|needed)|(?:rounded|co
 _EXPLANATIONS = [
     re.compile(pattern, re.DOTALL)
     for pattern in (
+        r"\s*\\text\{\s*is (?:the|our|my) (?:final |correct )?answer\.?\s*\}$",
+        r"\s+is (?:the|our|my) (?:final |correct )?answer\.?(?=\s*\}?$)",
         rf"\s*,?\s*(?:\(\s*)?\\text\s*\{{\s*,?\s*\(?\s*{_REASON}.*$",
         rf"\s*,?\s*\(\s*{_REASON}.*$",
         r"\s*,?\s+(?:since|because)\b.*$",

@@ -22,6 +22,11 @@ _FRACTIONS = [
 _GENFRAC = re.compile(r"\\genfrac\s*(?:\{[^{}]*\}\s*){4}")
 # "^3/_4" and "{}^3\!/_4", as typewriters had it.
 _RAISED = re.compile(r"(?<![a-zA-Z)}\]])(?:\{\s*\})?\^\{?(\d+)\}?\s*(?:\\!)?/\s*(?:\\!)?_\{?(\d+)\}?")
+# "5th" and "5^{\\text{th}}" are 5.
+_ORDINAL = re.compile(
+    r"(?<=\d)\s*(?:\^\s*)?(?:\\text\{\s*(?:st|nd|rd|th)\s*\}|\{\s*(?:st|nd|rd|th)\s*\}|\{\s*\\text\{\s*(?:st|nd|rd|th)\s*\}\s*\}"
+    r"|(?:st|nd|rd|th)(?![a-zA-Z]))(?=\s*\}?\.?$)"
+)
 _OVER = re.compile(r"\{([^{}]*)\\over(?![a-zA-Z])\s*([^{}]*)\}")
 _CHOOSE = re.compile(r"\{([^{}]*)\\choose(?![a-zA-Z])\s*([^{}]*)\}")
 _BINOMIAL = re.compile(r"\\[dt]?binom\s*(?:(\d)\s*(\d)|(\d)\s*\{)?")
@@ -45,6 +50,7 @@ def one_spelling_of_numerals(text: str) -> str:
         text = _AND_A_HALF.sub(r"\1\\frac{1}{2}", text)
     if "/" in text and "_" in text:
         text = _RAISED.sub(r"\\frac{\1}{\2}", text)
+    text = _ORDINAL.sub("", text)
     text = _TIMES_TEN.sub(r"\1\\times 10^", text)
     if "." in text:
         text = _DOTTED.sub(lambda match: match[1] + f"\\overline{{{re.sub(r'[^0-9]', '', match[2])}}}", text)

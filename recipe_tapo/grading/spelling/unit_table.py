@@ -14,7 +14,7 @@ length | in inch inches | 254/10000
 length | ft foot feet | 3048/10000
 length | yd yard | 9144/10000
 length | mi mile | 1609344/1000
-mass | g gram gramme 克 | 1
+mass | g gm gram gramme 克 | 1
 mass | kg kilogram kilo 千克 公斤 | 1000
 mass | mg milligram 毫克 | 1/1000
 mass | lb pound | 45359237/100000
@@ -80,7 +80,7 @@ SCALES = {
     "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
 }  # fmt: skip
 SCALES |= {f"{word}s": scale for word, scale in SCALES.items()}
-CJK_SCALES = {"百万": 10**6, "千万": 10**7, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8, "打": 12}
+CJK_SCALES = {"十": 10, "百万": 10**6, "千万": 10**7, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8, "打": 12}
 PARTS = {"halves": 2, "thirds": 3, "fourths": 4, "fifths": 5, "sixths": 6, "eighths": 8, "tenths": 10} | {
     "hundredths": 100, "thousandths": 1000
 }  # fmt: skip

@@ -18,7 +18,7 @@ from recipe_tapo.grading.spelling.unit_table import (
 
 _POWER = r"(?:\^(?:\{-?\d+\}|-?\d))?"
 _TEXT = rf"\\text\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}{_POWER}"
-_FACTOR = rf"(?:{_TEXT}|[(\[]{_TEXT}[)\]]|\\frac\{{(?:{_TEXT}|1)\}}\{{(?:{_TEXT})+\}})"
+_FACTOR = rf"(?:{_TEXT}|[(\[]{_TEXT}[)\]]|\\frac\{{(?:{_TEXT}(?:\\cdot)?|1)+\}}\{{(?:{_TEXT}(?:\\cdot)?)+\}})"
 _TEXT_UNIT = re.compile(rf"(?:\^\\circ)?\s*(?:/|\\cdot)?{_FACTOR}(?:\s*(?:/|\\cdot|\\times|\*)?\s*\(?{_FACTOR}\)?)*$")
 _WORDS = "|".join(sorted((word for word in UNITS if len(word) > 1 and word.isascii()), key=len, reverse=True))
 _KNOWN = (
@@ -35,7 +35,7 @@ _DOLLARS = re.compile(r"^\\?\$\s*([\d.,]+)$")
 _LETTERS = re.compile(r"(-?(?:[\d.,]*\d|\d*\\frac\{\d+\}\{\d+\}|\d+/\d+)) ([mgshLNJWK](?:\^\d)?)")
 # "42 apples": words after a number, set without \text.
 _BARE_WORDS = re.compile(r"(?<=[0-9})])\s+((?:[a-zA-Z]{3,}|of|in)(?:\s+(?:[a-zA-Z]{3,}|of|in|a))*)\.?$")
-_CJK_UNIT = re.compile(r"(?<=[0-9}\s)])(?:\\text\{)?\s*((?:[\u4e00-\u9fff\uac00-\ud7af\u3040-\u30ff]|/)+)\}?$")
+_CJK_UNIT = re.compile(r"(?<=[0-9}\s)])(?:\\text\{)?\s*\(?((?:[\u4e00-\u9fff\uac00-\ud7af\u3040-\u30ff]|/)+)\)?\}?$")
 _NOT_A_UNIT = re.compile(r",|^\s*\(?[ap]\.?\s?m\.?\)?\s*$|^\W*[^mgshlLJNWVAKCF\W]\W*$|\([A-Z]\)")
 _SCALE_WORD = "|".join(sorted(SCALES | PARTS | POWERS, key=len, reverse=True))
 _SCALED = re.compile(
@@ -168,11 +168,11 @@ def _is_unit(text: str) -> bool:
 def _split_cjk(text: str, match: re.Match[str]) -> Quantity:
     value, words = text[: match.start()].rstrip(), match[1]
     for scale, factor in CJK_SCALES.items():
-        if words.startswith(scale):
+        if words.startswith(scale) and read_unit(words) is None:
             return Quantity(f"{value}\\cdot {factor}", read_unit(words[len(scale) :]))
     return (
         Quantity(text, None)
-        if words[0] in "分不非" and words[:2] != "分钟" and words != "分"
+        if words[0] in "分不非以的或到至" and words[:2] != "分钟" and words != "分"
         else Quantity(value, read_unit(words))
     )
 

@@ -4,7 +4,7 @@ import re
 
 # Commands that change how their argument looks; the argument stays, in its braces.
 _FONTS = re.compile(
-    r"\\(?:bm|bold|boldmath|boldsymbol|pmb|mathop|Bbb|mathbf|mathit|mathsf|mathtt|mathnormal|mathbin|mathord|underline|uline|ensuremath"
+    r"\\(?:bm|bold|boldmath|boldsymbol|pmb|mathop|Bbb|mathbf|mathit|mathsf|mathtt|mathnormal|mathbin|mathord|mathrel|mathinner|underline|uline|ensuremath"
     r"|bf|bfseries|rm|rmfamily|it|itshape|sf|sffamily|tt|ttfamily|sl|em|tiny|scriptsize|footnotesize|small|normalsize"
     r"|large|Large|LARGE|huge|Huge|displaystyle|textstyle|scriptstyle|scriptscriptstyle|limits|nolimits|strut|mathstrut|smash|centering|par|hfill|nonumber|notag"
     r"|(?:blue|red|green|purple|orange|pink|gray|teal|maroon)[A-F]?)"
