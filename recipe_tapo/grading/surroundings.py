@@ -7,7 +7,10 @@ from recipe_tapo.grading.normalise import clean
 from recipe_tapo.grading.spelling.unit_table import SCALES, UNITS
 from recipe_tapo.grading.values.identity import closed, near
 
-_SCALE_BEHIND = re.compile(rf"[\s$~]*(?:\\[,; ]\s*)?(?:\\text\{{\s*)?({'|'.join(SCALES)})\b")
+# "5 million" is a number; in "7 dozens of eggs" the plural is what is counted, as the question asks for it.
+_SCALE_BEHIND = re.compile(
+    rf"[\s$~]*(?:\\[,; ]\s*)?(?:\\text\{{\s*)?({'|'.join(word for word in SCALES if not word.endswith('s'))})\b"
+)
 # Within the same formula.
 _FACTOR_BEHIND = re.compile(
     r"\s*(?:\\[,;! ]\s*)*(\\%|%|(?:\\times|\\cdot)\s*10\s*\^\s*(?:\{\s*-?\d+\s*\}|\d)|\\pi(?![a-zA-Z]))"

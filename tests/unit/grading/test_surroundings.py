@@ -19,6 +19,7 @@ from recipe_tapo.grading.extract import extract_answer
         (r"$\boxed{5}\times 10^3$", r"5\times 10^3"),
         (r"$\boxed{12}\pi$", r"12\pi"),
         (r"\boxed{5} million", "5 million"),
+        (r"$\boxed{7}$ dozens of eggs", "7"),
         (r"\boxed{5}!", "5"),
         # Another value behind an "or"; a restatement, a rounding and an equation are none.
         (r"\boxed{16} or 2", "16; 2"),
