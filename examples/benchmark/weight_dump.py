@@ -30,12 +30,14 @@ def main(argv: list[str] | None = None) -> None:
 
     arguments = build_parser().parse_args(argv)
     tokenizer = AutoTokenizer.from_pretrained(arguments.tokenizer)
-    generator = torch.Generator().manual_seed(0)
     shape = (arguments.rows, arguments.tokens)
-    ids = torch.randint(len(tokenizer), shape, generator=generator)
+    text = (Path(__file__).parent / "math_sample.json").read_text(encoding="utf-8")
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    ids = (ids * (shape[0] * shape[1] // len(ids) + 1))[: shape[0] * shape[1]]
+    weights = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     columns = [
         torch.nested.nested_tensor(list(values), layout=torch.jagged)
-        for values in (ids, torch.rand(shape, generator=generator))
+        for values in (torch.tensor(ids).reshape(shape), weights)
     ]
     keys = [f"row{number}" for number in range(arguments.rows)]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=1) as executor:

@@ -9,6 +9,8 @@ _PARTIAL_CHARACTER = "\ufffd"
 _CONTEXT = 4
 # No character has more tokens; a longer run of tokens that are no text ends with the next token that is one.
 _MOST_TOKENS_OF_A_CHARACTER = 8
+# So many tokens are looked at apart from those before them, and then together with all of these.
+_MOST_TOKENS_APART = 64
 
 
 class TokenTexts:
@@ -43,6 +45,12 @@ class TokenTexts:
                     texts[end - 1], texts[end] = before, alone
                     place, start = place + len(before + alone), end + 1
                     continue
+                if end - start >= _MOST_TOKENS_APART:  # what they say apart is not what they say within the row
+                    before = decode(self._tokenizer, ids[:end])[place:]
+                    if not whole.startswith(before, place):
+                        break
+                    texts[end - 1] = before
+                    place, start = place + len(before), end
             if end - start < _MOST_TOKENS_OF_A_CHARACTER:
                 together = decode(self._tokenizer, ids[start : end + 1])
                 if _PARTIAL_CHARACTER not in together and whole.startswith(together, place):

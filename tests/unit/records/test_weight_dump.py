@@ -27,6 +27,27 @@ def test_whatever_was_sampled_its_tokens_texts_joined_are_the_decoded_row(ids):
     assert "".join(texts) == decode(TOKENIZER, ids)
 
 
+class Counted:
+    """What tokens say together is not what they say apart, and none is a text by itself; counts what it decodes."""
+
+    def __init__(self):
+        self.decoded = 0
+
+    def decode(self, ids, **_):
+        self.decoded += len(ids)
+        return "".join(f"\ufffd{id_}" for id_ in ids).replace("1\ufffd1", "11") + ("." if len(ids) % 2 else "")
+
+
+def test_a_tokenizer_of_any_kind_costs_time_linear_in_the_row():
+    costs = []
+    for length in (500, 1000):
+        tokenizer = Counted()
+        ids = [1, 1, 2] * length
+        assert "".join(TokenTexts(tokenizer).of(ids)) == decode(tokenizer, ids)
+        costs.append(tokenizer.decoded)
+    assert costs[1] <= 2.1 * costs[0]
+
+
 def test_half_a_character_before_a_letter_belongs_to_its_own_last_token():
     half = encode("😀")[:2]  # decoded together they are one replacement character, each alone is one too
     assert TokenTexts(TOKENIZER).of([*letters("x"), *half, *letters("ok")]) == ["x", "", "\ufffd", "o", "k"]
