@@ -6,6 +6,11 @@ import recipe_tapo
 from recipe_tapo.algorithm.prompts import CONTINUATION
 from recipe_tapo.config import TapoConfig
 
+_WHEN = {
+    True: "for a model without the paper's cold start; with one use tapo.synthesis.mode=micro_reflective",
+    False: "for a model with the paper's cold start; without one use tapo.synthesis.mode=continuation",
+}
+
 
 def banner(tapo: TapoConfig, config: DictConfig) -> str:
     """A few lines: active or not, the settings, where constructed trajectories go."""
@@ -28,6 +33,7 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
             f" of rollout.n={config.actor_rollout_ref.rollout.n}, seed {tapo.seed}",
             f"synthesis   {mode}, prompt {synthesis.prompt_path or 'built in'},"
             f" prefix {synthesis.prefix_check}, negatives {'kept' if tapo.keep_negatives else 'dropped'}",
+            f"when        {_WHEN[synthesis.mode == CONTINUATION]}",
             f"guards      leaks {synthesis.leak_check}, template echo {'reject' if synthesis.echo_check else 'off'},"
             f" at least {synthesis.min_new_tokens} new tokens",
             f"advantage   {tapo.advantage.mode}",

@@ -1,0 +1,155 @@
+"""The ``tapo:`` node as frozen pydantic models. Defaults are the paper's; ours are marked so."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from recipe_tapo.algorithm.guards import load_leak_patterns
+from recipe_tapo.algorithm.prompts import (
+    FULL_RECONSTRUCTION,
+    LOCATE_PROMPTS,
+    SELF_TEACHER,
+    TRANSITIONS,
+    read_lines,
+    synthesis_prompt,
+)
+from recipe_tapo.config.errors import TapoConfigError, bad, one_line, refuse
+from recipe_tapo.config.rules import (
+    Count,
+    MaxTokens,
+    NotNegative,
+    PrefixFraction,
+    Seconds,
+    Share,
+    Threshold,
+    TopK,
+    check_file,
+    check_template,
+)
+
+__all__ = [
+    "AdvantageConfig",
+    "OPSDConfig",
+    "OTSConfig",
+    "SelectionConfig",
+    "SynthesisConfig",
+    "TapoConfig",
+    "TapoConfigError",
+    "refuse",
+]
+
+
+class _Node(BaseModel):
+    """Strict: ``true`` and ``"3"`` are no integers; an integer is a fine float."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class SelectionConfig(_Node):
+    """Difficulty-aware candidate selection (DCS, Eq. 3)."""
+
+    n_pos: Threshold = 2
+    n_neg: Threshold = 4
+    m_max: Threshold = 4
+
+
+class SynthesisConfig(_Node):
+    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent).
+
+    ``continuation``, its ``locate`` and ``transition``, and the guards are ours.
+    """
+
+    mode: Literal["micro_reflective", "full_reconstruction", "continuation"] = "micro_reflective"
+    prompt_path: str | None = None
+    locate: Literal["judge", "teacher"] = "judge"
+    locate_prompt_path: str | None = None
+    transition: Literal["own", "fixed", "none"] = "own"
+    transitions_path: str | None = None
+    temperature: NotNegative | None = None
+    top_p: Share | None = None
+    top_k: TopK | None = None
+    max_tokens: MaxTokens | None = None
+    timeout_s: Seconds | None = None
+    recover: bool = True
+    echo_check: bool = True
+    leak_check: Literal["reject", "measure"] = "reject"
+    leak_patterns_path: str | None = None
+    min_new_tokens: Count = 40
+    prefix_check: Literal["measure", "require"] = "measure"
+    min_prefix_fraction: PrefixFraction = 0.1
+
+    @model_validator(mode="after")
+    def _mode_fits(self) -> "SynthesisConfig":
+        if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:
+            remedy = "use prefix_check=measure or mode=micro_reflective"
+            raise bad(self.prefix_check, "full_reconstruction keeps no prefix", remedy, "prefix_check")
+        check_template(self.prompt_path, synthesis_prompt(self.mode, self.transition))
+        check_template(self.locate_prompt_path, LOCATE_PROMPTS[self.locate], "locate_prompt_path")
+        check_file(lambda: read_lines(self.transitions_path, TRANSITIONS), self.transitions_path, "transitions_path")
+        check_file(lambda: load_leak_patterns(self.leak_patterns_path), self.leak_patterns_path, "leak_patterns_path")
+        return self
+
+
+class AdvantageConfig(_Node):
+    """Decoupled advantage estimation (DAE, Eqs. 4-5); ``joint`` is the ablation, ``anchored`` is ours."""
+
+    mode: Literal["decoupled", "joint", "anchored"] = "decoupled"
+
+
+class OTSConfig(_Node):
+    """OOD token suppression (OTS, Eq. 7)."""
+
+    enable: bool = True
+    w_min: NotNegative = 0.01
+    w_max: float = 10.0
+
+    @model_validator(mode="after")
+    def _limits_are_ordered(self) -> "OTSConfig":
+        if self.w_max < self.w_min:
+            raise bad(self.w_max, "is below tapo.ots.w_min", "raise it", "w_max")
+        return self
+
+
+class OPSDConfig(_Node):
+    """On-policy self-distillation, the paper's baseline (§4): takes the place of constructions and rewards."""
+
+    enable: bool = False
+    prompt_path: str | None = None
+
+    @model_validator(mode="after")
+    def _template_is_usable(self) -> "OPSDConfig":
+        check_template(self.prompt_path, SELF_TEACHER)
+        return self
+
+
+class TapoConfig(_Node):
+    """Everything under ``tapo:``; the documentation's page on configuration says what each key means."""
+
+    enable: bool = True
+    seed: int = 0
+    selection: SelectionConfig = SelectionConfig()
+    synthesis: SynthesisConfig = Field(default_factory=SynthesisConfig)
+    keep_negatives: bool = True
+    advantage: AdvantageConfig = AdvantageConfig()
+    ots: OTSConfig = OTSConfig()
+    mask: Literal["none", "prefix", "mistake"] = "none"
+    lambda_ref: NotNegative = 1.0
+    loss_normalization: Literal["per_group", "joint"] = "per_group"
+    opsd: OPSDConfig = Field(default_factory=OPSDConfig)
+    max_failed_steps: Threshold | None = 5
+    dump_dir: str | None = None
+
+    @classmethod
+    def from_mapping(cls, values: object) -> "TapoConfig":
+        """Builds the configuration from a plain mapping (a resolved ``tapo:`` node).
+
+        Args:
+            values: A mapping, possibly partial; missing keys take their defaults. None gives all defaults.
+
+        Raises:
+            TapoConfigError: An unknown key, a value of the wrong type or outside its range; one line on the first.
+        """
+        try:
+            return cls.model_validate({} if values is None else values)
+        except ValidationError as error:
+            raise one_line(error.errors(include_url=False)[0], cls) from error

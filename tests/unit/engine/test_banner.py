@@ -1,0 +1,27 @@
+"""What a run says of itself at its start."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.engine.banner import banner
+
+CONFIG = OmegaConf.create({"actor_rollout_ref": {"rollout": {"n": 8}}})
+
+
+@pytest.mark.parametrize(
+    ("mode", "model", "other"),
+    [("micro_reflective", "with", "continuation"), ("continuation", "without", "micro_reflective")],
+)
+def test_it_says_which_model_the_mode_is_for_and_which_mode_the_others_take(mode, model, other):
+    (line,) = [
+        line
+        for line in banner(TapoConfig.from_mapping({"synthesis": {"mode": mode}}), CONFIG).splitlines()
+        if line.startswith("  when ")
+    ]
+    assert f"for a model {model} the paper's cold start" in line
+    assert f"use tapo.synthesis.mode={other}" in line
+
+
+def test_what_constructs_nothing_gives_no_advice():
+    assert "cold start" not in banner(TapoConfig(enable=False), CONFIG)
