@@ -10,12 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from data_prep import data_flags
+from data_prep.ift_rows import IFT_MODES
 from data_prep.joint_report import examples_text, make_report, print_report
 from data_prep.joint_set import SFT_SCHEMA, JointSetSettings, build_joint_set
 from data_prep.queries import digest, read_queries
 from data_prep.responses import sample_responses
 from data_prep.trajectory_store import read_constructions, sample_constructions
-from recipe_tapo.algorithm.prompts import PromptTemplateError, load_template
+from recipe_tapo.algorithm.prompts import MICRO_REFLECTIVE, PromptTemplateError, load_template
 from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.cli.flag_types import fraction, natural, positive
 from recipe_tapo.cli.run import run_command
@@ -55,7 +56,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--sft_size", type=natural, default=30000, metavar="N", help="question → trajectory (default: %(default)s)"
     )
     rows.add_argument(
-        "--ift_size", type=natural, default=15000, metavar="N", help="prompt → tagged output (default: %(default)s)"
+        "--ift_size",
+        type=natural,
+        default=15000,
+        metavar="N",
+        help="synthesis prompt → its answer (default: %(default)s)",
+    )
+    rows.add_argument(
+        "--ift_mode",
+        choices=sorted(IFT_MODES),
+        default=MICRO_REFLECTIVE,
+        help="the synthesis mode whose prompts the IFT rows teach: micro_reflective's (the paper), continuation's "
+        "locating and continuing prompts, two rows for a trajectory, or both (default: %(default)s)",
     )
     rows.add_argument(
         "--fill_up",
@@ -106,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.min_prefix_fraction,
         _load_template(args.prompt_path),
         args.seed,
+        args.ift_mode,
     )
     queries = read_queries(args.input.expanduser())
     tokenizer = _load_tokenizer(args.tokenizer or args.model)

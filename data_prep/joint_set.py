@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from data_prep.ift_rows import IFT_MODES, continuation_rows, rewriting_rows
 from data_prep.queries import Query
-from data_prep.trajectories import is_tidy, synthesis_messages
+from recipe_tapo.algorithm.prompts import CONTINUATION, MICRO_REFLECTIVE
 from recipe_tapo.reasons import RejectReason
 
 SFT, IFT = "sft", "ift"
 TOO_LONG = "too_long"
-UNTIDY = "untidy_output"
 PREFIX_TOO_SHORT = RejectReason.PREFIX_TOO_SHORT.value
 # What chat templates and a second tokenization add to the tokens that the engine counted.
 _TOKEN_MARGIN = 16
@@ -35,12 +35,13 @@ class JointSetSettings:
 
     Attributes:
         sft: Rows question → trajectory.
-        ift: Rows synthesis prompt → tagged output.
+        ift: Rows prompt of the synthesis → answer.
         fill_up: Whether ordinary right responses make up for missing SFT rows.
         max_tokens: Longest row.
         min_prefix_fraction: Least share of the wrong response's tokens that a trajectory must repeat.
         template: The synthesis prompt.
         seed: Of choice and order.
+        ift_mode: Whose prompts the IFT rows teach: a key of ``IFT_MODES``.
     """
 
     sft: int
@@ -50,6 +51,7 @@ class JointSetSettings:
     min_prefix_fraction: float
     template: str
     seed: int
+    ift_mode: str = MICRO_REFLECTIVE
 
 
 @dataclass
@@ -103,18 +105,13 @@ def build_joint_set(constructions: Iterable[tuple[Query, dict]], settings: Joint
 
     for_sft = [pair for pair in verified if _keep(_sft_tokens(pair[1]) <= settings.max_tokens, joint, SFT, TOO_LONG)]
     joint.trajectories = for_sft[: settings.sft]
-    for_ift = [
-        pair
-        for pair in reversed(verified)
-        if _keep(is_tidy(pair[1]["text"]), joint, IFT, UNTIDY)
-        and _keep(_ift_tokens(pair[1]) <= settings.max_tokens, joint, IFT, TOO_LONG)
-    ][: settings.ift]
+    for_ift = [row for pair in reversed(verified) for row in _ift_rows(*pair, joint, settings)][: settings.ift]
     fill = [pair for pair in others if _fill_tokens(pair[1]) <= settings.max_tokens]
     fill = fill[: settings.sft - len(joint.trajectories)]
 
     joint.rows += [_sft_row(query, result["trajectory"], False) for query, result in joint.trajectories]
     joint.rows += [_sft_row(query, result["correct"].strip(), True) for query, result in fill]
-    joint.rows += [_ift_row(query, result, settings.template) for query, result in for_ift]
+    joint.rows += for_ift
     joint.used = Counter((row["format"], row["fill_up"]) for row in joint.rows)
     rng.shuffle(joint.rows)
     return joint
@@ -131,10 +128,6 @@ def _sft_tokens(result: dict) -> int:
     return result["question_tokens"] + result["tokens"] + _TOKEN_MARGIN
 
 
-def _ift_tokens(result: dict) -> int:
-    return result["prompt_tokens"] + result["tokens"] + _TOKEN_MARGIN
-
-
 def _fill_tokens(result: dict) -> int:
     return result["question_tokens"] + result["correct_tokens"] + _TOKEN_MARGIN
 
@@ -143,8 +136,23 @@ def _sft_row(query: Query, answer: str, fill_up: bool) -> dict:
     return _row(query, query.messages, answer, SFT, fill_up)
 
 
-def _ift_row(query: Query, result: dict, template: str) -> dict:
-    return _row(query, synthesis_messages(template, query, result), result["text"].strip(), IFT, False)
+def _ift_rows(query: Query, result: dict, joint: JointSet, settings: JointSetSettings) -> list[dict]:
+    """The rows of one trajectory that are fit, for every mode that is to be taught."""
+    rows = []
+    for mode in IFT_MODES[settings.ift_mode]:
+        if mode == CONTINUATION:
+            made = continuation_rows(query, result)
+        else:
+            made = rewriting_rows(query, result, settings.template)
+        if isinstance(made, str):
+            joint.dropped[IFT, made] += 1
+            continue
+        rows += [
+            _row(query, prompt, answer, IFT, False)
+            for prompt, answer, tokens in made
+            if _keep(tokens + _TOKEN_MARGIN <= settings.max_tokens, joint, IFT, TOO_LONG)
+        ]
+    return rows
 
 
 def _row(query: Query, prompt: list[dict[str, str]], answer: str, row_format: str, fill_up: bool) -> dict:
