@@ -27,11 +27,13 @@ PLACEHOLDERS = {
     CONTINUATION_OWN: ("question", "correct_rollout"),
     LOCATE: ("question", "correct_rollout", "numbered_steps"),
 }
+# What a kind of prompt may show besides.
+OPTIONAL_PLACEHOLDERS = {CONTINUATION: ("wrong_step",), CONTINUATION_OWN: ("wrong_step",)}
 _PLACEHOLDER = re.compile(r"\{(question|error_rollout|correct_rollout|wrong_step|numbered_steps)\}")
 
 
 class PromptTemplateError(ValueError):
-    """A synthesis prompt that cannot be used: unreadable file or missing placeholder."""
+    """A synthesis prompt that cannot be used: unreadable file, a placeholder missing or one that nothing fills."""
 
 
 def synthesis_prompt(mode: str, transition: str) -> str:
@@ -53,7 +55,8 @@ def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) 
             ``self_teacher`` (OPSD), ``continuation``, ``continuation_own`` or ``locate`` (ours).
 
     Raises:
-        PromptTemplateError: The file cannot be read or lacks one of the mode's placeholders.
+        PromptTemplateError: The file cannot be read, lacks one of the mode's placeholders, or has one that the mode
+            does not fill, so that the policy would read its name.
     """
     path = Path(path) if path else default_path(mode)
     try:
@@ -64,6 +67,11 @@ def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) 
     if missing:
         names = ", ".join("{" + name + "}" for name in missing)
         raise PromptTemplateError(f"the synthesis prompt {path} lacks {names}; add each placeholder at least once")
+    filled = (*PLACEHOLDERS[mode], *OPTIONAL_PLACEHOLDERS.get(mode, ()))
+    unfilled = sorted(set(_PLACEHOLDER.findall(template)) - set(filled))
+    if unfilled:
+        names = ", ".join("{" + name + "}" for name in unfilled)
+        raise PromptTemplateError(f"the synthesis prompt {path} has {names}, which {mode} does not fill; take it out")
     return template
 
 

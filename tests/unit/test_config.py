@@ -187,6 +187,28 @@ def test_a_template_of_the_users_own_must_hold_every_placeholder(tmp_path):
         load_template(path)
 
 
+@pytest.mark.parametrize(
+    ("section", "values", "name", "template", "unfilled"),
+    [
+        ("synthesis", {"mode": "micro_reflective"}, "prompt_path", "{error_rollout} {wrong_step}", "wrong_step"),
+        ("synthesis", {"mode": "full_reconstruction"}, "prompt_path", "{error_rollout} {wrong_step}", "wrong_step"),
+        ("synthesis", {"mode": "continuation"}, "prompt_path", "{wrong_step} {error_rollout}", "error_rollout"),
+        ("synthesis", {"locate": "judge"}, "locate_prompt_path", "{numbered_steps} {wrong_step}", "wrong_step"),
+        ("synthesis", {"locate": "teacher"}, "locate_prompt_path", "{numbered_steps}", "numbered_steps"),
+        ("opsd", {"enable": True}, "prompt_path", "{error_rollout}", "error_rollout"),
+    ],
+)
+def test_a_placeholder_that_a_mode_does_not_fill_is_refused_at_the_start(
+    section, values, name, template, unfilled, tmp_path
+):
+    path = tmp_path / "prompt.txt"
+    path.write_text("{question} {correct_rollout} {answer} " + template)
+    with pytest.raises(TapoConfigError) as error:
+        TapoConfig.from_mapping({section: {**values, name: str(path)}})
+    assert str(error.value).startswith(f"tapo.{section}.{name}={path}: the synthesis prompt {path} has {{{unfilled}}}")
+    assert "does not fill; take it out" in str(error.value)
+
+
 def test_braces_inside_the_inserted_texts_stay_as_they_are():
     filled = fill_template(
         "{question}|{error_rollout}|{correct_rollout}|\\boxed{answer}",
