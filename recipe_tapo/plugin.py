@@ -38,6 +38,7 @@ def set_up(arguments: Iterable[str], environment: Mapping[str, str]) -> None:
         _attempt("+recipe=tapo", _add_search_path)
     if is_cpu:
         _attempt("the CPU platform", _use_cpu)
+        _when_imported("verl.workers.engine.fsdp.transformer_impl", "its offloading", _offload_without_pinning)
     if is_tapo:
         _when_imported("verl.trainer.ppo.v1", "the trainer", _register_trainer)
     if is_tapo or is_cpu:
@@ -77,6 +78,12 @@ def _use_cpu() -> None:
     from recipe_tapo.cpu.installation import install
 
     install()
+
+
+def _offload_without_pinning(module: ModuleType) -> None:
+    from recipe_tapo.cpu.offload import do_not_pin
+
+    do_not_pin(module)
 
 
 def _register_trainer(_: ModuleType) -> None:

@@ -125,6 +125,14 @@ HOOKS = (
         waits_for="verl to name a backend once where device and host are the same; no issue is open",
     ),
     Hook(
+        Symbol("verl.workers.engine.fsdp.transformer_impl:CPUOffloadPolicy", ("pin_memory",)),
+        what="offloads weights into memory that is not pinned",
+        process=CPU,
+        why="verl's FSDP2 engine always pins a reference policy's weights, which torch refuses without an accelerator",
+        code="cpu/offload.py",
+        waits_for="verl to pin only where there is an accelerator; no issue is open",
+    ),
+    Hook(
         Symbol("vllm.model_executor.layers.utils:dispatch_cpu_unquantized_gemm", ("layer", "remove_weight")),
         what="keeps linear weights as they are",
         process=VLLM_ON_CPU,

@@ -16,7 +16,7 @@ import json, logging, sys
 logging.disable(logging.WARNING)
 sys.path.append({{site!r}})
 import verl, verl.trainer.ppo.v1, verl.utils.config, verl.utils.distributed
-import {ROLLOUT}.vllm_rollout, {ROLLOUT}.vllm_async_server
+import {ROLLOUT}.vllm_rollout, {ROLLOUT}.vllm_async_server, verl.workers.engine.fsdp.transformer_impl
 import vllm.model_executor.layers.utils, vllm.plugins
 vllm.plugins.load_general_plugins()
 from process_state import state
@@ -96,11 +96,15 @@ def test_a_process_that_asks_has_what_the_list_of_hooks_says_and_nothing_else(pr
         f"{ROLLOUT}.vllm_rollout:ServerAdapter.__init__",
         f"{ROLLOUT}.vllm_async_server:vLLMHttpServer.__init__",
         "torch.distributed:init_process_group",
+        "verl.workers.engine.fsdp.transformer_impl:CPUOffloadPolicy",
         "vllm.model_executor.layers.utils:dispatch_cpu_unquantized_gemm",
     }
     assert patched <= {hook.symbol.path for hook in HOOKS}
     re_exported = {f"{ROLLOUT}:ServerAdapter.__init__"}
-    assert differences(installed["callables"], asking["callables"]) - {"verl:_entry_points"} == patched | re_exported
+    changed = differences(installed["callables"], asking["callables"]) - {"verl:_entry_points"}
+    # A class that a function takes the place of has lost its members too.
+    of_replaced = {name for name in changed if name.startswith("verl.workers.engine.fsdp.transformer_impl:CPUOffload")}
+    assert changed - of_replaced | patched == patched | re_exported and patched <= changed
 
     def added(what):
         return [name for name in asking[what] if name not in installed[what]]
