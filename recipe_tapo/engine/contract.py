@@ -57,6 +57,7 @@ SYMBOLS = (
     Symbol("verl.utils.config:omega_conf_to_dataclass"),
     Symbol("verl.protocol:DataProto"),
     Symbol(f"{_ENGINE}:ActorRolloutRefWorker.actor_worker_cls"),
+    Symbol(f"{_ENGINE}:ActorRolloutRefWorker.init_model", source="self.actor = self.actor_worker_cls("),
     # actor.shuffle reaches the mini-batches through these arguments of torch's DataLoader.
     Symbol(f"{_ENGINE}:TrainingWorker.train_mini_batch", ("data",), source='key="dataloader_kwargs"'),
     Symbol(f"{_ENGINE}:TrainingWorker.train_batch", ("data",)),

@@ -274,13 +274,11 @@ def test_forty_thousand_rows_are_quick_and_small(tmp_path):
     if SHARED.is_dir():
         arguments += ["--benchmarks", SHARED]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.monotonic()
     result = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
-    seconds = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert result.returncode == 0, result.stderr
     assert pq.read_metadata(tmp_path / "out" / "train.parquet").num_rows > 20_000
-    assert seconds < 30 or after.ru_utime - before.ru_utime < 20, f"{seconds:.0f} s on a busy machine"
+    assert after.ru_utime - before.ru_utime < 20  # seconds of the CPU
     assert int(result.stderr.split("peak")[-1]) * 1024 < 2 * 2**30

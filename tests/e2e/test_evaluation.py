@@ -81,9 +81,7 @@ def test_the_demo_model_is_evaluated(whole):
 
 def test_killed_at_random_points_it_ends_with_the_same_files(whole, data, tmp_path):
     folder = tmp_path / "killed"
-    seed = random.randrange(10**6)
-    print(f"random points of seed {seed}")
-    rng = random.Random(seed)
+    rng = random.Random(5)
     journal = folder / "responses.jsonl"
     for low, high in ((0, 2), (2, 5)):
         wanted, patience = rng.randint(low, high) * CHUNK, rng.uniform(0, 1)

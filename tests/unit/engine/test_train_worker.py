@@ -11,7 +11,7 @@ from verl.utils import tensordict_utils as tu
 
 from recipe_tapo.algorithm.loss import GroupSizes
 from recipe_tapo.engine.rows import TOKEN_FACTOR
-from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker, TapoTrainingWorker
+from recipe_tapo.engine.train_worker import TapoTrainingWorker
 from recipe_tapo.engine.update_plan import PLAN_KEY, UpdatePlan
 
 
@@ -181,7 +181,3 @@ def test_trainer_and_worker_must_agree_on_the_rows():
         worker(dp_size=2).train_mini_batch(data)
     with pytest.raises(ValueError, match="9 rows are no 2 mini-batches"):
         plan(rows=9, steps=2).rows_per_mini_batch()
-
-
-def test_the_hybrid_worker_builds_tapos_training_worker():
-    assert TapoActorRolloutRefWorker.actor_worker_cls is TapoTrainingWorker

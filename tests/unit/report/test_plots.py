@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from recipe_tapo.cli import main as tapo
 from recipe_tapo.cli.run import run_command
@@ -42,8 +43,18 @@ def test_a_metric_that_is_missing_leaves_a_gap_and_the_pictures_are_written(tmp_
     assert metric_of([read_run(run)], Panel("none", ("no/such",))) is None
     assert curve([read_run(run)], "no/such") is None
     assert exit_code(run, "--output", tmp_path / "out" / "figure") == 0
-    assert (tmp_path / "out" / "figure.png").stat().st_size > 10_000
     assert capsys.readouterr().out.count("figure.") == 2
+
+
+def test_a_picture_shows_the_values_of_its_run(tmp_path):
+    pictures = []
+    for number, values in enumerate(({1: 0.5, 2: 0.7}, {1: 0.5, 2: 0.7}, {1: 0.5, 2: 0.2})):
+        run = write_run(tmp_path / str(number) / "tapo", values)
+        assert exit_code(run, "--output", tmp_path / f"figure{number}") == 0
+        pictures.append(imread(tmp_path / f"figure{number}.png"))
+    same, other = pictures[1:]
+    np.testing.assert_array_equal(pictures[0], same)
+    assert (pictures[0] != other).any()
 
 
 @pytest.mark.parametrize("content", [None, "", "not json\n", '{"step": 1, "data": {"text": "no number"}}\n'])
