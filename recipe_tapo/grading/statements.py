@@ -30,10 +30,11 @@ _OR = re.compile(
 # At the beginning of what stands between, or behind a unit.
 _EARLY_OR = re.compile(rf"(?:[a-zA-Z]+\s+){{0,2}}(?:{_OR.pattern})", re.IGNORECASE)
 _LINK_WORDS = (
-    "and or both either also as well with the other one another second third value values solution solutions root "
+    "it and or both either also as well with the other one another second third value values solution solutions root "
     "roots answer answers is are be could might may possibly maybe perhaps alternatively lor land vee wedge cup "
     "respectively 或 和 与 及 且"
 )
+_TOGETHER = frozenset(("and", "another", "other", "also", "could", "might"))
 _LINKS = frozenset(_LINK_WORDS.split())
 # With one of these a new thought begins, and the box behind it replaces the one before.
 _THOUGHT = re.compile(
@@ -74,7 +75,7 @@ def are_neighbours(gap: str) -> bool:
     plain = _COMMENTS.sub(r" \1 ", gap)
     bare = _NUMBERING.sub(" ", _NAMES.sub(" ", _COUNTED.sub(" another ", plain)))
     words = _SIGNS.sub(" ", bare).lower().split()
-    linked = bool(_OR.search(plain)) or "and" in words or "another" in words or "other" in words
+    linked = bool(_OR.search(plain)) or not _TOGETHER.isdisjoint(words)
     if all(word in _LINKS for word in words):
         return linked or not any(word in ("answer", "answers", "is", "solution", "value", "the") for word in words)
     sentence = plain.strip(" \n$.,;:)]\\*_")

@@ -24,6 +24,7 @@ _OTHER_VALUE = re.compile(
 # Roundings of the same value, and the two bases of a bare logarithm, are no other value.
 _SAME = 0.02
 _MAX_CHARS = 200
+_NUMBER = re.compile(r"-?[\d.,]+%?")
 
 
 def with_surroundings(text: str, box: Box) -> str:
@@ -33,7 +34,9 @@ def with_surroundings(text: str, box: Box) -> str:
         content = f"-({content})" if re.search(r"[-+±]|\\[pm][mp]", content) else f"-{content}"
     if scale := _SCALE_BEHIND.match(text, box.end):
         return f"{content} {scale[1]}"
-    if factor := _FACTOR_BEHIND.match(text, box.end):
+    factor = _FACTOR_BEHIND.match(text, box.end)
+    # A bare "%" behind anything else begins a comment of LaTeX.
+    if factor and (factor[1] != "%" or _NUMBER.fullmatch(content)):
         return f"{content}{factor[1]}".replace("%%", "%") if content else content
     other = _OTHER_VALUE.match(text, box.end) if len(content) < _MAX_CHARS else None
     if other and other[4] not in UNITS and other[4] not in SCALES:

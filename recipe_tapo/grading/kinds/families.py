@@ -16,10 +16,10 @@ _WORDS = r"(?:where|for|with|and|for all|for any|for some|for every)"
 _WHERE = rf"(?:\\text\{{\s*{_WORDS}?\s*\}}|\b{_WORDS}\b)?\s*(?:\\forall\s*)?"
 _IN_INTEGERS = r"\\in\s*(?:\\mathbb\s*)?\{?\\?[ZN]\}?(?:\^[+*]|_\+|_0|_\{[^{}]*\})?"
 _CLAUSE = re.compile(
-    rf"[,;:(\s]*{_WHERE}([a-zA-Z])\s*(?:{_IN_INTEGERS}|(?:\\text\{{)?\s*(?:is|为|是)\s*{_INTEGER}\s*\}}?)\)?"
-    rf"|[,;:(\s]*(?:\\text\{{)?[,\s]*{_WORDS}\s*\}}?\s*([a-zA-Z])\s*\\text\{{\s*(?:is|be|are)\s+{_INTEGER}\s*\}}\)?"
-    rf"|[,;:(\s]+([a-zA-Z])\s*(?:\\text\{{)?\s*(?:is )?{_INTEGER}\s*\}}?\)?"
-    rf"|[,;:(\s]*(?:\\text\{{)?[,\s]*{_WORDS}\s+{_INTEGER}\s*\}}?\s*([a-zA-Z])\)?"
+    rf"[,;:(\s]{{0,9}}{_WHERE}([a-zA-Z])\s*(?:{_IN_INTEGERS}|(?:\\text\{{)?\s*(?:is|为|是)\s*{_INTEGER}\s*\}}?)\)?"
+    rf"|[,;:(\s]{{0,9}}(?:\\text\{{)?[,\s]*{_WORDS}\s*\}}?\s*([a-zA-Z])\s*\\text\{{\s*(?:is|be|are)\s+{_INTEGER}\s*\}}\)?"
+    rf"|[,;:(\s]{{1,9}}([a-zA-Z])\s*(?:\\text\{{)?\s*(?:is )?{_INTEGER}\s*\}}?\)?"
+    rf"|[,;:(\s]{{0,9}}(?:\\text\{{)?[,\s]*{_WORDS}\s+{_INTEGER}\s*\}}?\s*([a-zA-Z])\)?"
 )
 # "\\{x | x=k\\pi, k\\in Z\\}" and "\\{k\\pi | k\\in Z\\}".
 _SET_OF_VALUES = re.compile(
