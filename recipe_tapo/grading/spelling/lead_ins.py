@@ -8,8 +8,8 @@ _OF_WHAT = r"(?:\s+(?:to\s+the\s+(?:problem|question)|(?:for|of)\s+(?:\\?[a-z]|\
 _IS = r"(?:\b(?:is|are|be|equals?)\b|[:=])"
 _SO = r"(?:therefore|thus|hence|so|then|finally)"
 _ABOUT_THE_VALUE = (
-    r"(?:no|not|never|than|at most|at least|over|under|below|above|between|half|twice|double|triple|either|neither|or|if"
-    r"|unless|minus|negative|squared?|cubed?|roots? of|option|choice"
+    r"(?:no|not|never|than|at most|at least|over|under|below|above|between|half|twice|double|triple|either|neither|or"
+    r"|if|unless|minus|negative|squared?|cubed?|roots? of|option|choice"
     r"|inverse|reciprocal|opposite|up|wrong|incorrect|isn't|aren't|cannot|can't)\b"
 )
 _VERB = r"(?:is|are|be|gets?|have|has|obtains?|finds?|gives?|equals?)"
