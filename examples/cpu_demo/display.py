@@ -1,7 +1,9 @@
 """What the demo shows: progress line, closing table, constructed trajectories in colour."""
 
+from dataclasses import asdict
 from pathlib import Path
 
+from rich.columns import Columns
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
@@ -10,7 +12,7 @@ from rich.text import Text
 from examples.arithmetic.problems import REFLECTION, ChainProblem, first_wrong_line
 from examples.arithmetic.question_files import ACCURACY
 from examples.runs.metrics import StepMetrics, training_steps
-from recipe_tapo.records.attempts import read_dump
+from recipe_tapo.records.attempts import AttemptRecord, read_dump
 
 
 def progress_line(records: list[StepMetrics], steps: int) -> tuple[int, str]:
@@ -69,8 +71,8 @@ def summary_table(records: list[StepMetrics]) -> Table:
     return table
 
 
-def trajectory_panels(dump_dir: Path, count: int) -> list[Panel]:
-    """Right constructions that keep some of the wrong rollout and then reflect.
+def turning_records(dump_dir: Path) -> list[dict]:
+    """Right constructions that keep some of the wrong rollout and then reflect, one per question.
 
     Those whose prefix holds the mistake come first, of these the longest prefixes.
     """
@@ -81,8 +83,36 @@ def trajectory_panels(dump_dir: Path, count: int) -> list[Panel]:
     ]
     records.sort(key=lambda record: (not _keeps_a_mistake(record), -record["prefix_length"]))
     one_per_question = {record["question"]: record for record in reversed(records)}
-    chosen = [record for record in records if one_per_question[record["question"]] is record]
-    return [_panel(record) for record in chosen[:count]]
+    return [record for record in records if one_per_question[record["question"]] is record]
+
+
+def side_by_side(rewritten: list[dict], continued: list[AttemptRecord], count: int) -> list[Columns]:
+    """Both modes' constructions of one wrong rollout beside each other; those that are right in both come first.
+
+    Args:
+        rewritten: Records of the run's rewriting.
+        continued: What continuation made of the same wrong rollouts.
+        count: How many pairs.
+    """
+    pairs = [
+        (first, asdict(second)) for first, second in zip(rewritten, continued, strict=True) if second.reason is None
+    ]
+    pairs.sort(key=lambda pair: not pair[1]["right"])
+    return [
+        Columns([_panel(first, "rewriting"), _panel(second, "continuation")], equal=True)
+        for first, second in pairs[:count]
+    ]
+
+
+def modes_line(continued: list[AttemptRecord]) -> str:
+    """What came of continuation."""
+    usable = [record for record in continued if record.reason is None]
+    kept = sum(record.prefix_fraction or 0.0 for record in usable) / max(1, len(usable))
+    return (
+        f"Continuation from {len(continued)} wrong rollouts whose rewriting was right: {len(usable)} usable, "
+        f"{sum(bool(record.right) for record in usable)} right, {kept:.0%} of the wrong rollout preserved. "
+        "The model was cold-started for rewriting and never saw this prompt."
+    )
 
 
 def _keeps_a_mistake(record: dict) -> bool:
@@ -94,7 +124,7 @@ def _after_prefix(record: dict) -> str:
     return record["reconstruction"][len(record["prefix_text"]) :]
 
 
-def _panel(record: dict) -> Panel:
+def _panel(record: dict, mode: str) -> Panel:
     prefix, rest = record["prefix_text"], _after_prefix(record)
     reflection_end = rest.find("\n", rest.find(REFLECTION)) + 1
     body = Text()
@@ -102,5 +132,6 @@ def _panel(record: dict) -> Panel:
     body.append(rest[:reflection_end], style="yellow")
     body.append(rest[reflection_end:], style="green")
     legend = Text.assemble(("preserved prefix", "red"), "  ", ("reflection", "yellow"), "  ", ("correction", "green"))
-    title = f"step {record['step']}: {record['question']}"
-    return Panel(Group(body, Text(), legend), title=title, width=72)
+    verdict = "right" if record["right"] else "wrong"
+    title = f"{mode}, {verdict}: {record['question']}"
+    return Panel(Group(body, Text(), legend), title=title, width=60)

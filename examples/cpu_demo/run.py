@@ -1,7 +1,8 @@
 """``make demo``: watch TAPO train a small model on verl's real engine (Ray, FSDP2, vLLM), on the CPU.
 
 Prepares the data, runs ``verl.trainer.main_ppo +recipe=[tapo,cpu,cpu_demo]`` with the bundled cold-started
-checkpoint, shows a live progress line and, at the end, a table and two constructed trajectories in colour.
+checkpoint, shows a live progress line and, at the end, a table and constructed trajectories in colour: of both modes,
+from the same wrong rollouts.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from examples.cpu_demo import display, questions
+from examples.cpu_demo import continuing, display, questions
 from examples.runs.command import training_command
 from examples.runs.metrics import METRICS, read_metrics
 from examples.runs.places import CHECKPOINT, ROOT
@@ -64,8 +65,12 @@ def main(argv: list[str] | None = None) -> int:
         console.print(f"Training left no metrics; see {work_dir / 'train.log'}", style="red", markup=False)
         return 1
     console.print(display.summary_table(records))
-    for panel in display.trajectory_panels(work_dir / "dump", count=2):
-        console.print(panel)
+    rewritten = display.turning_records(work_dir / "dump")[: continuing.MOST]
+    if rewritten:
+        continued = continuing.continue_all(rewritten, arguments.model.resolve(), work_dir)
+        for pair in display.side_by_side(rewritten, continued, count=2):
+            console.print(pair)
+        console.print(display.modes_line(continued), style="dim", highlight=False)
     console.print(f"[dim]Every construction is in {work_dir / 'dump'}, every metric in {work_dir / METRICS}.[/dim]")
     return 0
 

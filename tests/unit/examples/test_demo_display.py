@@ -1,12 +1,15 @@
 """What ``make demo`` shows at its end."""
 
+from dataclasses import asdict
 from io import StringIO
 
 from rich.console import Console
 
 from examples.arithmetic.problems import REFLECTION
 from examples.arithmetic.question_files import DATA_SOURCE
-from examples.cpu_demo.display import progress_line, summary_table, trajectory_panels
+from examples.cpu_demo.continuing import continue_all
+from examples.cpu_demo.display import modes_line, progress_line, side_by_side, summary_table, turning_records
+from examples.runs.places import CHECKPOINT
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 
 QUESTION = "Compute 8+2*1+4+1 mod 13"
@@ -45,9 +48,37 @@ def test_kept_mistakes_come_first_and_each_question_once(tmp_path):
     dump.write(record(PREFIX, corrected + " "))
     dump.write(record(PREFIX, corrected, right=False))
     dump.write(record("", corrected))
-    panels = trajectory_panels(tmp_path, count=5)
-    assert [QUESTION in shown([panel]) for panel in panels] == [True, False]
-    assert "1+1=4" in shown(panels[:1]) and "1+1=2" in shown(panels[:1])
+    chosen = turning_records(tmp_path)
+    assert [each["question"] == QUESTION for each in chosen] == [True, False]
+    assert chosen[0]["reconstruction"] == PREFIX + corrected
+
+
+def test_both_modes_stand_beside_each_other_and_what_is_right_in_both_comes_first():
+    rewritten = [asdict(record(PREFIX, f"{REFLECTION}\n1+1={n}\n")) for n in (2, 3, 4)]
+    continued = [
+        record(PREFIX, f"{REFLECTION}\nelsewhere\n", right=False),
+        record(PREFIX, f"{REFLECTION}\nas well\n"),
+        AttemptRecord(1, "q", QUESTION, PREFIX, "", reason="locate_failed"),
+    ]
+    for each in continued[:2]:
+        each.prefix_fraction = 0.5
+    pairs = side_by_side(rewritten, continued, count=5)
+    assert len(pairs) == 2
+    first, second = shown(pairs[:1]), shown(pairs[1:])
+    assert "1+1=3" in first and "as well" in first and "continuation, right" in first
+    assert "1+1=2" in second and "elsewhere" in second and "continuation, wrong" in second
+    assert "from 3 wrong rollouts whose rewriting was right: 2 usable, 1 right, 50% of" in modes_line(continued)
+
+
+def test_the_demos_model_continues_wrong_rollouts(tmp_path):
+    """Of the bundled model, by the project's own constructor: its own tokens kept, the fixed phrase, an answer."""
+    wrong = "8+2=10\n10*1=10\n10+4=1\n1+1=4\nFinal Answer: \\boxed{4}"
+    right = "8+2=10\n10*1=10\n10+4=1\n1+1=2\nFinal Answer: \\boxed{2}"
+    attempt = AttemptRecord(1, "q", QUESTION, error_rollout=wrong, correct_rollout=right)
+    (made,) = continue_all([asdict(attempt)], CHECKPOINT, tmp_path)
+    assert made.reason is None
+    assert made.prefix_text and wrong.startswith(made.prefix_text)
+    assert made.reconstruction[len(made.prefix_text) :].lstrip().startswith(REFLECTION)
 
 
 def test_the_table_counts_all_steps_and_averages_what_it_should():
