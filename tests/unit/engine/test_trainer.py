@@ -1,5 +1,6 @@
 """Every override of TAPO's trainer, in verl's own step on a queue in memory."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from hydra import compose, initialize_config_module
 from memory_queue import MemoryQueue, MemoryWorkers
 from small_tokenizer import TOKENIZER
+from tensordict import NonTensorStack
 from verl.trainer.ppo import core_algos
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils import tensordict_utils as tu
@@ -75,28 +77,36 @@ class Step:
         return {key: row[name] for key, row in self.queue.rows.items() if name in row}
 
     def loss_weights(self, monkeypatch):
-        """What each token's loss is multiplied by in one mini-batch of one rank: its factor over verl's denominator."""
-        seen = {}
-        monkeypatch.setattr(TrainingWorker, "train_batch", lambda self, data: seen.update(data=data))
-        monkeypatch.setattr(TrainingWorker, "train_mini_batch", lambda self, data: self.train_batch(data))
+        """What a token's loss is multiplied by in each mini-batch of one rank: its factor over verl's denominator."""
+        mini_batches = []
+        monkeypatch.setattr(TrainingWorker, "train_batch", lambda self, data: mini_batches.append(data))
         (batch,) = self.trainer.actor_rollout_wg.trained
         names = (rows.UID, rows.LOSS_MASK, rows.RESPONSE_MASK, rows.TOKEN_FACTOR, rows.VERL_TOKEN_FACTOR)
         data = self.queue.kv_batch_get(batch.keys, batch.partition_id, [name for name in names if name in batch.fields])
+        data["key"] = NonTensorStack(*batch.keys)
         for name, value in batch.extra_info.items():
             tu.assign_non_tensor_data(data, name, value)
         worker = object.__new__(TapoTrainingWorker)
-        worker.engine = SimpleNamespace(get_data_parallel_size=lambda: 1, get_data_parallel_group=lambda: None)
+        worker.profiler = SimpleNamespace(step=lambda: None)
+        worker.engine = SimpleNamespace(
+            get_data_parallel_size=lambda: 1,
+            get_data_parallel_rank=lambda: 0,
+            get_data_parallel_group=lambda: None,
+            is_mp_src_rank_with_outputs=lambda: False,
+            train_mode=lambda **_: nullcontext(),
+        )
         worker.train_mini_batch(data)
-        data = seen["data"]
+        return [self._weights_of(mini_batch) for mini_batch in mini_batches]
+
+    def _weights_of(self, data):
         mode = self.config.actor_rollout_ref.actor.loss_agg_mode
         tokens = rows.Column.of(data[rows.LOSS_MASK]).values.sum()
         denominator = tokens if mode == "token-mean" else tu.get(data, "global_batch_size")
-        factors = data[rows.VERL_TOKEN_FACTOR].unbind() if rows.VERL_TOKEN_FACTOR in data else None
-        masks = data[rows.RESPONSE_MASK].unbind()
-        return {
-            key: (masks[i] if factors is None else masks[i] * factors[i]) / denominator
-            for i, key in enumerate(batch.keys)
-        }
+        weights = list(data[rows.RESPONSE_MASK].unbind())
+        if rows.VERL_TOKEN_FACTOR in data:
+            factors = data[rows.VERL_TOKEN_FACTOR].unbind()
+            weights = [weight * factor for weight, factor in zip(weights, factors, strict=True)]
+        return {key: weight / denominator for key, weight in zip(data["key"], weights, strict=True)}
 
 
 def two_questions(constructed=True):
@@ -265,6 +275,28 @@ def test_token_factors_are_eq_7s_weights_of_constructions_and_1_elsewhere(monkey
     assert all(bool((factor == 1).all()) for factor in off.column(rows.TOKEN_FACTOR).values())
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_two_steps_on_a_batch_add_up_to_eq_6(monkeypatch, shuffle):
+    """From the trainer's deal to verl's mini-batches: Σ L_s = Σ L_GRPO,s + 2 λ L_ref(the whole batch)."""
+    overrides = (
+        *("actor_rollout_ref.actor.ppo_mini_batch_size=1", f"actor_rollout_ref.actor.shuffle={shuffle}"),
+        *("tapo.lambda_ref=0.5", "tapo.ots.enable=false"),
+    )
+    step = Step(monkeypatch, two_questions(), *overrides).run()
+    mini_batches = step.loss_weights(monkeypatch)
+    assert len(mini_batches) == 2
+    for weights in mini_batches:
+        # 12 rows: 8 rollouts, 3 constructed, 1 of padding.
+        constructed = [key for key in weights if key in rows.reflected_keys(step.batch)]
+        assert len(weights) == 6 and len(of_rollouts(weights)) in (4, 5) and len(constructed) in (1, 2)
+        tokens = sum(len(weight) for weight in of_rollouts(weights).values())
+        for key, weight in weights.items():
+            mask = step.queue.rows[key][rows.LOSS_MASK]
+            # Half of the batch's 11 constructed tokens; the mini-batch's own tokens of rollouts.
+            expected = 0.5 / (11 / 2) if key in constructed else 1 / tokens
+            close(weight, mask * expected)
+
+
 # Sessions of several outputs
 
 
@@ -368,8 +400,8 @@ def test_an_original_rows_term_is_the_same_with_and_without_constructions(monkey
         return queue
 
     overrides = (*overrides, f"actor_rollout_ref.actor.loss_agg_mode={mode}")
-    plain = Step(monkeypatch, queue(constructed=False), *overrides).run().loss_weights(monkeypatch)
-    tapo = Step(monkeypatch, queue(constructed=True), *overrides).run().loss_weights(monkeypatch)
+    (plain,) = Step(monkeypatch, queue(constructed=False), *overrides).run().loss_weights(monkeypatch)
+    (tapo,) = Step(monkeypatch, queue(constructed=True), *overrides).run().loss_weights(monkeypatch)
     same(of_rollouts(tapo), plain, atol=1e-6, rtol=1e-5)
     assert set(tapo) - set(plain) == {"a_4_0", "a_5_0", "a_6_0"}
     if CORRECTION[0] in overrides:
