@@ -7,7 +7,7 @@ from torch.distributed.fsdp import CPUOffloadPolicy
 
 def do_not_pin(module: ModuleType) -> None:
     """Makes verl's FSDP engine offload into plain memory; verl asks for pinned memory and offers no setting."""
-    module.CPUOffloadPolicy = _unpinned
+    vars(module)["CPUOffloadPolicy"] = _unpinned
 
 
 def _unpinned(pin_memory: bool = True) -> CPUOffloadPolicy:
