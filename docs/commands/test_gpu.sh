@@ -1,2 +1,2 @@
 # Needs a GPU.
-python -m pytest tests/gpu
+python -m pytest -m gpu

@@ -1,6 +1,6 @@
 """The algorithm on a GPU: the same numbers as on the CPU, and what it costs at training size.
 
-Needs torch, numpy and pytest only: `python -m pytest tests/gpu -s` on a machine with a GPU.
+Needs torch, numpy and pytest only: `python -m pytest tests/gpu/test_on_accelerator.py -s` on a machine with a GPU.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from recipe_tapo.algorithm.advantages import token_advantages
 from recipe_tapo.algorithm.loss import GroupSizes, clipped_surrogate, group_coefficients, group_sizes
 from recipe_tapo.algorithm.token_weights import ots_weights
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]
 
 ROWS, TOKENS, GROUP = 4096, 4096, 8
 CLIP = {"clip_low": 0.2, "clip_high": 0.2, "clip_dual": 3.0}
