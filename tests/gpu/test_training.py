@@ -1,7 +1,8 @@
 """Two steps of TAPO and of GRPO on a GPU, with verl's defaults there, on the demo's model of half a million parameters.
 
-The command is that of the CPU's end-to-end tests: the recipe `cpu` is empty where there is an accelerator. So the path is
-rehearsed on a CPU with `REHEARSE_GPU_TESTS=1 python -m pytest -m gpu tests/gpu/test_training.py`. Nothing is downloaded.
+The command is that of the CPU's end-to-end tests: the recipe `cpu` is empty where there is an accelerator. So the path
+is rehearsed on a CPU with `REHEARSE_GPU_TESTS=1 python -m pytest -m gpu tests/gpu/test_training.py`. Nothing is
+downloaded.
 """
 
 import math
