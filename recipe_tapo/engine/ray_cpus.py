@@ -6,6 +6,7 @@ agent-loop and reward workers, inference servers) are Ray actors without a numbe
 """
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -82,7 +83,7 @@ def _available(config: DictConfig) -> tuple[float, str]:
     from ray._private.services import canonicalize_bootstrap_address
     from ray._private.utils import get_num_cpus
 
-    address = OmegaConf.select(config, "ray_kwargs.ray_init.address")
+    address = cast(Any, OmegaConf.select(config, "ray_kwargs.ray_init.address"))
     if address is not None and str(address).startswith("ray://"):
         return float("inf"), "a remote Ray cluster"  # nothing is known of it before it is joined
     cluster = canonicalize_bootstrap_address(address)
