@@ -1,2 +1,2 @@
 # Needs a GPU.
-python -m pytest -m gpu
+python -m pytest tests/gpu

@@ -6,7 +6,7 @@ agent-loop and reward workers, inference servers) are Ray actors without a numbe
 """
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -83,10 +83,10 @@ def _available(config: DictConfig) -> tuple[float, str]:
     from ray._private.services import canonicalize_bootstrap_address
     from ray._private.utils import get_num_cpus
 
-    address = cast(Any, OmegaConf.select(config, "ray_kwargs.ray_init.address"))
+    address = OmegaConf.select(config, "ray_kwargs.ray_init.address")
     if address is not None and str(address).startswith("ray://"):
         return float("inf"), "a remote Ray cluster"  # nothing is known of it before it is joined
-    cluster = canonicalize_bootstrap_address(address)
+    cluster = canonicalize_bootstrap_address(cast(str, address))  # for None, the one that Ray finds
     if cluster is None:
         return get_num_cpus(), "this machine"
     return _cpus_of(cluster), "the running Ray cluster"

@@ -189,7 +189,7 @@ def test_what_needs_a_gpu_or_a_network_says_so(path):
     first = text.splitlines()[0]
     needs = NEEDS.fullmatch(first)
     assert needs or not first.startswith("# Needs"), f"{path.name}: {first}"
-    gpu = re.search(r"run_qwen3|run_cold_start|-m gpu|vllm serve|\+recipe=tapo |zpd_filter|checkpoints/global", text)
+    gpu = re.search(r"run_qwen3|run_cold_start|tests/gpu|vllm serve|\+recipe=tapo |zpd_filter|checkpoints/global", text)
     hub = re.search(r"pip install|Qwen/|judge_url|data_prep\.benchmarks(?! --local)", text)
     if gpu and "base_url" not in text:
         assert needs and "GPU" in needs[1]
