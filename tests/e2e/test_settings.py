@@ -6,6 +6,7 @@ import pytest
 from engine import Run
 
 from examples.cpu_demo import questions as demo_questions
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
 
