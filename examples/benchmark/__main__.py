@@ -20,6 +20,7 @@ from examples.runs.places import ROOT
 from examples.runs.process import TrainingFailed
 from examples.runs.provenance import commit, machine
 from recipe_tapo.cli.run import run_command
+from recipe_tapo.engine.names import COLOCATE_ASYNC, TRAINER_MODE
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.write import atomic_paths
 
@@ -57,6 +58,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"waves in which vLLM serves a step's {steps.ROLLOUTS} rollouts: in one, groups finish together, in "
         f"more apart; any of {', '.join(map(str, WAVES))} (default: 1 4 16)",
+    )
+    engine.add_argument(
+        "--mode",
+        choices=(TRAINER_MODE, COLOCATE_ASYNC),
+        default=TRAINER_MODE,
+        help="trainer of both arms (default: %(default)s, the synchronous one)",
     )
     engine.add_argument(
         "--work_dir", type=Path, default=ROOT / "outputs" / "benchmark", help="for the runs (default: %(default)s)"
@@ -133,7 +140,9 @@ def benchmark(arguments: argparse.Namespace, console: Console) -> None:
     }
     if arguments.steps:
         try:
-            results["on_the_engine"] = steps.measure(arguments.steps, arguments.waves, arguments.work_dir.resolve())
+            results["on_the_engine"] = steps.measure(
+                arguments.steps, arguments.waves, arguments.work_dir.resolve(), arguments.mode
+            )
         except TrainingFailed as error:
             raise InputError(str(error)) from error
     table = Table(title=f"{results['machine']}, {results['date']}")

@@ -14,6 +14,7 @@ from examples.runs.command import training_command
 from examples.runs.metrics import METRICS, read_metrics
 from examples.runs.places import CHECKPOINT
 from examples.runs.process import TrainingFailed, run_training
+from recipe_tapo.engine.names import TRAINER_MODE
 
 QUESTIONS, PER_QUESTION = 16, 8
 ROLLOUTS = QUESTIONS * PER_QUESTION
@@ -60,18 +61,21 @@ def slots_of(waves: int) -> int:
     return 2 * ROLLOUTS if waves == 1 else ROLLOUTS // waves
 
 
-def benchmark_command(arm: str, seed: int, steps: int, slots: int, questions: Path, folder: Path) -> list[str]:
-    """The command that trains one arm of ``configs/arm`` from the bundled checkpoint."""
+def benchmark_command(
+    arm: str, seed: int, steps: int, slots: int, questions: Path, folder: Path, mode: str = TRAINER_MODE
+) -> list[str]:
+    """The command that trains one arm of ``configs/arm`` from the bundled checkpoint, under one of verl's trainers."""
     return [
         *training_command(CHECKPOINT, questions, folder, steps, test_freq=-1),
         f"+arm={arm}",
         *OVERRIDES,
         *(f"{key}={seed}" for key in SEEDED),
         f"actor_rollout_ref.rollout.max_num_seqs={slots}",
+        f"trainer.v1.trainer_mode={mode}",
     ]
 
 
-def time_run(arm: str, seed: int, steps: int, slots: int, questions: Path, folder: Path) -> Timing:
+def time_run(arm: str, seed: int, steps: int, slots: int, questions: Path, folder: Path, mode: str) -> Timing:
     """Trains one arm and reads its times off the log.
 
     Raises:
@@ -79,7 +83,7 @@ def time_run(arm: str, seed: int, steps: int, slots: int, questions: Path, folde
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = benchmark_command(arm, seed, steps, slots, questions, folder)
+    command = benchmark_command(arm, seed, steps, slots, questions, folder, mode)
     began, first_logged = time.time(), None
 
     def watch() -> None:
@@ -128,8 +132,8 @@ def compare(timings: dict[str, list[Timing]]) -> dict[str, Any]:
     }
 
 
-def measure(steps: int, waves: Iterable[int], folder: Path) -> dict[str, Any]:
-    """Runs both arms in turn for each number of waves.
+def measure(steps: int, waves: Iterable[int], folder: Path, mode: str = TRAINER_MODE) -> dict[str, Any]:
+    """Runs both arms in turn for each number of waves, under one of verl's trainers.
 
     Raises:
         TrainingFailed: A training process ended with an error.
@@ -143,7 +147,7 @@ def measure(steps: int, waves: Iterable[int], folder: Path) -> dict[str, Any]:
         for position, arm in enumerate(ORDER):
             print(f"{number} waves: {arm}, run {position + 1} of {len(ORDER)}", flush=True)
             run = folder / f"waves{number}-{position}-{arm}"
-            timing = time_run(arm, position // 2, steps, slots_of(number), questions, run)
+            timing = time_run(arm, position // 2, steps, slots_of(number), questions, run, mode)
             timings.setdefault(arm, []).append(timing)
         results[str(number)] = compare(timings)
-    return {"steps_per_run": steps - 1, "rollouts_per_step": ROLLOUTS, "waves": results}
+    return {"mode": mode, "steps_per_run": steps - 1, "rollouts_per_step": ROLLOUTS, "waves": results}

@@ -65,9 +65,7 @@ class Constructor:
         report, attempts = GroupReport(), []
         try:
             attempts = self._select(group, report)
-            requests = Requests(self.tapo, self.policy, engine, self.failures)
-            await asyncio.gather(*(self._run(attempt, requests, report) for attempt in attempts))
-            report.synthesis_tokens = requests.generated_tokens
+            await asyncio.gather(*(self._run(attempt, engine, report) for attempt in attempts))
         except Exception as error:
             self.failures.note("constructing from a group", error)
             report.reject(RejectReason.INTERNAL_ERROR)
@@ -100,17 +98,20 @@ class Constructor:
             question=group.question,
             error_rollout=decode(self.policy.tokenizer, error.response_ids),
             correct_rollout=decode(self.policy.tokenizer, correct.response_ids),
+            error_versions=error.versions,
+            correct_versions=correct.versions,
         )
         return Attempt(error, correct, record, seed)
 
-    async def _run(self, attempt: Attempt, requests: Requests, report: GroupReport) -> None:
+    async def _run(self, attempt: Attempt, engine: Engine, report: GroupReport) -> None:
         """Ends in a graded trajectory or in a counted reason."""
         record = attempt.record
+        requests = Requests(self.tapo, self.policy, engine, self.failures)
         try:
-            attempt.trajectory = await self.synthesis.synthesize(attempt, requests)
+            attempt.trajectory = await self._synthesize(attempt, requests, report)
             self._note(attempt, attempt.trajectory, report)
             self._guard(attempt, attempt.trajectory, report)
-            grading = requests.engine.grade(attempt.error, attempt.trajectory)
+            grading = engine.grade(attempt.error, attempt.trajectory)
             attempt.grade = await requests.within_time(grading, RejectReason.REWARD_FAILED)
             record.reward, record.right = attempt.grade.score, attempt.grade.right
             report.right += attempt.grade.right
@@ -121,6 +122,13 @@ class Constructor:
         except Exception as error:
             self.failures.note("a construction", error)
             reject(attempt, report, RejectReason.INTERNAL_ERROR)
+
+    async def _synthesize(self, attempt: Attempt, requests: Requests, report: GroupReport) -> Trajectory:
+        try:
+            return await self.synthesis.synthesize(attempt, requests)
+        finally:
+            report.synthesis_tokens += requests.generated_tokens
+            attempt.versions = attempt.record.versions = requests.versions
 
     def _note(self, attempt: Attempt, trajectory: Trajectory, report: GroupReport) -> None:
         record = attempt.record

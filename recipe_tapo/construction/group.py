@@ -5,6 +5,8 @@ from typing import Any
 
 from recipe_tapo.reasons import RejectReason
 
+Versions = tuple[int, int]  # of the policy's weights, the oldest and the newest
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -16,6 +18,7 @@ class Rollout:
         correct: Whether the reward says right.
         prompt_ids: The prompt that it answers.
         log_probs: The sampler's log-probability of each of its ids, where they were recorded.
+        versions: The weights that wrote it, where they are known.
         source: What the engine needs to make a row beside this rollout; construction hands it back unread.
     """
 
@@ -24,6 +27,7 @@ class Rollout:
     correct: bool
     prompt_ids: list[int] = field(default_factory=list)
     log_probs: list[float] | None = None
+    versions: Versions | None = None
     source: Any = None
 
 

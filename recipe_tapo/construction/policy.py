@@ -1,12 +1,12 @@
 """The policy as construction sees it: a tokenizer, what fits, and an engine that runs it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.algorithm.trajectory import Trajectory
-from recipe_tapo.construction.group import Rollout
+from recipe_tapo.construction.group import Rollout, Versions
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Policy:
         max_response_length: Longest training row in tokens, EOS included.
         stop_ids: Token ids that end a rollout.
         chat_template_kwargs: Arguments of the chat template, the same as for the rollouts' prompts.
+        pauses: Whether the engine stands still while the policy is trained, as under an asynchronous trainer: how long
+            a request takes then says nothing about the engine.
     """
 
     tokenizer: ChatTokenizer
@@ -26,10 +28,23 @@ class Policy:
     max_response_length: int
     stop_ids: frozenset[int]
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    pauses: bool = False
 
     def longest(self, texts: Sequence[str]) -> int:
         """Most tokens that one of the texts takes."""
         return max(len(self.tokenizer.encode(text, add_special_tokens=False)) for text in texts)
+
+
+class Sampled(list[int]):
+    """Token ids of an engine that knows which weights wrote them.
+
+    Attributes:
+        versions: The oldest and the newest version; None where they are not known.
+    """
+
+    def __init__(self, ids: Iterable[int], versions: Versions | None):
+        super().__init__(ids)
+        self.versions = versions
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,7 @@ class Engine(Protocol):
     """Whatever runs the policy and grades it. Each method raises on failure."""
 
     async def generate(self, prompt_ids: list[int], max_tokens: int) -> list[int]:
-        """Samples an answer to a rendered prompt; at most ``max_tokens`` token ids."""
+        """Samples an answer to a rendered prompt; at most ``max_tokens`` token ids, possibly as ``Sampled``."""
         ...
 
     async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:

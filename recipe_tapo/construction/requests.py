@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.failures import FailureLog
-from recipe_tapo.construction.policy import Engine, Policy
+from recipe_tapo.construction.group import Versions
+from recipe_tapo.construction.policy import Engine, Policy, Sampled
 from recipe_tapo.reasons import Rejected, RejectReason
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ _SLOWEST_TOKENS_PER_S = 5.0
 
 
 class Requests:
-    """One group's requests.
+    """The requests of one attempt, or of one group where each is asked once.
 
     Args:
         tapo: The configuration.
@@ -27,6 +28,7 @@ class Requests:
 
     Attributes:
         generated_tokens: Tokens that ``generate`` has brought so far.
+        versions: The weights that wrote what ``generate`` brought last, where the engine says so.
     """
 
     def __init__(self, tapo: TapoConfig, policy: Policy, engine: Engine, failures: FailureLog):
@@ -34,6 +36,7 @@ class Requests:
         self.policy = policy
         self.engine = engine
         self.generated_tokens = 0
+        self.versions: Versions | None = None
         self._timeout_s = tapo.synthesis.timeout_s
         self._max_tokens = tapo.synthesis.max_tokens or policy.max_response_length
         self._min_new_tokens = tapo.synthesis.min_new_tokens
@@ -55,6 +58,7 @@ class Requests:
         tokens = len(prompt_ids) + budget
         ids = await self.within_time(self.engine.generate(prompt_ids, budget), RejectReason.REQUEST_FAILED, tokens)
         self.generated_tokens += len(ids)
+        self.versions = ids.versions if isinstance(ids, Sampled) else None
         ended = bool(ids) and ids[-1] in self.policy.stop_ids
         return ids, len(ids) >= budget and not ended
 
@@ -81,15 +85,15 @@ class Requests:
         scoring = self.engine.score_tokens(token_ids)
         return await self.within_time(scoring, RejectReason.REQUEST_FAILED, len(token_ids))
 
-    async def within_time(self, work: Awaitable[T], failed: RejectReason, tokens: int = 0) -> T:
-        """Waits for a request as long as the configuration says.
+    async def within_time(self, work: Awaitable[T], failed: RejectReason, tokens: int | None = None) -> T:
+        """Waits for a request, or for its grading, as long as the configuration says.
 
         Args:
             work: The request.
             failed: The reason where it raises.
-            tokens: Its prompt and budget, with which the default time-out grows.
+            tokens: Its prompt and budget, with which the default time-out grows; None for a grading.
         """
-        timeout_s = self._timeout_s or _BASE_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
+        timeout_s = self._timeout_s or self._default_timeout_s(tokens)
         try:
             return await asyncio.wait_for(work, timeout=timeout_s)
         except asyncio.TimeoutError:
@@ -97,3 +101,8 @@ class Requests:
         except Exception as failure:
             self.failures.note(failed.value, failure)
             raise Rejected(failed) from failure
+
+    def _default_timeout_s(self, tokens: int | None) -> float | None:
+        if tokens is None:
+            return _BASE_TIMEOUT_S
+        return None if self.policy.pauses else _BASE_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S

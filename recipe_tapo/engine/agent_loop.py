@@ -23,9 +23,17 @@ from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.construction.self_teacher import SelfTeacher
 from recipe_tapo.engine.opsd_rows import put_report, put_teacher_log_probs
-from recipe_tapo.engine.rows import REPORT_TAG, TRAIN_PARTITION, UID_TAG, reflected_uid, row_key, uid_field
+from recipe_tapo.engine.rows import (
+    REPORT_TAG,
+    SOURCE_VERSION_TAG,
+    TRAIN_PARTITION,
+    UID_TAG,
+    reflected_uid,
+    row_key,
+    uid_field,
+)
 from recipe_tapo.engine.verl_config import stop_token_ids, tapo_config
-from recipe_tapo.engine.verl_engine import VerlEngine, VerlRollout, make_row
+from recipe_tapo.engine.verl_engine import VerlEngine, VerlRollout, make_row, pauses, versions_of
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.attempts import AttemptDump
 
@@ -53,6 +61,7 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
             max_response_length=rollout.response_length,
             stop_ids=frozenset(stop_token_ids(self.tokenizer, self.model_config)),
             chat_template_kwargs=self.config.data.get("apply_chat_template_kwargs", {}),
+            pauses=pauses(self.llm_client),
         )
         self.constructor = Constructor(self.tapo, policy)
         self.teacher = SelfTeacher(self.tapo, policy)
@@ -103,6 +112,7 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
                     correct=correct,
                     prompt_ids=final.prompt_ids,
                     log_probs=final.response_logprobs,
+                    versions=versions_of(final.extra_fields),
                     source=source,
                 )
             )
@@ -142,13 +152,13 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         uid, group_uid = rollout.fields["uid"], reflected_uid(rollout.fields["uid"])
         key = row_key(uid, session_id)
         try:
-            row = make_row(rollout.output, attempt.trajectory, attempt.grade)
+            row = make_row(rollout.output, attempt.trajectory, attempt.grade, attempt.versions)
             await super()._agent_loop_postprocess(row, False, **{**rollout.fields, "session_id": session_id})
             await tq.async_kv_batch_put(
                 keys=[key],
                 partition_id=TRAIN_PARTITION,
                 fields=uid_field(group_uid),
-                tags=[{UID_TAG: group_uid}],
+                tags=[{UID_TAG: group_uid, SOURCE_VERSION_TAG: (attempt.error.versions or (None,))[0]}],
             )
             attempt.record.key = key
         except Exception as error:

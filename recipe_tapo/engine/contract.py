@@ -28,7 +28,17 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.v1.trainer_base:TRAINER_REGISTRY"),
     Symbol("verl.trainer.ppo.v1.trainer_base:get_trainer_cls", ("name",)),
     Symbol("verl.trainer.ppo.v1.trainer_sync:PPOTrainerSync"),
-    Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer.__init__", ("poll_interval",)),
+    Symbol("verl.trainer.ppo.v1.trainer_colocate_async:PPOTrainerColocateAsync"),
+    Symbol("verl.trainer.ppo.v1.trainer_separate_async:PPOTrainerSeparateAsync"),
+    Symbol("verl.experimental.separation.engine_workers:DetachActorWorker"),
+    Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer.__init__", ("trainer_mode", "poll_interval")),
+    Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBufferAsync.__init__", ("trainer_mode", "poll_interval")),
+    Symbol("verl.workers.rollout.llm_server:FullyAsyncLLMServerClient.generate", ("request_id", "prompt_ids")),
+    # One version of the weights for each step (staleness_metrics), and batches of a step (num_mini_batch).
+    Symbol(f"{_TRAINER}.__init__", source='.get("parameter_sync_step", 1)'),
+    Symbol(f"{_TRAINER}._compute_metrics", source="(global_steps - 1) - max_global_steps"),
+    # A group's constructed rows go with its rollouts: found by what stands before the key's first underscore.
+    Symbol(f"{_TRAINER}._reissue_inflight_prompts", source='key.split("_", 1)[0] in inflight_uid_set'),
     # How verl names rows and finds those of a group: engine/rows.py has the same format.
     Symbol(f"{_WORKER}._agent_loop_postprocess", source='f"{uid}_{session_id}_{i}"'),
     Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer", source='key.split("_")[0]'),
@@ -44,6 +54,7 @@ SYMBOLS = (
     Symbol(f"{_TRAINER}._init_tokenizer"),
     Symbol(f"{_TRAINER}.on_train_begin"),
     Symbol(f"{_TRAINER}.on_step_begin"),
+    Symbol(f"{_TRAINER}.on_sample_begin"),
     Symbol(f"{_TRAINER}._init_dump_executor", source="self._dump_executor = ThreadPoolExecutor"),
     Symbol(f"{_TRAINER}._shutdown_dump_executor", source="for f in self._dump_futures"),
     Symbol(f"{_TRAINER}._init_resource_pool_mgr"),

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from recipe_tapo.cpu import environment
 from recipe_tapo.cpu.device import accelerator_present
 from recipe_tapo.cpu.vllm_plugin import ENTRY_POINT
-from recipe_tapo.engine.names import LOSS_MODE, RUN_VARIABLE, TRAINER_MODE
+from recipe_tapo.engine.names import LOSS_MODE, RUN_VARIABLE, TRAINER_MODES
 from recipe_tapo.engine.search_path import config_source
 
 OK, BAD = "ok", "BAD"
@@ -110,7 +110,7 @@ def registries() -> Iterator[Line]:
     from recipe_tapo.engine.registry import ESTIMATOR_OF_MODE
 
     for what, names, registry in (
-        ("trainer", [TRAINER_MODE], TRAINER_REGISTRY),
+        ("trainer", TRAINER_MODES, TRAINER_REGISTRY),
         ("advantage estimator", ESTIMATOR_OF_MODE.values(), ADV_ESTIMATOR_REGISTRY),
         ("policy loss", [LOSS_MODE], POLICY_LOSS_REGISTRY),
     ):

@@ -64,11 +64,11 @@ HOOKS = (
     ),
     Hook(
         Symbol("verl.trainer.ppo.v1.trainer_base:register_trainer", ("name",)),
-        what="registers the trainer once verl.trainer.ppo.v1 has been imported (post-import hook of wrapt)",
+        what="registers the trainers once verl.trainer.ppo.v1 has been imported (post-import hook of wrapt)",
         process=TAPO,
         why="verl's registry. verl.trainer.main_ppo looks the class up before it imports anything that a configuration "
         "names, external_lib included; importing the trainer in every process would cost each about 12 s",
-        code="plugin.py, engine/trainer.py",
+        code="plugin.py, engine/trainer.py, engine/async_trainers.py",
         waits_for="a configuration key of verl that names the trainer's module",
     ),
     Hook(

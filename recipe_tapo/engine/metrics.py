@@ -65,16 +65,21 @@ def teaching_counts(metrics: Mapping[str, float]) -> StepCounts:
     )
 
 
-def timing_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
-    """Seconds spent constructing and how much was hidden behind other groups' generation.
+def timing_metrics(reports: Sequence[GroupReport], waited_from: float = 0.0) -> dict[str, float]:
+    """Seconds spent constructing and how much was hidden behind other groups' generation and training.
 
     A group's construction runs from its last rollout's end; the part before the last rollout of the
     whole batch ended is hidden, the rest is waited for. Group times overlap each other, so their sum
     exceeds wall-clock time; ``exposed_s`` is wall-clock.
+
+    Args:
+        reports: Those of one step's groups.
+        waited_from: Wall clock when the trainer began to wait for them; what an asynchronous trainer's rollout servers
+            constructed before, while it trained, is hidden too.
     """
     if not reports:
         return {}
-    generation_end = max(report.rollout_end for report in reports)
+    generation_end = max(waited_from, *(report.rollout_end for report in reports))
     spans = [(report.rollout_end, report.construction_end) for report in reports if report.attempts]
     total = sum(end - start for start, end in spans)
     hidden = sum(max(0.0, min(end, generation_end) - start) for start, end in spans)
@@ -85,6 +90,26 @@ def timing_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
     if total > 0:
         metrics["tapo/construction_hidden_fraction"] = hidden / total
     return metrics
+
+
+def staleness_metrics(current: int, versions: Sequence[tuple[int, int, int]]) -> dict[str, float]:
+    """How old the weights are that wrote constructed rows, counted in versions: one for each training step.
+
+    Args:
+        current: The version that this step began with.
+        versions: For each row the oldest version that wrote y⁻, and the oldest and newest that wrote the synthesis.
+    """
+    if not versions:
+        return {}
+    source_B, oldest_B, newest_B = np.array(versions).T
+    return {
+        "tapo/staleness/source/mean": float(np.mean(current - source_B)),
+        "tapo/staleness/source/max": float(np.max(current - source_B)),
+        "tapo/staleness/synthesis/mean": float(np.mean(current - oldest_B)),
+        "tapo/staleness/synthesis/max": float(np.max(current - oldest_B)),
+        "tapo/staleness/several_versions_fraction": float(np.mean(newest_B > oldest_B)),
+        "tapo/staleness/newer_than_source_fraction": float(np.mean(newest_B > source_B)),
+    }
 
 
 def weight_metrics(weights: torch.Tensor, w_min: float, w_max: float) -> dict[str, float]:

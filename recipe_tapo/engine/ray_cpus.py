@@ -11,10 +11,12 @@ from typing import cast
 from omegaconf import DictConfig, OmegaConf
 
 from recipe_tapo.config import refuse
+from recipe_tapo.engine.names import SEPARATE_ASYNC
 
 # As the classes are declared in verl 0.9.1 and TransferQueue 0.1.11; a test compares.
 PER_CONTROLLER = PER_STORAGE_UNIT = PER_REWARD_PROCESS = 1
 PER_GPU = 3  # verl's ResourcePoolManager.max_colocate_count: a bundle for each GPU of a pool
+PER_STANDALONE_GPU = 2  # the same for rollout servers with GPUs of their own
 
 _UNITS = "transfer_queue.backend.SimpleStorage.num_data_storage_units"
 
@@ -33,11 +35,15 @@ class Asked:
 
 
 def asked(config: DictConfig) -> list[Asked]:
-    """What a run of verl's synchronous trainer asks Ray for, purpose by purpose."""
+    """What a run of verl's trainers asks Ray for, purpose by purpose."""
     items = [Asked(PER_CONTROLLER, "TransferQueue's controller")]
     if OmegaConf.select(config, "transfer_queue.backend.storage_backend") == "SimpleStorage":
         items.append(Asked(PER_STORAGE_UNIT * OmegaConf.select(config, _UNITS), f"its storage units ({_UNITS})"))
     items.append(Asked(PER_GPU * _gpus(config, "trainer"), "the GPUs (trainer.n_gpus_per_node, trainer.nnodes)"))
+    if OmegaConf.select(config, "trainer.v1.trainer_mode") == SEPARATE_ASYNC:
+        rollout = "actor_rollout_ref.rollout"
+        gpus = _gpus(config, rollout)
+        items.append(Asked(PER_STANDALONE_GPU * gpus, f"the rollout's GPUs ({rollout}.n_gpus_per_node, .nnodes)"))
     reward_model = "reward.reward_model"
     if OmegaConf.select(config, f"{reward_model}.enable_resource_pool"):
         items.append(Asked(PER_GPU * _gpus(config, reward_model), f"the reward model's GPUs ({reward_model}.*)"))

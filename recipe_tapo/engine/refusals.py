@@ -11,7 +11,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from recipe_tapo.algorithm.prompts import CONTINUATION
 from recipe_tapo.config import TapoConfig
-from recipe_tapo.engine.names import ESTIMATOR, MANAGER, RUN_VARIABLE, TRAINER_MODE
+from recipe_tapo.engine.names import (
+    COLOCATE_ASYNC,
+    ESTIMATOR,
+    MANAGER,
+    RUN_VARIABLE,
+    SEPARATE_ASYNC,
+    TRAINER_MODE,
+    TRAINER_MODES,
+)
 
 Condition = Callable[[TapoConfig, DictConfig], bool]
 
@@ -38,6 +46,7 @@ class Refusal:
 _ACTOR = "actor_rollout_ref.actor"
 _ROLLOUT = "actor_rollout_ref.rollout"
 _LOSS_MODE = f"{_ACTOR}.policy_loss.loss_mode"
+_MODE = "trainer.v1.trainer_mode"
 _CORRECTION = "algorithm.rollout_correction"
 _CPU_SAMPLER = "pkg://recipe_tapo.cpu.replay_buffer"
 
@@ -47,7 +56,6 @@ _LOSSES_WITHOUT_TOKENS = ("geo_mean", "bypass_mode")
 
 _OF_THE_RECIPE = {
     "trainer.use_v1": True,
-    "trainer.v1.trainer_mode": TRAINER_MODE,
     "algorithm.adv_estimator": ESTIMATOR,
     f"{_ROLLOUT}.agent.agent_loop_manager_class": MANAGER,
     "actor_rollout_ref.hybrid_engine": True,
@@ -101,11 +109,18 @@ def _group_too_small(tapo: TapoConfig, config: DictConfig) -> bool:
 
 REFUSALS = (
     Refusal(
-        key="trainer.v1.trainer_mode",
-        setting="`trainer.v1.trainer_mode` = `colocate_async` or `separate_async`",
-        applies=_is("trainer.v1.trainer_mode", "colocate_async", "separate_async"),
-        problem="TAPO does not run in verl's asynchronous modes yet: weights of several versions could finish a group",
-        remedy=f"leave it at {TRAINER_MODE} (synchronous)",
+        key=_MODE,
+        setting=f"`{_MODE}` = `sync`, `colocate_async`, `separate_async` or any other that is not TAPO's",
+        applies=_no(_is(_MODE, *TRAINER_MODES)),
+        problem="the tapo recipe needs its own",
+        remedy=f"leave it at {TRAINER_MODE}, or use {COLOCATE_ASYNC} or {SEPARATE_ASYNC}",
+    ),
+    Refusal(
+        key=_MODE,
+        setting=f"`{_MODE}` = `{SEPARATE_ASYNC}` with the recipe `cpu`",
+        applies=_all(_is(_MODE, SEPARATE_ASYNC), _is("trainer.device", "cpu")),
+        problem="verl asks for a checkpoint engine other than naive there, and each of those needs an accelerator",
+        remedy=f"use {COLOCATE_ASYNC}",
     ),
     *(
         Refusal(
@@ -130,6 +145,13 @@ REFUSALS = (
         applies=_all(_teaches, _no(_enabled)),
         problem="tapo.enable=false is plain GRPO",
         remedy="set tapo.enable=true",
+    ),
+    Refusal(
+        key="tapo.opsd.enable",
+        setting=f"`tapo.opsd.enable` with `{_MODE}` = `{COLOCATE_ASYNC}` or `{SEPARATE_ASYNC}`",
+        applies=_all(_enabled, _teaches, _is(_MODE, COLOCATE_ASYNC, SEPARATE_ASYNC)),
+        problem="the teacher's scores would be of older weights than the student's, and each step empties their store",
+        remedy=f"set {_MODE}=tapo",
     ),
     Refusal(
         key=f"{_ROLLOUT}.n",

@@ -22,8 +22,12 @@ REFLECTED_SUFFIX = "_reflected"
 # Tags: of a constructed row, and of the first row of each group (its report).
 UID_TAG = "tapo_uid"
 REPORT_TAG = "tapo_report"
+# The oldest version of the weights that wrote the y⁻ of a constructed row.
+SOURCE_VERSION_TAG = "tapo_source_version"
 # verl's own.
 PADDING_TAG = "is_padding"
+# The versions of the weights that wrote a row: of a constructed row its synthesis.
+OLDEST_VERSION_TAG, NEWEST_VERSION_TAG = "min_global_steps", "max_global_steps"
 
 # Fields: verl's names, and one of ours.
 UID = "uid"
@@ -122,6 +126,20 @@ def padding_keys(batch: KVBatchMeta) -> list[str]:
 def rollout_keys(batch: KVBatchMeta) -> list[str]:
     """Keys of the rollouts alone."""
     return [row.key for row in rows_of(batch) if not (row.is_reflection or row.is_padding)]
+
+
+def row_versions(batch: KVBatchMeta) -> list[tuple[int, int, int]]:
+    """For each constructed row the oldest version of the weights that wrote y⁻, and the oldest and newest of its own.
+
+    Rows whose servers do not say which weights they have are left out.
+    """
+    versions = []
+    for row, tag in zip(rows_of(batch), batch.tags, strict=True):
+        if row.is_reflection:
+            of_row = tuple(tag.get(name) for name in (SOURCE_VERSION_TAG, OLDEST_VERSION_TAG, NEWEST_VERSION_TAG))
+            if None not in of_row:
+                versions.append(of_row)
+    return versions
 
 
 def uid_field(uid: str) -> TensorDict:

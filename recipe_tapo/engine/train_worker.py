@@ -6,6 +6,7 @@ batch of rollouts trains on stands in the trainer's plan.
 
 import torch
 from tensordict import TensorDict
+from verl.experimental.separation.engine_workers import DetachActorWorker
 from verl.utils import tensordict_utils as tu
 from verl.utils.device import get_device_name
 from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
@@ -89,5 +90,11 @@ def _plan_of(data: TensorDict) -> UpdatePlan | None:
 
 class TapoActorRolloutRefWorker(ActorRolloutRefWorker):
     """verl's hybrid worker with TAPO's training worker inside."""
+
+    actor_worker_cls = TapoTrainingWorker
+
+
+class TapoDetachActorWorker(DetachActorWorker):
+    """The same for the worker of verl's separate_async, which can go back to the weights of a step's beginning."""
 
     actor_worker_cls = TapoTrainingWorker

@@ -1,15 +1,20 @@
-"""TAPO's trainer: verl's synchronous trainer with constructed rows in its batches."""
+"""TAPO's trainer: constructed rows in the batches of verl's trainers.
 
-from typing import cast
+The overrides stand on any of verl's v1 trainers and call theirs; ``async_trainers.py`` has the asynchronous ones.
+"""
+
+import time
+from typing import ClassVar, cast
 
 import numpy as np
 import ray
 import torch
 from omegaconf import DictConfig, open_dict
 from transfer_queue import KVBatchMeta
+from verl.experimental.separation.engine_workers import DetachActorWorker
 from verl.protocol import DataProto
 from verl.trainer.ppo.core_algos import AdvantageEstimator, agg_loss, kl_penalty
-from verl.trainer.ppo.v1.trainer_base import register_trainer
+from verl.trainer.ppo.v1.trainer_base import PPOTrainer, register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils.config import omega_conf_to_dataclass
 from verl.utils.debug.metrics import calculate_debug_metrics
@@ -29,12 +34,13 @@ from recipe_tapo.engine.metrics import (
     distribution_metrics,
     reflection_metrics,
     rollout_metrics,
+    staleness_metrics,
     teaching_counts,
     timing_metrics,
     weight_metrics,
     yield_metrics,
 )
-from recipe_tapo.engine.names import TRAINER_MODE
+from recipe_tapo.engine.names import TRAINER_MODE, TRAINER_MODES
 from recipe_tapo.engine.opsd_rows import put_distillation_advantages, take_report_metrics
 from recipe_tapo.engine.rows import (
     ADVANTAGES,
@@ -56,25 +62,36 @@ from recipe_tapo.engine.rows import (
     put_columns,
     reflected_keys,
     rollout_keys,
+    row_versions,
     rows_of,
     split_uids,
     uid_of_key,
 )
-from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker
+from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker, TapoDetachActorWorker
 from recipe_tapo.engine.update_plan import PLAN_KEY, batch_multiple, make_plan, num_mini_batch
 from recipe_tapo.engine.verl_config import check_config
 from recipe_tapo.records.dump_folder import set_aside
 from recipe_tapo.records.token_weights import write_weights
 
+_WORKERS = {ActorRolloutRefWorker: TapoActorRolloutRefWorker, DetachActorWorker: TapoDetachActorWorker}
 
-@register_trainer(TRAINER_MODE)
-class TapoTrainer(PPOTrainerSync):
-    """Registered as ``trainer.v1.trainer_mode=tapo``. A batch without constructed rows takes verl's path."""
+
+class TapoOverrides(PPOTrainer):
+    """What TAPO adds to one of verl's trainers, which follows it among the bases.
+
+    A batch without constructed rows takes verl's path.
+
+    Attributes:
+        verl_mode: The mode that verl's own classes ask the configuration for.
+    """
+
+    verl_mode: ClassVar[str]
+    _waited_from = 0.0
 
     def __init__(self, config: DictConfig):
         self.tapo = check_config(config)
         with open_dict(config):
-            config.trainer.v1.trainer_mode = "sync"  # verl's classes ask for the mode by this name
+            config.trainer.v1.trainer_mode = self.verl_mode
             # Rollouts alone have the advantages of verl's GRPO, which knows sessions of several outputs.
             config.algorithm.adv_estimator = AdvantageEstimator.GRPO.value
         self.step_watch = StepWatch(self.tapo.max_failed_steps)
@@ -91,12 +108,12 @@ class TapoTrainer(PPOTrainerSync):
     def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()
         for role, worker in self.role_worker_mapping.items():
-            if worker.__ray_metadata__.modified_class.__ray_actor_class__ is ActorRolloutRefWorker:
-                self.role_worker_mapping[role] = ray.remote(TapoActorRolloutRefWorker)
+            ours = _WORKERS.get(worker.__ray_metadata__.modified_class.__ray_actor_class__)
+            if ours is not None:
+                self.role_worker_mapping[role] = ray.remote(ours)
 
     def on_train_begin(self) -> None:
         """As verl's; steps that this run will do again leave the dump that an earlier start wrote."""
-        super().on_train_begin()
         if self.tapo.dump_dir:
             moved = set_aside(self.tapo.dump_dir, self.global_steps)
             if moved:
@@ -104,11 +121,19 @@ class TapoTrainer(PPOTrainerSync):
                     f"TAPO: {moved} files of tapo.dump_dir from step {self.global_steps} on lie in replaced/",
                     flush=True,
                 )
+        # Asynchronous trainers hand the first questions out here.
+        super().on_train_begin()
 
     def on_step_begin(self) -> None:
         """As verl's; ends a run that no longer constructs, once the metrics of its last step have been logged."""
         super().on_step_begin()
         self.step_watch.check()
+
+    def on_sample_begin(self) -> None:
+        """As verl's; from here on the step waits for rollouts and constructions."""
+        super().on_sample_begin()
+        if self.local_trigger_step == 0:
+            self._waited_from = time.time()
 
     def _balance_batch(self, batch: KVBatchMeta, *args, **kwargs) -> KVBatchMeta:
         if not reflected_keys(batch):
@@ -251,12 +276,15 @@ class TapoTrainer(PPOTrainerSync):
         reports = [GroupReport.from_plain(row.report) for row in rows_of(batch) if row.report is not None]
         reflected = reflected_keys(batch)
         metrics.update(yield_metrics(reports))
-        metrics.update(timing_metrics(reports))
+        metrics.update(timing_metrics(reports, self._waited_from))
         metrics.update(self._rollout_metrics(batch))
         metrics["tapo/rows"] = len(reflected)
         self.step_watch.add(construction_counts(metrics))
         if reflected:
             metrics.update(self._reflection_metrics(batch, reflected))
+            if self.verl_mode != TRAINER_MODES[TRAINER_MODE]:
+                # One version of the weights for each step: this step began with that of the last one.
+                metrics.update(staleness_metrics(self.global_steps - 1, row_versions(batch)))
 
     def _rollout_metrics(self, batch: KVBatchMeta) -> dict[str, float]:
         keys = rollout_keys(batch)
@@ -278,6 +306,13 @@ class TapoTrainer(PPOTrainerSync):
             **reflection_metrics(data[ADVANTAGES], data[RESPONSE_MASK], uids, lengths_B),
             **distribution_metrics(data[RESPONSE_MASK], data[ENTROPY], data[OLD_LOG_PROBS], divergence),
         }
+
+
+@register_trainer(TRAINER_MODE)
+class TapoTrainer(TapoOverrides, PPOTrainerSync):
+    """Registered as ``trainer.v1.trainer_mode=tapo``."""
+
+    verl_mode = TRAINER_MODES[TRAINER_MODE]
 
 
 def _put_factors(corrected: list[str], others: list[str], partition: str | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from recipe_tapo.algorithm.loss import GroupSizes, LossNormalization
 from recipe_tapo.config import TapoConfig
@@ -55,8 +55,13 @@ class UpdatePlan:
 
 
 def num_mini_batch(config: DictConfig) -> int:
-    """Optimizer steps per rollout batch and epoch: GRPO's, whatever the number of constructed rows."""
-    return math.ceil(config.data.train_batch_size / config.actor_rollout_ref.actor.ppo_mini_batch_size)
+    """Optimizer steps per rollout batch and epoch: GRPO's, whatever the number of constructed rows.
+
+    verl's separate_async trains on a step's questions in ``parameter_sync_step`` batches.
+    """
+    v1 = OmegaConf.select(config, "trainer.v1") or {}
+    batches = v1.get(v1.get("trainer_mode"), {}).get("parameter_sync_step", 1)
+    return math.ceil(config.data.train_batch_size / batches / config.actor_rollout_ref.actor.ppo_mini_batch_size)
 
 
 def batch_multiple(config: DictConfig, dp_size: int, own_reference: bool) -> int:

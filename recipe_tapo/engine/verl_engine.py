@@ -1,20 +1,25 @@
 """construction's ``Engine`` on verl: the rollout's own vLLM servers and the run's reward function."""
 
+import asyncio
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput, AgentLoopWorker
+from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient, LLMServerClient
 from verl.workers.rollout.replica import TokenOutput
 
 from recipe_tapo.algorithm.selection import is_correct
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
-from recipe_tapo.construction.group import Rollout
-from recipe_tapo.construction.policy import Grade
-from recipe_tapo.engine.rows import REWARD_INFO
+from recipe_tapo.construction.group import Rollout, Versions
+from recipe_tapo.construction.policy import Grade, Sampled
+from recipe_tapo.engine.rows import NEWEST_VERSION_TAG, OLDEST_VERSION_TAG, REWARD_INFO
 from recipe_tapo.engine.verl_config import request_priority, synthesis_sampling_params
 
+_ABORTED = ("aborted", "abort")  # vLLM and TensorRT-LLM, SGLang
+_ASK_AGAIN_S = 1.0  # as verl's client waits
 _KEPT_EXTRA_FIELDS = ("global_steps", "min_global_steps", "max_global_steps", "turn_scores", "tool_rewards")
 
 
@@ -31,7 +36,20 @@ class VerlRollout:
         self.fields = fields
 
 
-def make_row(error: AgentLoopOutput, trajectory: Trajectory, grade: Grade | None = None) -> AgentLoopOutput:
+def versions_of(extra_fields: Mapping[str, Any]) -> Versions | None:
+    """The versions of the weights that wrote an output of verl's, where its server says so."""
+    oldest, newest = (extra_fields.get(name) for name in (OLDEST_VERSION_TAG, NEWEST_VERSION_TAG))
+    return None if oldest is None or newest is None else (oldest, newest)
+
+
+def pauses(client: LLMServerClient) -> bool:
+    """Whether verl's client is the one of its asynchronous trainers, whose servers stop and abort for each training."""
+    return isinstance(client, FullyAsyncLLMServerClient)
+
+
+def make_row(
+    error: AgentLoopOutput, trajectory: Trajectory, grade: Grade | None = None, versions: Versions | None = None
+) -> AgentLoopOutput:
     """The constructed trajectory as an answer to y⁻'s own prompt, with the same fields set as y⁻'s output.
 
     Its sampler log-probs would belong to the synthesis prompt: zeros hold their place, nothing reads them. A reward
@@ -41,10 +59,13 @@ def make_row(error: AgentLoopOutput, trajectory: Trajectory, grade: Grade | None
         error: y⁻.
         trajectory: What was constructed from it.
         grade: Its reward; None for a row that is still to be graded.
+        versions: The weights that wrote its new tokens, which verl's storage then says of the row instead of y⁻'s.
     """
     extra_fields = {k: v for k, v in error.extra_fields.items() if k in _KEPT_EXTRA_FIELDS} | {REWARD_INFO: True}
     if grade is not None:
         extra_fields["reward_extra_info"] = dict(grade.info)
+    if versions is not None:
+        extra_fields.update(zip((OLDEST_VERSION_TAG, NEWEST_VERSION_TAG), versions, strict=True))
     return error.model_copy(
         update={
             "response_ids": trajectory.response_ids,
@@ -75,7 +96,7 @@ class VerlEngine:
     async def generate(self, prompt_ids: list[int], max_tokens: int) -> list[int]:
         """See ``Engine``. Raises RuntimeError where the server gave the request up."""
         output = await self._request(prompt_ids, synthesis_sampling_params(self.tapo, self.sampling_params, max_tokens))
-        return list(output.token_ids)
+        return Sampled(output.token_ids, versions_of(output.extra_fields))
 
     async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:
         """See ``Engine``. vLLM's structured outputs allow the choices and nothing else."""
@@ -86,12 +107,12 @@ class VerlEngine:
             "temperature": 0.0,
             "structured_outputs": StructuredOutputsParams(choice=choices),
         }
-        output = await self._request(prompt_ids, sampling_params)
+        output = await self._request_whole(prompt_ids, sampling_params)
         return decode(self.worker.tokenizer, output.token_ids).strip()
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
         """See ``Engine``."""
-        output = await self._request(
+        output = await self._request_whole(
             token_ids, {"max_tokens": 1, "temperature": 1.0, "prompt_logprobs": 0, "detokenize": False}
         )
         # verl's entry i is the log-probability of token i + 1, its last one a dummy.
@@ -110,12 +131,36 @@ class VerlEngine:
         return Grade(float(row.reward_score), is_correct(row.reward_score, info), info)
 
     async def _request(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
-        output = await self.worker.llm_client.generate(
-            request_id=uuid.uuid4().hex,
-            prompt_ids=prompt_ids,
-            sampling_params=sampling_params,
-            priority=self.priority,
-        )
-        if output.stop_reason in ("aborted", "abort"):  # vLLM and TensorRT-LLM, SGLang
-            raise RuntimeError("the server aborted the request")
-        return output
+        """One request; verl's asynchronous client goes on with one that was aborted for a training."""
+        return _not_aborted(await self.worker.llm_client.generate(**self._arguments(prompt_ids, sampling_params)))
+
+    async def _request_whole(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
+        """One request whose answer makes sense in one piece alone.
+
+        verl's asynchronous client would put the second half of a choice behind the first, which is no choice or another
+        one, and drops the log-probabilities of prompts. Its base class hands the aborted request back instead, which is
+        asked again from the start.
+        """
+        client = self.worker.llm_client
+        if not pauses(client):
+            return await self._request(prompt_ids, sampling_params)
+        while True:
+            arguments = self._arguments(prompt_ids, dict(sampling_params))
+            output = await LLMServerClient.generate(client, **arguments)
+            if output.stop_reason not in _ABORTED:
+                return output
+            await asyncio.sleep(_ASK_AGAIN_S)
+
+    def _arguments(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "request_id": uuid.uuid4().hex,
+            "prompt_ids": prompt_ids,
+            "sampling_params": sampling_params,
+            "priority": self.priority,
+        }
+
+
+def _not_aborted(output: TokenOutput) -> TokenOutput:
+    if output.stop_reason in _ABORTED:
+        raise RuntimeError("the server aborted the request")
+    return output

@@ -14,7 +14,9 @@ from recipe_tapo.records.json_lines import read_whole_lines
 class AttemptRecord:
     """One construction attempt; fields not reached stay None.
 
-    ``reason`` names why it gave no row. ``key`` is the row's key in verl's storage.
+    ``step`` is the one that handed the question out, under verl's asynchronous trainers not always the one that trains
+    on it. The versions of the weights, oldest and newest, are those that wrote y⁻, y⁺ and the trajectory's new tokens;
+    None where the engine does not say. ``reason`` names why it gave no row. ``key`` is the row's key in verl's storage.
     """
 
     step: int
@@ -35,6 +37,9 @@ class AttemptRecord:
     right: bool | None = None
     reason: str | None = None
     key: str | None = None
+    error_versions: tuple[int, int] | None = None
+    correct_versions: tuple[int, int] | None = None
+    versions: tuple[int, int] | None = None
 
 
 class AttemptDump:

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import torch
+
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "examples" / "cpu_demo" / "checkpoint"
 TIMEOUT_S = 900
@@ -78,3 +80,10 @@ class Run:
         lines = (self.directory / "rows" / f"{step}.jsonl").read_text().splitlines()
         rows = [(row["input"], row["output"], row["score"]) for row in map(json.loads, lines)]
         return sorted(row for row in rows if row[0])  # padding rows decode to nothing
+
+
+def adam_steps(checkpoint: Path) -> set[int]:
+    """How many optimizer steps the parameters of a checkpoint have taken."""
+    (path,) = checkpoint.glob("actor/optim_world_size_*_rank_0.pt")
+    state = torch.load(path, weights_only=False)["state"]
+    return {int(entry["step"]) for entry in state.values()}

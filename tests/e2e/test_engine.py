@@ -4,8 +4,7 @@ import math
 import re
 
 import pytest
-import torch
-from engine import ROOT, Run
+from engine import ROOT, Run, adam_steps
 
 from examples.cpu_demo import questions as demo_questions
 from recipe_tapo.records.attempts import read_dump
@@ -46,12 +45,6 @@ def test_switched_off_it_is_plain_grpo_with_verls_own_trainer(tmp_path, data):
             *("actor/pg_loss", "actor/entropy", "actor/grad_norm", "actor/pg_clipfrac", "response_length/mean"),
         ):
             assert ours[name] == pytest.approx(verls[name], rel=1e-3, abs=1e-6), (step, name)
-
-
-def adam_steps(checkpoint):
-    (path,) = checkpoint.glob("actor/optim_world_size_*_rank_0.pt")
-    state = torch.load(path, weights_only=False)["state"]
-    return {int(entry["step"]) for entry in state.values()}
 
 
 def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):

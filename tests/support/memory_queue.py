@@ -50,11 +50,18 @@ class MemoryQueue:
         batch.fields = [name for name in self.rows[keys[0]] if all(name in self.rows[key] for key in keys)]
         return batch
 
-    def kv_list(self, partition_id):
-        return {partition_id: {}}
+    def kv_list(self, partition_id=rows.TRAIN_PARTITION):
+        return {partition_id: {key: dict(tag) for key, tag in self.tags.items()}}
 
     def kv_clear(self, keys, partition_id):
-        raise AssertionError("nothing here is cleared")
+        for key in keys:
+            self.rows.pop(key, None)
+            self.tags.pop(key, None)
+
+    def add_prompt(self, uid, step, status="finished"):
+        """A question as verl's asynchronous trainers register it, of the step that handed it out."""
+        self.rows[uid] = {rows.UID: uid, "raw_prompt": uid}
+        self.tags[uid] = {"is_prompt": True, "status": status, "global_steps": step}
 
     def batch(self, keys=None):
         """What verl's replay buffer hands to the trainer, in the order of storing."""

@@ -9,6 +9,7 @@ from small_tokenizer import TOKENIZER, encode
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
 from verl.trainer.ppo.v1 import agent_loop_tq
 
+from recipe_tapo.construction import requests
 from recipe_tapo.construction.reports import GroupReport, TeacherReport
 from recipe_tapo.engine import agent_loop, opsd_rows
 from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
@@ -56,7 +57,7 @@ class Server:
 
 
 async def answer(_):
-    return SimpleNamespace(token_ids=[*encode(OUTPUT), EOS], stop_reason="completed")
+    return SimpleNamespace(token_ids=[*encode(OUTPUT), EOS], stop_reason="completed", extra_fields={})
 
 
 def grade(text):
@@ -128,7 +129,7 @@ def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked
             response_logprobs=[-0.1] * (len(encode(text)) + 1),
             num_turns=2,
             metrics=AgentLoopMetrics(),
-            extra_fields={"global_steps": 0, "min_global_steps": 0, "max_global_steps": 0, "turn_scores": []},
+            extra_fields={"global_steps": 0, "min_global_steps": session, "max_global_steps": 8, "turn_scores": []},
         )
         await self._agent_loop_postprocess(output, trajectory["validate"], **kwargs)
 
@@ -177,6 +178,46 @@ def test_an_eligible_group_gains_its_constructions_as_a_group_of_their_own(monke
     assert records[0]["reconstruction"] == RECONSTRUCTION
     assert records[0]["error_rollout"] == WRONG
     assert records[0]["reward"] == 1.0
+
+
+def test_the_weights_that_wrote_a_construction_and_its_sources_are_recorded(monkeypatch, tmp_path):
+    async def continued(_):
+        versions = {"min_global_steps": 8, "max_global_steps": 9}
+        return SimpleNamespace(token_ids=[*encode(OUTPUT), EOS], stop_reason="completed", extra_fields=versions)
+
+    worker, store = make_worker(monkeypatch, continued, dump_dir=str(tmp_path))
+    run_group(monkeypatch, worker)  # session s is written by weights s to 8
+    records = {record["key"]: record for record in read_dump(tmp_path)}
+    assert sorted(record["error_versions"][0] for record in records.values()) == sorted(
+        store.tags[key]["tapo_source_version"] for key in records
+    )
+    for key, record in records.items():
+        assert record["versions"] == [8, 9]
+        assert record["error_versions"][1] == record["correct_versions"][1] == 8
+        assert record["error_versions"][0] in range(2, 8) and record["correct_versions"][0] in (0, 1)
+        assert (store.tags[key]["min_global_steps"], store.tags[key]["max_global_steps"]) == (8, 9)
+    assert (store.tags["q1_3_0"]["min_global_steps"], store.tags["q1_3_0"]["max_global_steps"]) == (3, 8)
+
+
+def test_no_default_time_out_runs_while_the_engine_stands_still_for_training(monkeypatch):
+    def timeouts(pauses):
+        seen = []
+
+        async def wait_for(work, timeout):
+            seen.append(timeout)
+            return await work
+
+        monkeypatch.setattr(requests.asyncio, "wait_for", wait_for)
+        monkeypatch.setattr(agent_loop, "pauses", lambda client: pauses)
+        worker, store = make_worker(monkeypatch)
+        run_group(monkeypatch, worker)
+        assert report_of(store).right == 4
+        return seen
+
+    # Four requests and four gradings: of two minutes and a second for five tokens; none for the requests.
+    assert len([t for t in timeouts(False) if t > 120.0]) == 4
+    paused = timeouts(True)
+    assert paused.count(None) == 4 and paused.count(120.0) == 4
 
 
 def test_the_request_carries_the_prompt_the_budget_and_the_rollouts_sampling(monkeypatch):
@@ -311,7 +352,7 @@ def test_a_rollout_that_fails_does_not_stop_construction_from_the_others(monkeyp
 def test_wrong_constructions_are_kept_as_negatives_unless_switched_off(monkeypatch):
     async def wrong(_):
         return SimpleNamespace(
-            token_ids=[*encode(OUTPUT.replace("boxed{4}", "boxed{5}")), EOS], stop_reason="completed"
+            token_ids=[*encode(OUTPUT.replace("boxed{4}", "boxed{5}")), EOS], stop_reason="completed", extra_fields={}
         )
 
     worker, store = make_worker(monkeypatch, behaviour=wrong)

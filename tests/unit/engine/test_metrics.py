@@ -56,6 +56,19 @@ def test_hidden_time_is_what_passes_before_the_last_rollout_of_the_batch_ends():
     assert metrics["tapo/construction_exposed_s"] == pytest.approx(2.0)
 
 
+def test_what_is_constructed_while_the_trainer_still_trains_is_hidden_too():
+    # As above, but the trainer begins to wait at 13.5: 3 of 3 s and 1.5 of 2 s are hidden, 0.5 s is waited for.
+    reports = [
+        report(attempts=1, rollout_end=10.0, construction_end=13.0),
+        report(attempts=1, rollout_end=12.0, construction_end=14.0),
+    ]
+    metrics = timing_metrics(reports, waited_from=13.5)
+    assert metrics["tapo/construction_hidden_fraction"] == pytest.approx(4.5 / 5)
+    assert metrics["tapo/construction_exposed_s"] == pytest.approx(0.5)
+    # A batch that was ready before is not waited for at all.
+    assert timing_metrics(reports, waited_from=20.0)["tapo/construction_exposed_s"] == 0
+
+
 def test_weights_report_their_spread_and_how_many_are_clamped():
     metrics = weight_metrics(torch.tensor([0.01, 1.0, 1.0, 10.0]), 0.01, 10.0)
     assert metrics["tapo/ots_weight/mean"] == pytest.approx(12.01 / 4)

@@ -131,6 +131,7 @@ def test_every_process_of_a_run_is_told_so_through_verls_own_runtime_environment
 
 
 SOCKET = ["its weight-sync socket"] * 2
+CPU = ["the CPU platform", "its offloading", *SOCKET]
 
 
 @pytest.mark.parametrize(
@@ -147,8 +148,8 @@ SOCKET = ["its weight-sync socket"] * 2
         ("-cp /mine", {}, ["+recipe=tapo"]),
         ("", {"RECIPE_TAPO": "0"}, []),
         ("", {"RECIPE_TAPO": "1"}, ["the trainer", *SOCKET]),
-        ("", {"VERL_PLATFORM": " CPU "}, ["the CPU platform", *SOCKET]),
-        ("+recipe=cpu", {"VERL_PLATFORM": "cpu"}, ["+recipe=tapo", "the CPU platform", *SOCKET]),
+        ("", {"VERL_PLATFORM": " CPU "}, CPU),
+        ("+recipe=cpu", {"VERL_PLATFORM": "cpu"}, ["+recipe=tapo", *CPU]),
     ],
 )
 def test_the_command_line_and_the_environment_say_what_a_process_asks_for(

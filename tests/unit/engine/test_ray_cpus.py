@@ -1,5 +1,7 @@
 """What verl asks Ray for, counted before Ray starts."""
 
+import inspect
+
 import pytest
 import ray
 from doc_pages import ROOT
@@ -42,6 +44,14 @@ def needed(*overrides):
             1 + 8 + 8 * 3 + 2 * 3,
         ),
         (["transfer_queue.backend.storage_backend=MooncakeStore"], 1 + 8 * 3),
+        # Rollout servers with 4 GPUs of their own: 2 bundles for each.
+        (
+            [
+                *("trainer.v1.trainer_mode=tapo_separate_async", "actor_rollout_ref.rollout.nnodes=1"),
+                "actor_rollout_ref.rollout.n_gpus_per_node=4",
+            ],
+            1 + 8 + 8 * 3 + 4 * 2,
+        ),
     ],
 )
 def test_the_sum(overrides, cpus):
@@ -59,11 +69,14 @@ def test_the_classes_ask_for_what_is_counted():
     from verl.single_controller.ray.base import ResourcePoolManager
     from verl.trainer.main_ppo import TaskRunnerV1
     from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
+    from verl.workers.rollout.replica import RolloutReplica
 
     assert cpus_held(TransferQueueController) == ray_cpus.PER_CONTROLLER
     assert cpus_held(SimpleStorageUnit) == ray_cpus.PER_STORAGE_UNIT
     assert cpus_held(RewardComputeWorker) == ray_cpus.PER_REWARD_PROCESS
     assert ResourcePoolManager.max_colocate_count == ray_cpus.PER_GPU
+    standalone = inspect.getsource(RolloutReplica.init_standalone)
+    assert f"max_colocate_count={ray_cpus.PER_STANDALONE_GPU}," in standalone
     assert cpus_held(TaskRunnerV1) is cpus_held(AgentLoopWorkerTQ) is None
 
 

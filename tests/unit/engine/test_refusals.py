@@ -15,9 +15,12 @@ NEEDS_ITS_OWN = "the tapo recipe needs its own"
 
 # For each row of the table, in its order: a command line that it refuses, and the message's beginning.
 CASES = [
-    (["trainer.v1.trainer_mode=separate_async"], "trainer.v1.trainer_mode=separate_async: TAPO does not run in verl's"),
+    (["trainer.v1.trainer_mode=colocate_async"], "trainer.v1.trainer_mode=colocate_async: the tapo recipe"),
+    (
+        ["+recipe=cpu", "trainer.v1.trainer_mode=tapo_separate_async"],
+        "trainer.v1.trainer_mode=tapo_separate_async: verl asks for a checkpoint engine other than naive",
+    ),
     (["trainer.use_v1=false"], f"trainer.use_v1=False: {NEEDS_ITS_OWN}"),
-    (["trainer.v1.trainer_mode=sync"], f"trainer.v1.trainer_mode=sync: {NEEDS_ITS_OWN}"),
     (["algorithm.adv_estimator=grpo"], f"algorithm.adv_estimator=grpo: {NEEDS_ITS_OWN}"),
     ([f"{ROLLOUT}.agent.agent_loop_manager_class=null"], f"{ROLLOUT}.agent.agent_loop_manager_class=None"),
     (["actor_rollout_ref.hybrid_engine=false"], "actor_rollout_ref.hybrid_engine=False: the tapo recipe"),
@@ -30,6 +33,10 @@ CASES = [
         "actor_rollout_ref.actor.ppo_mini_batch_size=33: verl would fill up every batch",
     ),
     (["tapo.opsd.enable=true", "tapo.enable=false"], "tapo.opsd.enable=True: tapo.enable=false is plain GRPO"),
+    (
+        ["tapo.opsd.enable=true", "trainer.v1.trainer_mode=tapo_colocate_async"],
+        "tapo.opsd.enable=True: the teacher's scores would be of older weights",
+    ),
     ([f"{ROLLOUT}.n=5"], f"{ROLLOUT}.n=5: no group of so few rollouts can be eligible; set it to tapo.selection.n_pos"),
     (["tapo.opsd.enable=true", f"{ROLLOUT}.temperature=0.7"], f"{ROLLOUT}.temperature=0.7: OPSD's teacher is scored"),
     ([f"{ROLLOUT}.name=trtllm"], f"{ROLLOUT}.name=trtllm: verl's TensorRT-LLM server overrides"),
@@ -104,6 +111,8 @@ def test_plain_grpo_may_have_what_only_constructions_cannot(overrides):
         ["++algorithm.filter_groups.enable=true"],
         ["+recipe=cpu", "++algorithm.filter_groups.enable=true", "trainer.v1.sampler.custom_sampler.path=null"],
         ["tapo.opsd.enable=true", f"{ROLLOUT}.n=2"],
+        ["trainer.v1.trainer_mode=tapo_separate_async"],
+        ["+recipe=cpu", "trainer.v1.trainer_mode=tapo_colocate_async"],
     ],
 )
 def test_what_works_is_not_refused(overrides):

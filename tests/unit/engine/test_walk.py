@@ -141,7 +141,7 @@ def walked():
 
     async def answer(number):
         text = OUTPUT if number % 2 else OUTPUT.replace("\\boxed{4}", "\\boxed{5}")
-        return SimpleNamespace(token_ids=[*encode(text), EOS], stop_reason="completed")
+        return SimpleNamespace(token_ids=[*encode(text), EOS], stop_reason="completed", extra_fields={})
 
     worker, store = make_worker(patch, behaviour=answer)
     trainer = make_trainer(patch, worker)

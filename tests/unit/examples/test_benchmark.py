@@ -101,15 +101,16 @@ def test_steps_are_judged_by_waves():
     }
 
 
+@pytest.mark.parametrize("mode", ["tapo", "tapo_colocate_async"])
 @pytest.mark.parametrize("arm", ["grpo", "tapo"])
-def test_a_run_of_the_benchmark_composes_and_passes_both_validations(arm, tmp_path):
+def test_a_run_of_the_benchmark_composes_and_passes_both_validations(arm, mode, tmp_path):
     import verl  # noqa: F401  loads the plug-in
     from hydra import compose, initialize_config_module
     from verl.utils.config import validate_config
 
     from recipe_tapo.engine.verl_config import check_config
 
-    command = benchmark_command(arm, 7, 20, 32, tmp_path / "questions", tmp_path / "run")
+    command = benchmark_command(arm, 7, 20, 32, tmp_path / "questions", tmp_path / "run", mode)
     with initialize_config_module("verl.trainer.config", version_base=None):
         config = compose("ppo_trainer", overrides=command[command.index("verl.trainer.main_ppo") + 1 :])
     validate_config(config=config, use_reference_policy=False, use_critic=False)
@@ -119,7 +120,7 @@ def test_a_run_of_the_benchmark_composes_and_passes_both_validations(arm, tmp_pa
     assert config.data.train_batch_size * config.actor_rollout_ref.rollout.n == steps.ROLLOUTS == 128
     assert config.actor_rollout_ref.actor.optim.lr == 0.0
     assert (config.trainer.total_training_steps, config.trainer.test_freq, config.trainer.save_freq) == (20, -1, -1)
-    assert config.actor_rollout_ref.rollout.max_num_seqs == 32
+    assert (config.actor_rollout_ref.rollout.max_num_seqs, config.trainer.v1.trainer_mode) == (32, mode)
 
 
 def test_in_one_wave_all_rollouts_and_constructions_are_served_at_once():
