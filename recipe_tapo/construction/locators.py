@@ -66,7 +66,8 @@ class TeacherLocator:
         )
         ids = list(error.response_ids)
         plain = error.log_probs
-        if plain is None:
+        # Where training comes in between, recorded ones are of other weights than the scores to come.
+        if plain is None or self.policy.pauses:
             plain = (await requests.score_tokens([*error.prompt_ids, *ids]))[-len(ids) :]
         shown_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + ids
         shown = (await requests.score_tokens(shown_ids))[-len(ids) :]
