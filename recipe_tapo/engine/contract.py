@@ -82,6 +82,8 @@ SYMBOLS = (
     Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopMetrics"),
     Symbol("verl.experimental.agent_loop.agent_loop:AgentLoopOutput"),
     Symbol("verl.workers.rollout.llm_server:LLMServerClient.generate", ("request_id", "prompt_ids", "sampling_params")),
+    Symbol("verl.workers.rollout.llm_server:LLMServerClient._acquire_server", ("request_id",)),
+    Symbol("verl.workers.rollout.llm_server:LLMServerClient.generate", source="await server.generate.remote("),
     Symbol("verl.workers.rollout.replica:TokenOutput"),
     Symbol("verl.workers.rollout.utils:get_max_position_embeddings", ("hf_config",)),
     Symbol("verl.workers.rollout.vllm_rollout.utils:extract_prompt_logprobs"),

@@ -15,6 +15,7 @@ from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.group import Rollout, Versions
 from recipe_tapo.construction.policy import Grade, Sampled
+from recipe_tapo.engine.given_up import ending_with_its_caller
 from recipe_tapo.engine.rows import NEWEST_VERSION_TAG, OLDEST_VERSION_TAG, REWARD_INFO
 from recipe_tapo.engine.verl_config import request_priority, synthesis_sampling_params
 
@@ -132,7 +133,8 @@ class VerlEngine:
 
     async def _request(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
         """One request; verl's asynchronous client goes on with one that was aborted for a training."""
-        return _not_aborted(await self.worker.llm_client.generate(**self._arguments(prompt_ids, sampling_params)))
+        async with ending_with_its_caller(self.worker.llm_client) as client:
+            return _not_aborted(await client.generate(**self._arguments(prompt_ids, sampling_params)))
 
     async def _request_whole(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
         """One request whose answer makes sense in one piece alone.
@@ -146,7 +148,8 @@ class VerlEngine:
             return await self._request(prompt_ids, sampling_params)
         while True:
             arguments = self._arguments(prompt_ids, dict(sampling_params))
-            output = await LLMServerClient.generate(client, **arguments)
+            async with ending_with_its_caller(client) as noting:
+                output = await LLMServerClient.generate(noting, **arguments)
             if output.stop_reason not in _ABORTED:
                 return output
             await asyncio.sleep(_ASK_AGAIN_S)

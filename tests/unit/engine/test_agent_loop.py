@@ -11,7 +11,7 @@ from verl.trainer.ppo.v1 import agent_loop_tq
 
 from recipe_tapo.construction import requests
 from recipe_tapo.construction.reports import GroupReport, TeacherReport
-from recipe_tapo.engine import agent_loop, opsd_rows
+from recipe_tapo.engine import agent_loop, given_up, opsd_rows
 from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
 from recipe_tapo.engine.rows import REPORT_TAG, UID_TAG
 from recipe_tapo.records.attempts import read_dump
@@ -407,3 +407,37 @@ def test_teacher_log_probs_that_cannot_be_stored_are_counted(monkeypatch):
     run_group(monkeypatch, worker)
     report = TeacherReport.from_plain(store.tags["q1"][REPORT_TAG])
     assert (report.rollouts, report.scored, report.rejected) == (8, 7, {"internal_error": 1})
+
+
+def test_a_request_given_up_is_cancelled_on_its_server(monkeypatch):
+    """The server's task is told so; tests/e2e/test_given_up.py does it with Ray and vLLM."""
+    cancelled, started = [], asyncio.Event()
+    monkeypatch.setattr(given_up.ray, "cancel", cancelled.append)
+
+    class Client:
+        async def _acquire_server(self, request_id, **_):
+            assert request_id == "r"
+            return "server", SimpleNamespace(generate=SimpleNamespace(remote=self.remote))
+
+        def remote(self, **arguments):
+            self.task = asyncio.get_running_loop().create_future()
+            started.set()
+            return self.task
+
+        async def generate(self, request_id, *, prompt_ids):
+            _, server = await self._acquire_server(request_id)
+            return await server.generate.remote(prompt_ids=prompt_ids)
+
+    async def give_up(client):
+        async def ask():
+            async with given_up.ending_with_its_caller(client) as noting:
+                await noting.generate("r", prompt_ids=[1])
+
+        waiting = asyncio.create_task(ask())
+        await started.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(give_up(Client()))
+    assert len(cancelled) == 1 and isinstance(cancelled[0], asyncio.Future)
