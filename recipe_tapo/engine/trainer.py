@@ -4,7 +4,7 @@ The overrides stand on any of verl's v1 trainers and call theirs; ``async_traine
 """
 
 import time
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 import ray
@@ -12,12 +12,10 @@ import torch
 from omegaconf import DictConfig, open_dict
 from transfer_queue import KVBatchMeta
 from verl.experimental.separation.engine_workers import DetachActorWorker
-from verl.protocol import DataProto
-from verl.trainer.ppo.core_algos import AdvantageEstimator, agg_loss, kl_penalty
+from verl.trainer.ppo.core_algos import AdvantageEstimator
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer, register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils.config import omega_conf_to_dataclass
-from verl.utils.debug.metrics import calculate_debug_metrics
 from verl.workers.engine_workers import ActorRolloutRefWorker
 from verl.workers.rollout.utils import get_max_position_embeddings
 
@@ -26,14 +24,12 @@ from recipe_tapo.algorithm.loss import GroupSizes, group_sizes
 from recipe_tapo.algorithm.token_weights import ots_weights
 from recipe_tapo.construction.failed_steps import StepWatch
 from recipe_tapo.construction.reports import GroupReport
+from recipe_tapo.engine import batch_metrics
 from recipe_tapo.engine.balance import deal_batch
 from recipe_tapo.engine.banner import banner
 from recipe_tapo.engine.context_length import set_max_model_len
 from recipe_tapo.engine.metrics import (
     construction_counts,
-    distribution_metrics,
-    reflection_metrics,
-    rollout_metrics,
     staleness_metrics,
     teaching_counts,
     timing_metrics,
@@ -158,27 +154,8 @@ class TapoOverrides(PPOTrainer):
     def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         batch = super()._compute_old_log_prob(batch, metrics)
         if reflected_keys(batch):
-            self._diagnose_rollouts(batch, metrics)
+            metrics.update(batch_metrics.diagnose_rollouts(batch, self.config.actor_rollout_ref))
         return batch
-
-    def _diagnose_rollouts(self, batch: KVBatchMeta, metrics: dict) -> None:
-        """Replaces verl's entropy and rollout-vs-actor metrics by those of rollouts alone."""
-        fields = [ENTROPY, RESPONSE_MASK, OLD_LOG_PROBS]
-        compare = self.config.actor_rollout_ref.rollout.calculate_log_probs
-        if compare:
-            fields += [RESPONSES, "rollout_log_probs"]
-        columns = get_columns(rollout_keys(batch), fields, batch.partition_id)
-        data = {name: column.padded() for name, column in columns.items()}
-        actor = self.config.actor_rollout_ref.actor
-        entropy = agg_loss(
-            loss_mat=data[ENTROPY],
-            loss_mask=data[RESPONSE_MASK],
-            loss_agg_mode=actor.loss_agg_mode,
-            loss_scale_factor=actor.loss_scale_factor,
-        )
-        metrics["actor/entropy"] = entropy.item()
-        if compare:
-            metrics.update(calculate_debug_metrics(DataProto.from_dict(tensors=data)))
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if self.tapo.opsd.enable:
@@ -202,7 +179,10 @@ class TapoOverrides(PPOTrainer):
         """r − β KL of other rows, as verl writes it for rollouts; call it before verl adapts β."""
         data = get_columns(keys, [SCORES, OLD_LOG_PROBS, REF_LOG_PROB, RESPONSE_MASK], partition)
         log_probs, reference = data[OLD_LOG_PROBS].values, data[REF_LOG_PROB].values
-        divergence = _divergence(log_probs, reference, self.config.algorithm.kl_penalty) * data[RESPONSE_MASK].values
+        divergence = (
+            batch_metrics.kl_estimate(log_probs, reference, self.config.algorithm.kl_penalty)
+            * data[RESPONSE_MASK].values
+        )
         rewards = data[SCORES].values - self.kl_ctrl_in_reward.value * divergence
         put_columns(keys, {REWARDS: data[SCORES].like(rewards)}, partition)
 
@@ -277,35 +257,14 @@ class TapoOverrides(PPOTrainer):
         reflected = reflected_keys(batch)
         metrics.update(yield_metrics(reports))
         metrics.update(timing_metrics(reports, self._waited_from))
-        metrics.update(self._rollout_metrics(batch))
+        metrics.update(batch_metrics.of_rollouts(batch))
         metrics["tapo/rows"] = len(reflected)
         self.step_watch.add(construction_counts(metrics))
         if reflected:
-            metrics.update(self._reflection_metrics(batch, reflected))
+            metrics.update(batch_metrics.of_reflections(batch, self.use_reference_policy))
             if self.verl_mode != TRAINER_MODES[TRAINER_MODE]:
                 # One version of the weights for each step: this step began with that of the last one.
                 metrics.update(staleness_metrics(self.global_steps - 1, row_versions(batch)))
-
-    def _rollout_metrics(self, batch: KVBatchMeta) -> dict[str, float]:
-        keys = rollout_keys(batch)
-        rewards_B = get_columns(keys, [SCORES], batch.partition_id)[SCORES].padded().sum(dim=-1)
-        return rollout_metrics(rewards_B, [uid_of_key(key) for key in keys])
-
-    def _reflection_metrics(self, batch: KVBatchMeta, reflected: list[str]) -> dict[str, float]:
-        fields = [ADVANTAGES, RESPONSE_MASK, ENTROPY, OLD_LOG_PROBS]
-        if self.use_reference_policy:
-            fields.append(REF_LOG_PROB)
-        columns = get_columns(reflected, fields, batch.partition_id)
-        data = {name: column.padded() for name, column in columns.items()}
-        divergence = None
-        if self.use_reference_policy:
-            divergence = _divergence(data[OLD_LOG_PROBS], data[REF_LOG_PROB], "low_var_kl")
-        uids = np.array(get_uids(reflected, batch.partition_id))
-        lengths_B = columns[RESPONSE_MASK].lengths_B
-        return {
-            **reflection_metrics(data[ADVANTAGES], data[RESPONSE_MASK], uids, lengths_B),
-            **distribution_metrics(data[RESPONSE_MASK], data[ENTROPY], data[OLD_LOG_PROBS], divergence),
-        }
 
 
 @register_trainer(TRAINER_MODE)
@@ -330,8 +289,3 @@ def _group_sizes(batch: KVBatchMeta) -> GroupSizes:
     mask = get_columns(batch.keys, [LOSS_MASK], batch.partition_id)[LOSS_MASK]
     is_reflection_B = torch.tensor([row.is_reflection for row in rows_of(batch)])
     return GroupSizes(*group_sizes(mask.padded(), is_reflection_B).tolist())
-
-
-def _divergence(log_probs: torch.Tensor, reference: torch.Tensor, kind: str) -> torch.Tensor:
-    """verl's KL estimate per token, whose annotations ask for CUDA's or the CPU's float tensors by name."""
-    return kl_penalty(cast(torch.FloatTensor, log_probs), cast(torch.FloatTensor, reference), kind)

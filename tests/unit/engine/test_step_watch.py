@@ -18,7 +18,7 @@ def make_trainer(monkeypatch, **tapo):
     watched.step_watch = StepWatch(watched.tapo.max_failed_steps)
     monkeypatch.setattr(PPOTrainerSync, "_compute_metrics", lambda self, batch, metrics: None)
     monkeypatch.setattr(trainer, "reflected_keys", lambda batch: [])
-    monkeypatch.setattr(trainer.TapoTrainer, "_rollout_metrics", lambda self, batch: {})
+    monkeypatch.setattr(trainer.batch_metrics, "of_rollouts", lambda batch: {})
     return watched
 
 

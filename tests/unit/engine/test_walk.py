@@ -24,7 +24,7 @@ from verl.utils import tensordict_utils as tu
 from verl.workers.engine_workers import TrainingWorker
 
 import recipe_tapo
-from recipe_tapo.engine import rows
+from recipe_tapo.engine import batch_metrics, rows
 from recipe_tapo.engine.registry import compute_policy_loss_tapo
 from recipe_tapo.engine.train_worker import TapoTrainingWorker
 from recipe_tapo.engine.trainer import TapoTrainer
@@ -190,13 +190,12 @@ def test_the_walk_ends_in_eq_6_on_both_groups(walked):
     assert loss.item() == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_trainer_looks_at_rollouts_alone_for_groups_without_variance(walked, monkeypatch):
+def test_the_metric_looks_at_rollouts_alone_for_groups_without_variance(walked, monkeypatch):
     _, _, walked_store = walked
     store = SimpleNamespace(rows={key: dict(row) for key, row in walked_store.rows.items()}, tags=walked_store.tags)
     monkeypatch.setattr(rows, "tq", Queue(store))
-    trainer = object.__new__(TapoTrainer)
     name = "tapo/zero_variance_rollout_groups_fraction"
-    assert trainer._rollout_metrics(batch_of(store.rows, store)) == {name: 0.0}
+    assert batch_metrics.of_rollouts(batch_of(store.rows, store)) == {name: 0.0}
     for session in range(8):  # the constructions, of which half are right, stay as they are
         store.rows[f"q1_{session}_0"][rows.SCORES] = torch.zeros_like(store.rows[f"q1_{session}_0"][rows.SCORES])
-    assert trainer._rollout_metrics(batch_of(store.rows, store)) == {name: 1.0}
+    assert batch_metrics.of_rollouts(batch_of(store.rows, store)) == {name: 1.0}
