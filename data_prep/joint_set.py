@@ -105,7 +105,9 @@ def build_joint_set(constructions: Iterable[tuple[Query, dict]], settings: Joint
 
     for_sft = [pair for pair in verified if _keep(_sft_tokens(pair[1]) <= settings.max_tokens, joint, SFT, TOO_LONG)]
     joint.trajectories = for_sft[: settings.sft]
-    for_ift = [row for pair in reversed(verified) for row in _ift_rows(*pair, joint, settings)][: settings.ift]
+    for_ift = [row for query, result in reversed(verified) for row in _ift_rows(query, result, joint, settings)][
+        : settings.ift
+    ]
     fill = [pair for pair in others if _fill_tokens(pair[1]) <= settings.max_tokens]
     fill = fill[: settings.sft - len(joint.trajectories)]
 
