@@ -67,3 +67,26 @@ def test_colocate_async_constructs_from_several_versions_and_resumes(tmp_path, d
     assert len(questions) == len(set(questions)) == 20
     # One optimizer step for each step, as in GRPO.
     assert adam_steps(tmp_path / "checkpoints" / "global_step_5") == {5}
+
+
+def test_the_same_rollouts_have_the_same_numbers_as_under_the_synchronous_trainer(tmp_path, data):
+    """The synchronous run trains on the rollouts that the asynchronous one saved; verl restores no constructed rows."""
+    common = (
+        *("+recipe=[tapo,cpu]", *COMMON, "trainer.total_training_steps=2", "actor_rollout_ref.actor.optim.lr=0.0"),
+        *("skip.rollout_tq.enable=true", "skip.rollout_tq.steps=[1,2]"),
+        # Part of the saved rollouts' place; verl's asynchronous trainers set it.
+        *(f"skip.rollout_tq.dump_dir={tmp_path}/rollouts", "data.gen_batch_size=1"),
+    )
+    asynchronous = Run(tmp_path / "async", "async")
+    asynchronous.start(data, "trainer.v1.trainer_mode=tapo_colocate_async", *common)
+    synchronous = Run(tmp_path / "sync", "sync")
+    synchronous.start(data, *common)
+    for step in (1, 2):
+        assert len(synchronous.rows(step)) == 32 and set(synchronous.rows(step)) <= set(asynchronous.rows(step))
+        ours, expected = asynchronous.metrics()[step], synchronous.metrics()[step]
+        assert ours["tapo/rows"] > 0
+        for name in (
+            *("actor/entropy", "critic/score/mean", "critic/advantages/mean", "critic/advantages/max"),
+            *("critic/advantages/min", "response_length/mean", "training/rollout_actor_probs_pearson_corr"),
+        ):
+            assert ours[name] == pytest.approx(expected[name], rel=1e-3, abs=1e-6), (step, name)
