@@ -5,35 +5,47 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template, synthesis_prompt
+from recipe_tapo.algorithm.prompts import (
+    CONTINUATION,
+    LOCATE_PROMPTS,
+    SELF_TEACHER,
+    fill_template,
+    load_template,
+    synthesis_prompt,
+)
 from recipe_tapo.config import TapoConfig, refuse
 from recipe_tapo.engine.verl_config import synthesis_budget
 
 logger = logging.getLogger(__name__)
 
 
-def _synthesis_template(tapo: TapoConfig) -> str:
+def _templates(tapo: TapoConfig) -> list[str]:
+    """The prompts of an attempt: the synthesis, and in the mode ``continuation`` the one that locates."""
     synthesis = tapo.synthesis
-    return load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
+    templates = [load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))]
+    if synthesis.mode == CONTINUATION:
+        templates.append(load_template(synthesis.locate_prompt_path, LOCATE_PROMPTS[synthesis.locate]))
+    return templates
 
 
 def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, model_max_length: int) -> None:
     """Derives ``rollout.max_model_len`` where unset, so that the longest request fits; checks it where set.
 
-    The longest one holds the template, the question, two full rollouts and, for a synthesis, its output. The
-    model's own limit caps the derived value: what then does not fit is skipped and counted.
+    The longest one holds the longest template, the question, two full rollouts and, for a synthesis, its output; the
+    numbers that a locating prompt puts before the steps have that room too. The model's own limit caps the derived
+    value: what then does not fit is skipped and counted.
 
     Raises:
         TapoConfigError: The value set leaves no room for any request.
     """
     rollout = config.actor_rollout_ref.rollout
     if tapo.opsd.enable:
-        what, template, budget = "teacher's view", load_template(tapo.opsd.prompt_path, SELF_TEACHER), 1
+        what, templates, budget = "teacher's view", [load_template(tapo.opsd.prompt_path, SELF_TEACHER)], 1
     else:
-        what, template = "synthesis", _synthesis_template(tapo)
-        budget = synthesis_budget(tapo, config)
-    empty = fill_template(template, question="", error_rollout="", correct_rollout="")
-    overhead = len(tokenizer.encode(empty, add_special_tokens=False))
+        what, templates, budget = "synthesis", _templates(tapo), synthesis_budget(tapo, config)
+    nothing = dict.fromkeys(("question", "error_rollout", "correct_rollout", "wrong_step", "numbered_steps"), "")
+    empty = [fill_template(template, **nothing) for template in templates]
+    overhead = max(len(tokenizer.encode(text, add_special_tokens=False)) for text in empty)
     longest = overhead + rollout.prompt_length + 2 * rollout.response_length + budget
     if rollout.max_model_len is None:
         length = max(longest, rollout.prompt_length + rollout.response_length)

@@ -140,6 +140,20 @@ def test_opsds_longest_request_is_two_rollouts_behind_its_own_template():
     assert config.actor_rollout_ref.rollout.max_model_len == overhead + 100 + 2 * 200 + 1
 
 
+@pytest.mark.parametrize("locate", ["judge", "teacher"])
+def test_a_locating_prompt_that_is_longer_than_the_synthesis_fits_too(tmp_path, locate):
+    (tmp_path / "short.txt").write_text("{question} {correct_rollout}")
+    placeholders = "{question} {correct_rollout}" + (" {numbered_steps}" if locate == "judge" else "")
+    (tmp_path / "long.txt").write_text("word " * 50 + placeholders)
+    synthesis = {
+        **{"mode": "continuation", "locate": locate, "transition": "fixed"},
+        **{"prompt_path": str(tmp_path / "short.txt"), "locate_prompt_path": str(tmp_path / "long.txt")},
+    }
+    config, tapo = verl_config(), TapoConfig.from_mapping({"synthesis": synthesis})
+    set_max_model_len(tapo, config, Words(), model_max_length=100_000)
+    assert config.actor_rollout_ref.rollout.max_model_len == 50 + 100 + 2 * 200 + 200
+
+
 def test_the_models_own_limit_caps_what_is_derived():
     config = verl_config()
     set_max_model_len(TapoConfig(), config, Words(), model_max_length=512)
