@@ -1,8 +1,8 @@
 # Every target works from a fresh clone: the first one to run makes .venv, later ones reuse it.
 PYTHON := .venv/bin/python
 READY := .venv/.ready
-# In CI (CI=true) the end-to-end tests run too.
-MARKERS ?= $(if $(CI),,not e2e)
+# Tests of one file share what is slow to make, so a file stays in one process. Each process takes up to 2 GB.
+PARALLEL ?= -n 2 --dist loadfile
 
 STUDY ?= full
 export HF_DATASETS_CACHE := $(CURDIR)/.cache/datasets
@@ -30,7 +30,8 @@ benchmark-grading: $(READY) ## Measure the grader beside verl's own math_verify 
 	@$(PYTHON) -m examples.benchmark.grading --worst
 
 test: $(READY) ## Run the tests (fast ones; with CI=true all)
-	@$(PYTHON) -m pytest -m "$(MARKERS)" $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -m "not e2e" $(PARALLEL) $(PYTEST_ARGS)
+	@$(if $(CI),$(MAKE) --no-print-directory e2e)
 
 e2e: $(READY) ## Run the end-to-end tests on the real engine
 	@$(PYTHON) -m pytest -m e2e $(PYTEST_ARGS)
