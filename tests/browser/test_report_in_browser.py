@@ -12,7 +12,7 @@ from recipe_tapo.evaluation.folder import load_evaluation, write_object
 from recipe_tapo.evaluation.grid import make_grids
 from recipe_tapo.evaluation.metrics import measure
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
-from recipe_tapo.records.token_weights import token_texts
+from recipe_tapo.records.token_texts import TokenTexts
 from recipe_tapo.records.write import write_jsonl
 from recipe_tapo.report.write import write_report
 
@@ -62,7 +62,7 @@ def write_dump(folder: Path, records: list[AttemptRecord], weights: dict[str, li
                 record.reconstruction.split(" ")[-1],
                 "",
             ]
-            assert token_texts(Words(), tokens) == tokens and "".join(tokens) == record.reconstruction
+            assert TokenTexts(Words()).of(tokens) == tokens and "".join(tokens) == record.reconstruction
             row = {"key": record.key, "step": record.step, "uid": "u", "tokens": tokens, "weights": weights[record.key]}
             rows.append(row)
     write_jsonl(folder / "weights-1.jsonl", rows)
