@@ -87,7 +87,6 @@ def _offload_without_pinning(module: ModuleType) -> None:
 
 
 def _register_trainer(_: ModuleType) -> None:
-    import recipe_tapo.engine.async_trainers
     import recipe_tapo.engine.trainer  # noqa: F401
 
 

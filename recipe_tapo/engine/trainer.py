@@ -289,3 +289,7 @@ def _group_sizes(batch: KVBatchMeta) -> GroupSizes:
     mask = get_columns(batch.keys, [LOSS_MASK], batch.partition_id)[LOSS_MASK]
     is_reflection_B = torch.tensor([row.is_reflection for row in rows_of(batch)])
     return GroupSizes(*group_sizes(mask.padded(), is_reflection_B).tolist())
+
+
+# Registers the asynchronous trainers, whichever module of these two or of verl is imported first.
+import recipe_tapo.engine.async_trainers  # noqa: E402, F401
