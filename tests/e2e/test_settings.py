@@ -5,7 +5,10 @@ import math
 import pytest
 from engine import Run
 
+from examples.arithmetic.problems import REFLECTION
 from examples.cpu_demo import questions as demo_questions
+from examples.cpu_demo.continuing import PROMPT
+from recipe_tapo.records.attempts import read_dump
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
@@ -58,3 +61,26 @@ def test_a_static_reference_fixed_micro_batches_shuffled_mini_batches_and_rollou
     assert values["tapo/kl_to_reference"] == pytest.approx(0, abs=1e-5)
     # The correction runs on rollouts alone, whose sampler and actor agree.
     assert values["rollout_corr/rollout_is_mean"] == pytest.approx(1, abs=0.05)
+
+
+def test_lora_whose_reference_is_the_actor_a_joint_denominator_and_a_located_continuation(tmp_path, data):
+    # The demo's model never saw continuation's own prompt: what it knows is a solution followed by the question.
+    (tmp_path / "prompt.txt").write_text(PROMPT + "\n")
+    (tmp_path / "phrase.txt").write_text(REFLECTION + "\n")
+    run = Run(tmp_path, "lora")
+    run.start(
+        data,
+        *common(tmp_path),
+        "trainer.total_training_steps=2",
+        *("actor_rollout_ref.model.lora_rank=4", "actor_rollout_ref.model.lora_alpha=8"),
+        *("actor_rollout_ref.actor.use_kl_loss=true", "actor_rollout_ref.actor.optim.lr=1e-2"),
+        *("tapo.loss_normalization=joint", "tapo.synthesis.mode=continuation", "tapo.synthesis.locate=judge"),
+        *("tapo.synthesis.transition=fixed", f"tapo.synthesis.transitions_path={tmp_path}/phrase.txt"),
+        f"tapo.synthesis.prompt_path={tmp_path}/prompt.txt",
+    )
+    metrics = check(run, steps=2)
+    # The adapter starts at nothing, and has been trained and has reached the sampler when the second step begins.
+    assert metrics[1]["tapo/kl_to_reference"] == pytest.approx(0, abs=1e-5)
+    assert metrics[2]["tapo/kl_to_reference"] > 1e-6
+    rows = [record for record in read_dump(tmp_path / "dump") if record["key"]]
+    assert all(record["located_step"] and REFLECTION in record["reconstruction"] for record in rows)
