@@ -14,6 +14,7 @@ _SFT_TRAINER = "verl.trainer.sft_trainer:SFTTrainer"
 SYMBOLS = (
     Symbol("verl.trainer.ppo.core_algos:register_adv_est", ("name_or_enum",)),
     Symbol("verl.trainer.ppo.core_algos:ADV_ESTIMATOR_REGISTRY"),
+    Symbol("verl.trainer.ppo.core_algos:get_adv_estimator_fn", ("name_or_enum",)),
     Symbol("verl.trainer.ppo.core_algos:AdvantageEstimator.GRPO"),
     Symbol("verl.trainer.ppo.core_algos:register_policy_loss", ("name",)),
     Symbol("verl.trainer.ppo.core_algos:POLICY_LOSS_REGISTRY"),

@@ -12,14 +12,13 @@ import torch
 from omegaconf import DictConfig, open_dict
 from transfer_queue import KVBatchMeta
 from verl.experimental.separation.engine_workers import DetachActorWorker
-from verl.trainer.ppo.core_algos import AdvantageEstimator
+from verl.trainer.ppo.core_algos import AdvantageEstimator, get_adv_estimator_fn
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer, register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.engine_workers import ActorRolloutRefWorker
 from verl.workers.rollout.utils import get_max_position_embeddings
 
-from recipe_tapo.algorithm.advantages import group_advantages
 from recipe_tapo.algorithm.loss import GroupSizes, group_sizes
 from recipe_tapo.algorithm.token_weights import ots_weights
 from recipe_tapo.construction.failed_steps import StepWatch
@@ -38,6 +37,7 @@ from recipe_tapo.engine.metrics import (
 )
 from recipe_tapo.engine.names import TRAINER_MODE, TRAINER_MODES
 from recipe_tapo.engine.opsd_rows import put_distillation_advantages, take_report_metrics
+from recipe_tapo.engine.registry import ESTIMATOR_OF_MODE
 from recipe_tapo.engine.rows import (
     ADVANTAGES,
     ENTROPY,
@@ -60,7 +60,6 @@ from recipe_tapo.engine.rows import (
     rollout_keys,
     row_versions,
     rows_of,
-    split_uids,
     uid_of_key,
 )
 from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker, TapoDetachActorWorker
@@ -88,7 +87,8 @@ class TapoOverrides(PPOTrainer):
         self.tapo = check_config(config)
         with open_dict(config):
             config.trainer.v1.trainer_mode = self.verl_mode
-            # Rollouts alone have the advantages of verl's GRPO, which knows sessions of several outputs.
+            # Rollouts alone have the advantages of verl's GRPO, which knows sessions of several outputs; batches with
+            # constructed rows have those of TAPO's estimator.
             config.algorithm.adv_estimator = AdvantageEstimator.GRPO.value
         self.step_watch = StepWatch(self.tapo.max_failed_steps)
         print(banner(self.tapo, config), flush=True)
@@ -194,13 +194,14 @@ class TapoOverrides(PPOTrainer):
         # which is nothing where no token of it is trained on.
         finals, final_B = torch.tensor(final_rows(batch.keys)).unique(return_inverse=True)
         uid_F = np.array(get_uids(batch.keys, batch.partition_id))[finals.numpy()]
-        advantages_F = group_advantages(
-            data[rewards_field].padded().sum(dim=-1)[finals],
-            *split_uids(uid_F),
-            mode=self.tapo.advantage.mode,
-            norm_by_std=self.config.algorithm.get("norm_adv_by_std_in_grpo", True),
+        mask_BT = data[RESPONSE_MASK].padded()
+        advantages_FT, _ = get_adv_estimator_fn(ESTIMATOR_OF_MODE[self.tapo.advantage.mode])(
+            token_level_rewards=data[rewards_field].padded()[finals],
+            response_mask=mask_BT[finals],
+            index=uid_F,
+            config=self.config.algorithm,
         )
-        advantages_F = advantages_F * data[RESPONSE_MASK].padded().bool().any(dim=-1)[finals]
+        advantages_F = advantages_FT[:, 0] * mask_BT.bool().any(dim=-1)[finals]
         advantages = data[RESPONSE_MASK].of_rows(advantages_F[final_B])
         put = put_columns(batch.keys, {ADVANTAGES: advantages, RETURNS: advantages}, batch.partition_id)
         if put.fields is not None:
