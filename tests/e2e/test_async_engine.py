@@ -30,7 +30,7 @@ def test_colocate_async_constructs_from_several_versions_and_resumes(tmp_path, d
     dump = tmp_path / "dump"
     arguments = (
         *("+recipe=[tapo,cpu]", "trainer.v1.trainer_mode=tapo_colocate_async", *COMMON, f"tapo.dump_dir={dump}"),
-        *("trainer.total_training_steps=5", "trainer.save_freq=2", "actor_rollout_ref.rollout.max_num_seqs=16"),
+        *("trainer.total_training_steps=10", "trainer.save_freq=2", "actor_rollout_ref.rollout.max_num_seqs=16"),
     )
     first = Run(tmp_path, "first")
     first.start_and_kill(data, *arguments, checkpoint=2)
@@ -39,7 +39,7 @@ def test_colocate_async_constructs_from_several_versions_and_resumes(tmp_path, d
     assert re.search(r"setting global step to 2\b", second.log())
     assert re.search(r"Restored 4 training prompt groups from TransferQueue", second.log())
     metrics = {step: values for step, values in first.metrics().items() if step <= 2} | second.metrics()
-    assert sorted(metrics) == [1, 2, 3, 4, 5]
+    assert sorted(metrics) == list(range(1, 11))
 
     for step, values in metrics.items():
         assert len(first.rows(step)) == 32 + values["tapo/rows"], step
@@ -53,7 +53,7 @@ def test_colocate_async_constructs_from_several_versions_and_resumes(tmp_path, d
     records = [record for record in read_dump(dump) if record["key"]]
     for record in records:
         for versions in (record["error_versions"], record["correct_versions"], record["versions"]):
-            assert 0 <= versions[0] <= versions[1] <= 5
+            assert 0 <= versions[0] <= versions[1] <= 10
         # A synthesis begins when its group has ended.
         assert record["versions"][0] >= record["error_versions"][1]
     # What training interrupted was finished by the next version.
@@ -64,9 +64,9 @@ def test_colocate_async_constructs_from_several_versions_and_resumes(tmp_path, d
 
     # Groups in flight at the checkpoint are generated anew: no question is lost or trained on twice.
     questions = [question for step in metrics for question in {question for question, *_ in first.rows(step)}]
-    assert len(questions) == len(set(questions)) == 20
+    assert len(questions) == len(set(questions)) == 40
     # One optimizer step for each step, as in GRPO.
-    assert adam_steps(tmp_path / "checkpoints" / "global_step_5") == {5}
+    assert adam_steps(tmp_path / "checkpoints" / "global_step_10") == {10}
 
 
 def test_the_same_rollouts_have_the_same_numbers_as_under_the_synchronous_trainer(tmp_path, data):

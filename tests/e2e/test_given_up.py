@@ -100,9 +100,9 @@ def test_a_time_out_ends_the_request_on_the_server(server):
         with pytest.raises(Rejected) as given_up:
             await requests(0.5).generate([3, 4, 5])
         assert given_up.value.reason is RejectReason.TIMED_OUT
-        for _ in range(600):  # until the server's coroutine has ended, one way or the other
+        for _ in range(600):  # until the server's coroutine has ended, one way or the other, and vLLM has heard of it
             ends, under_way, admitting = await server.state.remote()
-            if len(ends) == 2:
+            if len(ends) == 2 and not under_way:
                 break
             await asyncio.sleep(0.05)
         return ends, under_way, admitting
