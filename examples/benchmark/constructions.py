@@ -24,7 +24,7 @@ from recipe_tapo.algorithm.prompts import render_chat
 from recipe_tapo.cli.flag_types import natural, positive
 from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
 from recipe_tapo.cli.run import run_command
-from recipe_tapo.construction.group import Rollout, RolloutGroup
+from recipe_tapo.construction.group import RolloutGroup, pair_of_texts
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.benchmarks import load_problems
 from recipe_tapo.evaluation.records import Problem
@@ -92,21 +92,13 @@ def to_groups(
     chat_template_kwargs: dict[str, Any],
 ) -> dict[int, RolloutGroup]:
     """Each attempt as a finished group of two rollouts, as the constructor is given them."""
-    tokenizer = policy.tokenizer
-
-    def rollout(session: int, text: str, right: bool, prompt_ids: list[int]) -> Rollout:
-        ids = [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
-        return Rollout(session, ids, right, prompt_ids)
-
     groups = {}
     for problem in problems:
         attempt = attempts[problem.problem_idx]
-        prompt_ids = render_chat(tokenizer, problem.messages, chat_template_kwargs)
+        prompt_ids = render_chat(policy.tokenizer, problem.messages, chat_template_kwargs)
         group = RolloutGroup(str(problem.problem_idx), attempt["question"], global_step=0, size=2)
-        group.rollouts = [
-            rollout(0, attempt["error_rollout"], False, prompt_ids),
-            rollout(1, attempt["correct_rollout"], True, prompt_ids),
-        ]
+        error, correct = attempt["error_rollout"], attempt["correct_rollout"]
+        group.rollouts = pair_of_texts(error, correct, prompt_ids, policy.tokenizer)
         groups[problem.problem_idx] = group
     return groups
 

@@ -19,7 +19,7 @@ from recipe_tapo.algorithm.prompts import render_chat
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.constructor import Constructor
-from recipe_tapo.construction.group import Rollout, RolloutGroup
+from recipe_tapo.construction.group import Rollout, RolloutGroup, pair_of_texts
 from recipe_tapo.construction.policy import Grade, Policy
 from recipe_tapo.records.attempts import AttemptRecord
 
@@ -88,9 +88,7 @@ def continue_all(records: Sequence[dict[str, Any]], model_path: Path, work_dir: 
         question = record["question"]
         prompt_ids = render_chat(tokenizer, [{"role": "user", "content": question}], {})
         group = RolloutGroup(record["uid"], question, record["step"], size=2)
-        for session, name in enumerate(("error_rollout", "correct_rollout")):
-            ids = [*tokenizer.encode(record[name], add_special_tokens=False), eos]
-            group.rollouts.append(Rollout(session, ids, name == "correct_rollout", prompt_ids))
+        group.rollouts = pair_of_texts(record["error_rollout"], record["correct_rollout"], prompt_ids, tokenizer)
         engine = ModelEngine(model, eos, ChainProblem.parse(question))
         (made,), _ = asyncio.run(constructor.construct(group, engine))
         return made.record

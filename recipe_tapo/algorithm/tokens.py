@@ -28,3 +28,9 @@ def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
 def choose_eos(candidates: Sequence[Sequence[int]], stop_ids: Collection[int], default: int) -> int:
     """The EOS the policy itself emits: the last id of the first rollout that ends with a stop id."""
     return next((ids[-1] for ids in candidates if ids and ids[-1] in stop_ids), default)
+
+
+def stop_ids(tokenizer: ChatTokenizer, generation_eos: int | Sequence[int] | None) -> frozenset[int]:
+    """Ids that end a rollout: the tokenizer's EOS and those of the model's generation config, one, several or none."""
+    ids = [generation_eos] if generation_eos is None or isinstance(generation_eos, int) else generation_eos
+    return frozenset(id_ for id_ in (*ids, tokenizer.eos_token_id) if id_ is not None)

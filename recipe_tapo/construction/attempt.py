@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from recipe_tapo.algorithm.trajectory import Trajectory
-from recipe_tapo.construction.group import Rollout, Versions
+from recipe_tapo.construction.group import Rollout
 from recipe_tapo.construction.policy import Grade
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.reasons import RejectReason
@@ -21,7 +21,6 @@ class Attempt:
         seed: Of what is drawn at random within the attempt.
         trajectory: The constructed trajectory; None where it came to nothing before.
         grade: Its reward; None where it came to nothing before.
-        versions: The weights that wrote the trajectory's new tokens, where they are known.
     """
 
     error: Rollout
@@ -30,7 +29,6 @@ class Attempt:
     seed: int = 0
     trajectory: Trajectory | None = None
     grade: Grade | None = None
-    versions: Versions | None = None
 
 
 def reject(attempt: Attempt, report: GroupReport, reason: RejectReason) -> None:

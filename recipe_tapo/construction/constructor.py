@@ -128,7 +128,7 @@ class Constructor:
             return await self.synthesis.synthesize(attempt, requests)
         finally:
             report.synthesis_tokens += requests.generated_tokens
-            attempt.versions = attempt.record.versions = requests.versions
+            attempt.record.versions = requests.versions
 
     def _note(self, attempt: Attempt, trajectory: Trajectory, report: GroupReport) -> None:
         record = attempt.record

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.reasons import RejectReason
 
 Versions = tuple[int, int]  # of the policy's weights, the oldest and the newest
@@ -61,3 +62,20 @@ class RolloutGroup:
     def ordered(self) -> list[Rollout]:
         """Rollouts by session, so that selection does not depend on the order of arrival."""
         return sorted(self.rollouts, key=lambda rollout: rollout.session_id)
+
+
+def pair_of_texts(error: str, correct: str, prompt_ids: list[int], tokenizer: ChatTokenizer) -> list[Rollout]:
+    """A wrong and a right rollout of which the texts alone are left, as a dump has them.
+
+    Args:
+        error: y⁻, session 0.
+        correct: y⁺, session 1.
+        prompt_ids: The prompt that both answer.
+        tokenizer: The policy's. A rollout gets the tokens of its text, whatever tokens it was sampled as, and an EOS.
+    """
+
+    def rollout(session_id: int, text: str) -> Rollout:
+        ids = [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
+        return Rollout(session_id, ids, correct=session_id == 1, prompt_ids=prompt_ids)
+
+    return [rollout(0, error), rollout(1, correct)]

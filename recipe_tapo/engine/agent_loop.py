@@ -16,6 +16,7 @@ from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorke
 
 from recipe_tapo.algorithm.prompts import question_text
 from recipe_tapo.algorithm.selection import is_correct
+from recipe_tapo.algorithm.tokens import stop_ids
 from recipe_tapo.construction.attempt import Attempt, reject
 from recipe_tapo.construction.constructor import Constructor
 from recipe_tapo.construction.group import Rollout, RolloutGroup
@@ -32,7 +33,7 @@ from recipe_tapo.engine.rows import (
     row_key,
     uid_field,
 )
-from recipe_tapo.engine.verl_config import stop_token_ids, tapo_config
+from recipe_tapo.engine.verl_config import tapo_config
 from recipe_tapo.engine.verl_engine import VerlEngine, VerlRollout, make_row, pauses, versions_of
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.attempts import AttemptDump
@@ -55,11 +56,12 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         self.tapo = tapo_config(self.config)
         self.groups: dict[str, RolloutGroup] = {}
         rollout = self.config.actor_rollout_ref.rollout
+        generation_config = getattr(self.model_config, "generation_config", None)
         policy = Policy(
             tokenizer=self.tokenizer,
             max_model_len=rollout.max_model_len or rollout.prompt_length + rollout.response_length,
             max_response_length=rollout.response_length,
-            stop_ids=frozenset(stop_token_ids(self.tokenizer, self.model_config)),
+            stop_ids=stop_ids(self.tokenizer, getattr(generation_config, "eos_token_id", None)),
             chat_template_kwargs=self.config.data.get("apply_chat_template_kwargs", {}),
             pauses=pauses(self.llm_client),
         )
@@ -152,7 +154,7 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         uid, group_uid = rollout.fields["uid"], reflected_uid(rollout.fields["uid"])
         key = row_key(uid, session_id)
         try:
-            row = make_row(rollout.output, attempt.trajectory, attempt.grade, attempt.versions)
+            row = make_row(rollout.output, attempt.trajectory, attempt.grade, attempt.record.versions)
             await super()._agent_loop_postprocess(row, False, **{**rollout.fields, "session_id": session_id})
             await tq.async_kv_batch_put(
                 keys=[key],

@@ -46,10 +46,3 @@ def synthesis_sampling_params(tapo: TapoConfig, rollout_params: dict[str, Any], 
 def request_priority(config: DictConfig) -> int:
     """vLLM's priority of constructions: -1, served before waiting rollouts (0 or more), or 0 without that scheduler."""
     return -1 if config.actor_rollout_ref.rollout.scheduling_policy == "priority" else 0
-
-
-def stop_token_ids(tokenizer: Any, model_config: Any) -> set[int]:
-    """Ids that end a rollout: the tokenizer's EOS and those of the model's generation config."""
-    ids = getattr(getattr(model_config, "generation_config", None), "eos_token_id", None)
-    ids = ids if isinstance(ids, list | tuple) else [ids]
-    return {id_ for id_ in (*ids, tokenizer.eos_token_id) if id_ is not None}

@@ -1,6 +1,7 @@
 """Answers that were produced elsewhere: which problems of which benchmarks they are to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -45,14 +46,7 @@ def place_answers(
             readings[name] = _choose(list(given), _readings(path, count), f"{source}: {name}")
     return [
         ResponseRecord(
-            benchmark=name,
-            problem_idx=readings[name][str(answer.problem_idx)],
-            run=answer.run,
-            sample=answer.sample,
-            response=answer.response,
-            truncated=answer.truncated,
-            tokens=answer.tokens,
-            failure=answer.failure,
+            **{**asdict(answer), "benchmark": name, "problem_idx": readings[name][str(answer.problem_idx)]},
         )
         for answer in answers
         if (name := names[answer.benchmark]) is not None

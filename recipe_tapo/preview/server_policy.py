@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 
+from recipe_tapo.algorithm.tokens import stop_ids
 from recipe_tapo.errors import InputError
 from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood
 from recipe_tapo.sampling.requests import Sampling, one_line
@@ -61,8 +62,7 @@ class ServerPolicy:
             ends = GenerationConfig.from_pretrained(self._tokenizer).eos_token_id
         except OSError:
             ends = None
-        ends = ends if isinstance(ends, list) else [ends]
-        self.stop_ids = frozenset(id_ for id_ in [*ends, self.tokenizer.eos_token_id] if id_ is not None)
+        self.stop_ids = stop_ids(self.tokenizer, ends)
         self._places = asyncio.Semaphore(self._concurrency)
         self._client = openai.AsyncOpenAI(
             base_url=self.url,

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from recipe_tapo.algorithm.tokens import stop_ids
 from recipe_tapo.errors import InputError
 from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood
 from recipe_tapo.sampling.offline import engine_arguments, sampling_params
@@ -41,8 +42,7 @@ class VllmPolicy:
         self.tokenizer: Any = self._llm.tokenizer
         self.max_model_len: int = self._llm.model_config.max_model_len
         generation = self._llm.model_config.try_get_generation_config().get("eos_token_id")
-        ends = generation if isinstance(generation, list) else [generation]
-        self.stop_ids = frozenset(id_ for id_ in [*ends, self.tokenizer.eos_token_id] if id_ is not None)
+        self.stop_ids = stop_ids(self.tokenizer, generation)
 
     def close(self) -> None:
         """Ends vLLM's process."""

@@ -22,10 +22,8 @@ def lock(file: IO, path: Path) -> None:
     Raises:
         InputError: Another process has locked it.
     """
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise InputError(f"{path}: another process is writing it") from error
+    if not _locked(file):
+        raise InputError(f"{path}: another process is writing it")
 
 
 def lock_folder(folder: Path) -> IO[str]:
@@ -39,14 +37,20 @@ def lock_folder(folder: Path) -> IO[str]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = open(folder / RUN_LOCK, "a+", encoding="utf-8")  # noqa: SIM115  as long as the lock
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not _locked(file):
         with file:
             file.seek(0)
             holder = file.read().strip() or "another process"
-        raise InputError(f"{folder}: in use by {holder}") from error
+        raise InputError(f"{folder}: in use by {holder}")
     file.truncate(0)
     file.write(f"process {os.getpid()} on {socket.gethostname()}, started {datetime.now():%Y-%m-%d %H:%M:%S}\n")
     file.flush()
     return file
+
+
+def _locked(file: IO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
