@@ -82,6 +82,23 @@ class Run:
         return sorted(row for row in rows if row[0])  # padding rows decode to nothing
 
 
+def plain_and_switched_off(directory: Path, data: Path, *overrides: str) -> tuple[Run, Run]:
+    """Two steps of verl's own GRPO; then of TAPO, switched off, on the rollouts that the first run saved."""
+    common = (
+        *("trainer.total_training_steps=2", "skip.rollout_tq.enable=true", "skip.rollout_tq.steps=[1,2]"),
+        f"skip.rollout_tq.dump_dir={directory}/rollouts",
+        # One mini-batch: how rows are dealt to several depends on the order in which rollouts arrived.
+        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
+        f"reward.custom_reward_function.path={ROOT}/recipe_tapo/reward.py",
+        *overrides,
+    )
+    plain = Run(directory / "plain", "grpo")
+    plain.start(data, "+recipe=cpu", "algorithm.adv_estimator=grpo", *common)
+    off = Run(directory / "off", "off")
+    off.start(data, "+recipe=[tapo,cpu]", "tapo.enable=false", *common)
+    return plain, off
+
+
 def adam_steps(checkpoint: Path) -> set[int]:
     """How many optimizer steps the parameters of a checkpoint have taken."""
     (path,) = checkpoint.glob("actor/optim_world_size_*_rank_0.pt")

@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from engine import ROOT, Run, adam_steps
+from engine import ROOT, Run, adam_steps, plain_and_switched_off
 
 from examples.cpu_demo import questions as demo_questions
 from recipe_tapo.records.attempts import read_dump
@@ -21,19 +21,7 @@ def data(tmp_path_factory):
 
 
 def test_switched_off_it_is_plain_grpo_with_verls_own_trainer(tmp_path, data):
-    """Both runs train on the same rollouts: the second loads those that the first one saved."""
-    common = (
-        *("trainer.total_training_steps=2", "skip.rollout_tq.enable=true", "skip.rollout_tq.steps=[1,2]"),
-        f"skip.rollout_tq.dump_dir={tmp_path}/rollouts",
-        # One mini-batch: how rows are dealt to several depends on the order in which rollouts arrived.
-        "actor_rollout_ref.actor.ppo_mini_batch_size=4",
-        f"reward.custom_reward_function.path={ROOT}/recipe_tapo/reward.py",
-    )
-    plain = Run(tmp_path / "plain", "grpo")
-    plain.start(data, "+recipe=cpu", "algorithm.adv_estimator=grpo", *common)
-    off = Run(tmp_path / "off", "off")
-    off.start(data, "+recipe=[tapo,cpu]", "tapo.enable=false", *common)
-
+    plain, off = plain_and_switched_off(tmp_path, data)
     assert "TAPO is OFF" in off.log()
     for step in (1, 2):
         assert off.rows(step) == plain.rows(step)

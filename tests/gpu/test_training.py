@@ -10,7 +10,7 @@ import os
 
 import pytest
 import torch
-from engine import ROOT, Run
+from engine import ROOT, Run, plain_and_switched_off
 
 from examples.cpu_demo import questions as demo_questions
 from recipe_tapo.records.attempts import read_dump
@@ -42,18 +42,7 @@ def data(tmp_path_factory):
 
 
 def test_switched_off_it_is_plain_grpo_on_the_same_rollouts(tmp_path, data):
-    common = (
-        *COMMON,
-        *(
-            "skip.rollout_tq.enable=true",
-            "skip.rollout_tq.steps=[1,2]",
-            f"skip.rollout_tq.dump_dir={tmp_path}/rollouts",
-        ),
-    )
-    plain = Run(tmp_path / "plain", "grpo")
-    plain.start(data, "+recipe=cpu", "algorithm.adv_estimator=grpo", *common)
-    off = Run(tmp_path / "off", "off")
-    off.start(data, "+recipe=[tapo,cpu]", "tapo.enable=false", *common)
+    plain, off = plain_and_switched_off(tmp_path, data, *COMMON)
     assert "TAPO is OFF" in off.log()
     for step in (1, 2):
         assert off.rows(step) == plain.rows(step)
