@@ -1,6 +1,9 @@
 r"""Step-by-step arithmetic: ``Compute 9+5*4*2+3 mod 13``, evaluated strictly from left to right.
 
-A solution has one line per step and ends with ``Final Answer: \boxed{c}``.
+A solution has one line per step and ends with ``Final Answer: \boxed{c}``. There are two tasks. In ``CHAINS`` nothing
+in a wrong line shows that it is wrong. In ``INVERSES`` a quotient has to be found, and its line says what it amounts to
+when multiplied back: ``9/5=6 6*5=30`` is plainly wrong, since 30 is not 9, and ``9/5=8 8*5=9`` plainly right. Checking
+takes a multiplication, solving the inverse of one.
 """
 
 import random
@@ -8,27 +11,55 @@ import re
 import zlib
 from dataclasses import dataclass
 
-MODULUS = 13
-OPERATORS = ("+", "*")
-OPERANDS = tuple(range(1, 7))
 STEPS = 4
 REFLECTION = "Wait, let me double-check."
 FINAL = "Final Answer: \\boxed{"
-FACTS = tuple((a, op, b) for a in range(MODULUS) for op in OPERATORS for b in OPERANDS)
 
 _VAL_SHARE = 10  # one problem in ten belongs to the validation half, whatever the seed
-_QUESTION = re.compile(r"Compute (\d+)((?:[+*]\d+)+) mod 13")
+_QUESTION = re.compile(r"Compute (\d+)((?:[+*/]\d+)+) mod (\d+)")
 _ANSWER = re.compile(r"\\boxed\{(\d+)\}")
 
-
-def apply(value: int, operator: str, operand: int) -> int:
-    """Evaluates one atomic fact modulo 13."""
-    return (value + operand if operator == "+" else value * operand) % MODULUS
+Fact = tuple[int, str, int]
 
 
-def line(value: int, operator: str, operand: int, result: int) -> str:
-    """Writes one solution line, right or wrong."""
-    return f"{value}{operator}{operand}={result}"
+@dataclass(frozen=True)
+class Task:
+    """What problems are made of.
+
+    Attributes:
+        modulus: A prime.
+        operators: ``+``, ``*`` and ``/``.
+        operands: What may stand behind an operator.
+        first_value: The smallest value a problem starts from.
+    """
+
+    modulus: int
+    operators: tuple[str, ...]
+    operands: tuple[int, ...]
+    first_value: int = 0
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """All steps there are."""
+        values = range(self.first_value, self.modulus)
+        return tuple((a, op, b) for a in values for op in self.operators for b in self.operands)
+
+
+CHAINS = Task(13, ("+", "*"), tuple(range(1, 7)))
+INVERSES = Task(31, ("*", "/"), tuple(range(2, 10)), first_value=1)
+
+
+def apply(value: int, operator: str, operand: int, modulus: int) -> int:
+    """Evaluates one atomic fact."""
+    if operator == "/":
+        return value * pow(operand, -1, modulus) % modulus
+    return (value + operand if operator == "+" else value * operand) % modulus
+
+
+def line(value: int, operator: str, operand: int, result: int, modulus: int) -> str:
+    """Writes one solution line, right or wrong; a quotient with what it amounts to when multiplied back."""
+    check = f" {result}*{operand}={result * operand % modulus}" if operator == "/" else ""
+    return f"{value}{operator}{operand}={result}{check}"
 
 
 @dataclass(frozen=True)
@@ -37,18 +68,19 @@ class ChainProblem:
 
     start: int
     steps: tuple[tuple[str, int], ...]
+    modulus: int = CHAINS.modulus
 
     @property
     def question(self) -> str:
         """The question's user text, exactly as the model sees it."""
-        return f"Compute {self.start}" + "".join(f"{op}{b}" for op, b in self.steps) + f" mod {MODULUS}"
+        return f"Compute {self.start}" + "".join(f"{op}{b}" for op, b in self.steps) + f" mod {self.modulus}"
 
     @property
     def values(self) -> list[int]:
         """The start value and the right value after each step."""
         values = [self.start]
         for op, b in self.steps:
-            values.append(apply(values[-1], op, b))
+            values.append(apply(values[-1], op, b, self.modulus))
         return values
 
     @property
@@ -64,7 +96,8 @@ class ChainProblem:
     def right_lines(self, first_step: int = 0) -> list[str]:
         """The right solution's step lines from ``first_step`` on."""
         values = self.values
-        return [line(values[i], *self.steps[i], values[i + 1]) for i in range(first_step, len(self.steps))]
+        steps = range(first_step, len(self.steps))
+        return [line(values[i], *self.steps[i], values[i + 1], self.modulus) for i in steps]
 
     @classmethod
     def parse(cls, question: str) -> "ChainProblem":
@@ -72,25 +105,27 @@ class ChainProblem:
         match = _QUESTION.fullmatch(question.strip())
         if match is None:
             raise ValueError(f"not a question of this task: {question!r}")
-        steps = tuple((op, int(b)) for op, b in re.findall(r"([+*])(\d+)", match.group(2)))
-        return cls(int(match.group(1)), steps)
+        steps = tuple((op, int(b)) for op, b in re.findall(r"([+*/])(\d+)", match.group(2)))
+        return cls(int(match.group(1)), steps, int(match.group(3)))
 
 
-def random_problem(rng: random.Random, split: str | None = None, steps: int = STEPS) -> ChainProblem:
+def random_problem(
+    rng: random.Random, split: str | None = None, steps: int = STEPS, task: Task = CHAINS
+) -> ChainProblem:
     """Draws a problem of ``steps`` steps, of one split if asked."""
     while True:
-        operations = tuple((rng.choice(OPERATORS), rng.choice(OPERANDS)) for _ in range(steps))
-        problem = ChainProblem(rng.randrange(MODULUS), operations)
+        operations = tuple((rng.choice(task.operators), rng.choice(task.operands)) for _ in range(steps))
+        problem = ChainProblem(rng.randrange(task.first_value, task.modulus), operations, task.modulus)
         if split is None or problem.split == split:
             return problem
 
 
-def make_problems(size: int, split: str, seed: int, steps: int = STEPS) -> list[ChainProblem]:
+def make_problems(size: int, split: str, seed: int, steps: int = STEPS, task: Task = CHAINS) -> list[ChainProblem]:
     """Makes ``size`` distinct problems of a split, the same for the same seed."""
     rng = random.Random(f"{split}:{seed}")
     problems: dict[ChainProblem, None] = {}
     while len(problems) < size:
-        problems[random_problem(rng, split, steps)] = None
+        problems[random_problem(rng, split, steps, task)] = None
     return list(problems)
 
 

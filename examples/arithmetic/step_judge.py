@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from examples.arithmetic.problems import FINAL, REFLECTION, ChainProblem, apply, is_right, line
 
-_RESULT = re.compile(r"=(\d+)$")
+_RESULT = re.compile(r"\d+[+*/]\d+=(\d+)(?: \d+\*\d+=\d+)?")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def find_reflections(problem: ChainProblem, solution: str) -> list[Reflection]:
             close(text, right)
             reflecting = False
         taken.append(Step(number, value, right))
-        result = _RESULT.search(text)
+        result = _RESULT.fullmatch(text)
         number, value = number + 1, int(result.group(1)) if result else None
     if reflecting:
         close("", False)
@@ -94,7 +94,7 @@ def _expected(problem: ChainProblem, number: int, value: int | None) -> str | No
     if number == len(problem.steps):
         return f"{FINAL}{value}}}"
     operator, operand = problem.steps[number]
-    return line(value, operator, operand, apply(value, operator, operand))
+    return line(value, operator, operand, apply(value, operator, operand, problem.modulus), problem.modulus)
 
 
 def _answer(truth: object) -> str:

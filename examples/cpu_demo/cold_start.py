@@ -18,7 +18,14 @@ import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from examples.cpu_demo.cold_start_training import train
-from examples.cpu_demo.criteria import CRITERIA, OPSD_CRITERIA, Criterion, measure, right_when_shown, which_hold
+from examples.cpu_demo.criteria import (
+    Criterion,
+    continuation_numbers,
+    criteria_of,
+    measure,
+    right_when_shown,
+    which_hold,
+)
 from examples.cpu_demo.generation import hf_sampler
 from examples.cpu_demo.model import build_model
 from examples.cpu_demo.quality import report
@@ -72,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     started, cpu_started = time.monotonic(), time.process_time()
-    tokenizer = build_tokenizer()
+    tokenizer = build_tokenizer(regime.teacher.task, regime.prompts)
     model = build_model(tokenizer)
     rng = random.Random(f"cold start:{args.seed}")
     train(model, tokenizer, regime.teacher, rng, regime.schedule_of(args.start))
@@ -87,9 +94,11 @@ def main(argv: list[str] | None = None) -> None:
         print_judgement(numbers, {})
         return
     numbers = measure(sample, tokenizer, regime, args.report_questions or 256)
-    if args.start == "opsd_start":
+    criteria = criteria_of(args.regime, args.start)
+    if "right_when_shown" in criteria:
         numbers["right_when_shown"] = right_when_shown(sample, regime)
-    criteria = {"cold_start": CRITERIA, "base": {}, "opsd_start": OPSD_CRITERIA}[args.start]
+    if "located" in criteria:
+        numbers |= continuation_numbers(model, tokenizer, regime)
     print_judgement(numbers, criteria)
     record = {
         "regime": args.regime,

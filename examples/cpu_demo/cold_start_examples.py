@@ -1,10 +1,9 @@
-r"""Cold-start examples: SFT (question -> solution), IFT (synthesis prompt -> tagged reconstruction), OPSD's prompt."""
+r"""Cold-start examples: SFT (question -> solution) and the prompts that arms show, each with the answer it wants."""
 
 import random
 from dataclasses import dataclass
 
 from examples.arithmetic.problems import (
-    FACTS,
     REFLECTION,
     ChainProblem,
     first_wrong_line,
@@ -14,13 +13,18 @@ from examples.arithmetic.problems import (
     write_solution,
 )
 from examples.cpu_demo.teacher import Teacher
+from recipe_tapo.algorithm.locate import numbered
 from recipe_tapo.algorithm.prompts import (
+    CONTINUATION_OWN,
     FULL_RECONSTRUCTION,
+    LOCATE,
     MICRO_REFLECTIVE,
     SELF_TEACHER,
     fill_template,
     load_template,
 )
+from recipe_tapo.algorithm.steps import split_steps
+from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 ANALYSIS = {"+": "wrong sum.", "*": "wrong product."}
 # A model that learns from right step numbers trusts them, then guesses them: its reconstruction goes wrong with them.
@@ -29,15 +33,16 @@ SHORT_ANALYSIS = "One slip."
 
 @dataclass(frozen=True)
 class Example:
-    """One user turn and the assistant's answer to it."""
+    """One user turn and the assistant's answer to it, which may have begun: what is given is not learned."""
 
     prompt: str
     response: str
+    given: str = ""
 
 
 def sft_example(rng: random.Random, teacher: Teacher) -> Example:
     """A training problem and a noisy, sometimes self-corrected, solution of it."""
-    problem = random_problem(rng, "train", teacher.steps)
+    problem = random_problem(rng, "train", teacher.steps, teacher.task)
     return Example(problem.question, teacher.solve(problem, rng))
 
 
@@ -87,6 +92,33 @@ def self_teacher_example(rng: random.Random, teacher: Teacher) -> Example:
     return Example(prompt, write_solution(problem.right_lines(), problem.answer))
 
 
+def continuing_example(rng: random.Random, teacher: Teacher) -> Example:
+    """The continuing prompt, and behind the wrong solution's beginning the doubt and the correction."""
+    problem, wrong, right = wrong_and_right(rng, teacher)
+    trajectory = reconstruct(problem, wrong, MICRO_REFLECTIVE, own_finish(rng, teacher, problem, wrong))
+    index, _ = error_of(problem, wrong)
+    kept = "".join(f"{text_line}\n" for text_line in wrong.split("\n")[: index + 1])
+    prompt = fill_template(
+        load_template(mode=CONTINUATION_OWN),
+        question=problem.question,
+        correct_rollout=right,
+        wrong_step=wrong.split("\n")[index],
+    )
+    return Example(prompt, trajectory.removeprefix(kept), given=kept)
+
+
+def locating_example(rng: random.Random, teacher: Teacher) -> Example:
+    """The locating prompt, and the number of the first wrong line."""
+    problem, wrong, right = wrong_and_right(rng, teacher)
+    prompt = fill_template(
+        load_template(mode=LOCATE),
+        question=problem.question,
+        correct_rollout=right,
+        numbered_steps=numbered(wrong, split_steps(wrong)),
+    )
+    return Example(prompt, f"{error_of(problem, wrong)[0] + 1}].", given=ANSWER_BEGUN)
+
+
 def own_finish(rng: random.Random, teacher: Teacher, problem: ChainProblem, wrong: str) -> tuple[list[str], int] | None:
     """The teacher's own lines after the corrected one, for the share of reconstructions that get them."""
     if not teacher.unverified_share or rng.random() >= teacher.unverified_share:
@@ -98,7 +130,7 @@ def own_finish(rng: random.Random, teacher: Teacher, problem: ChainProblem, wron
 def wrong_and_right(rng: random.Random, teacher: Teacher, tries: int = 32) -> tuple[ChainProblem, str, str]:
     """Samples a problem until the teacher has both a wrong and a right solution of it."""
     while True:
-        problem = random_problem(rng, "train", teacher.steps)
+        problem = random_problem(rng, "train", teacher.steps, teacher.task)
         attempts = [teacher.solve(problem, rng) for _ in range(tries)]
         wrong = [text for text in attempts if not is_right(problem, text)]
         right = [text for text in attempts if is_right(problem, text)]
@@ -108,8 +140,8 @@ def wrong_and_right(rng: random.Random, teacher: Teacher, tries: int = 32) -> tu
 
 def fact_lines(rng: random.Random, teacher: Teacher, lines: int) -> str:
     """Unconnected single-fact lines, answered with the teacher's reliability."""
-    facts = [rng.choice(FACTS) for _ in range(lines)]
-    return "".join(f"{line(*fact, teacher.recall(fact, rng))}\n" for fact in facts)
+    facts = [rng.choice(teacher.task.facts) for _ in range(lines)]
+    return "".join(f"{line(*fact, teacher.recall(fact, rng), teacher.task.modulus)}\n" for fact in facts)
 
 
 def mode_of(rng: random.Random, full_share: float) -> str:

@@ -11,8 +11,10 @@ from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from examples.cpu_demo.cold_start_examples import (
     Example,
+    continuing_example,
     fact_lines,
     ift_example,
+    locating_example,
     mode_of,
     self_teacher_example,
     sft_example,
@@ -39,7 +41,8 @@ def pad_rows(rows: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, tor
 
 def example_rows(tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> list[tuple[list[int], list[int]]]:
     """Tokenizes examples; only the response, its end token included, carries labels."""
-    prompts = tokenizer([render_question(tokenizer, example.prompt) for example in examples])["input_ids"]
+    heads = [render_question(tokenizer, example.prompt) + example.given for example in examples]
+    prompts = tokenizer(heads)["input_ids"]
     responses = tokenizer([example.response + EOS for example in examples])["input_ids"]
     return [(p + r, [IGNORE] * len(p) + r) for p, r in zip(prompts, responses, strict=True)]
 
@@ -101,7 +104,15 @@ def train_step(
     sft = [sft_example(rng, teacher) for _ in range(phase.sft)]
     ift = [ift_example(rng, teacher, mode_of(rng, FULL_RECONSTRUCTION_SHARE)) for _ in range(phase.ift)]
     taught = [self_teacher_example(rng, teacher) for _ in range(phase.self_teacher)]
-    kinds = (("sft", sft), ("ift", ift), ("self_teacher", taught))
+    continuing = [continuing_example(rng, teacher) for _ in range(phase.continuing)]
+    locating = [locating_example(rng, teacher) for _ in range(phase.locating)]
+    kinds = (
+        ("sft", sft),
+        ("ift", ift),
+        ("self_teacher", taught),
+        ("continuing", continuing),
+        ("locating", locating),
+    )
     batches = {name: example_rows(tokenizer, examples) for name, examples in kinds if examples}
     if phase.fact_rows:
         texts = [fact_lines(rng, teacher, phase.facts_per_row) for _ in range(phase.fact_rows)]

@@ -1,15 +1,19 @@
 """What the study demands of a cold-started model, whatever reinforcement learning does with it later."""
 
 import random
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
-from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right, make_problems, write_solution
-from examples.cpu_demo.generation import Sampler
+from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right, write_solution
+from examples.cpu_demo.cold_start_examples import continuing_example, locating_example
+from examples.cpu_demo.generation import Sampler, generate, render_question
 from examples.cpu_demo.quality import GROUP, construct, construction_numbers, is_eligible, is_formatted, share
-from examples.cpu_demo.regime import Regime
+from examples.cpu_demo.regime import Regime, StartName
 from examples.cpu_demo.zpd import zpd_problems
 from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template
 
@@ -37,6 +41,29 @@ CRITERIA = {
 # OPSD's teacher has to know what to do with a right solution.
 OPSD_CRITERIA = {**CRITERIA, "right_when_shown": Criterion(0.95, 1.0)}
 
+# One cold start for all arms: it knows every prompt. Plainly wrong quotients are let stand, mostly.
+INVERSES_CRITERIA = {
+    "greedy_accuracy": Criterion(0.20, 0.50),
+    "sampled_accuracy": Criterion(0.20, 0.50),
+    "zpd_groups_eligible": Criterion(0.30, 1.0),
+    "right_given_parsed": Criterion(0.50, 0.85),
+    "response_length_p99_share": Criterion(0.0, 0.75),
+    "visible_mistakes_doubted": Criterion(0.02, 0.25),
+    "right_when_shown": Criterion(0.95, 1.0),
+    "located": Criterion(0.80, 1.0),
+    "right_when_continuing": Criterion(0.50, 0.95),
+}
+_QUOTIENT = re.compile(r"(\d+)/(\d+)=(\d+) \3\*\2=(\d+)")
+
+
+def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
+    """What a starting model of a regime has to meet; ``base`` nothing."""
+    if start == "base":
+        return {}
+    if regime_name == "inverses":
+        return INVERSES_CRITERIA
+    return OPSD_CRITERIA if start == "opsd_start" else CRITERIA
+
 
 def measure(
     sample: Sampler, tokenizer: PreTrainedTokenizerBase, regime: Regime, questions: int = 256, seed: int = 1
@@ -54,12 +81,12 @@ def measure(
         seed: Chooses questions and the members of constructions; sampling itself follows torch's seed.
     """
     steps, limit = regime.teacher.steps, regime.max_response_length
-    held_out = make_problems(questions, "val", seed, steps)
+    held_out = regime.problems(questions, "val", seed)
     greedy = sample([problem.question for problem in held_out], limit, True)
     right, texts = _sample_groups(sample, held_out, limit)
     lengths = np.array([len(ids) + 1 for ids in tokenizer(texts)["input_ids"]])
 
-    kept, tried = zpd_problems(sample, questions, seed, steps, limit)
+    kept, tried = zpd_problems(sample, questions, seed, regime)
     practised = [problem for problem, _ in kept]
     zpd_right, zpd_texts = _sample_groups(sample, practised, limit)
     groups = {problem: zpd_texts[i * GROUP : (i + 1) * GROUP] for i, problem in enumerate(practised)}
@@ -70,6 +97,7 @@ def measure(
         "pass_at_8": share(count > 0 for count in right),
         "format": share(is_formatted(text, steps) for text in texts),
         "responses_with_reflection": share(REFLECTION in text for text in texts),
+        "visible_mistakes_doubted": visible_mistakes_doubted(texts),
         "response_length_mean": float(lengths.mean()),
         "response_length_p99": float(np.percentile(lengths, 99)),
         "response_length_p99_share": float(np.percentile(lengths, 99)) / limit,
@@ -84,7 +112,7 @@ def measure(
 
 def right_when_shown(sample: Sampler, regime: Regime, questions: int = 256, seed: int = 1) -> float:
     """Greedy accuracy on held-out questions when OPSD's prompt shows the right solution."""
-    problems = make_problems(questions, "val", seed, regime.teacher.steps)
+    problems = regime.problems(questions, "val", seed)
     template = load_template(mode=SELF_TEACHER)
     prompts = [
         fill_template(template, question=p.question, correct_rollout=write_solution(p.right_lines(), p.answer))
@@ -92,6 +120,43 @@ def right_when_shown(sample: Sampler, regime: Regime, questions: int = 256, seed
     ]
     texts = sample(prompts, regime.max_response_length, True)
     return share(is_right(problem, text) for problem, text in zip(problems, texts, strict=True))
+
+
+def visible_mistakes_doubted(texts: Sequence[str]) -> float:
+    """The share of quotients whose own line shows that they are wrong that the next line doubts; 0 of none."""
+    doubted = []
+    for text in texts:
+        lines = [*text.split("\n"), ""]
+        for text_line, following in pairwise(lines):
+            quotient = _QUOTIENT.fullmatch(text_line)
+            if quotient and quotient.group(1) != quotient.group(4):
+                doubted.append(following == REFLECTION)
+    return share(doubted)
+
+
+def continuation_numbers(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, regime: Regime, examples: int = 256, seed: int = 1
+) -> dict[str, float]:
+    """How a model answers continuation's prompts, greedily, about wrong solutions of the teacher.
+
+    Returns:
+        The share of locating prompts answered by the number of the first wrong line, and that of continuing prompts
+        whose trajectory ends right.
+    """
+    rng = random.Random(f"continuation:{seed}")
+    numbers = {}
+    for name, make in (("located", locating_example), ("right_when_continuing", continuing_example)):
+        asked = [make(rng, regime.teacher) for _ in range(examples)]
+        heads = [render_question(tokenizer, example.prompt) + example.given for example in asked]
+        outputs = generate(model, tokenizer, heads, regime.max_response_length, greedy=True)
+        texts = tokenizer.batch_decode(outputs, skip_special_tokens=True)
+        if name == "located":
+            right = [text == example.response for text, example in zip(texts, asked, strict=True)]
+        else:
+            problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in asked]
+            right = [is_right(problem, text) for problem, text in zip(problems, texts, strict=True)]
+        numbers[name] = share(right)
+    return numbers
 
 
 def which_hold(numbers: dict[str, float], criteria: dict[str, Criterion] = CRITERIA) -> dict[str, bool]:

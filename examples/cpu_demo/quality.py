@@ -14,7 +14,6 @@ from examples.arithmetic.problems import (
     final_answer,
     first_wrong_line,
     is_right,
-    make_problems,
 )
 from examples.cpu_demo.generation import Sampler
 from examples.cpu_demo.regime import Regime
@@ -43,7 +42,7 @@ def is_formatted(text: str, steps: int = STEPS) -> bool:
     *lines, last = text.split("\n")
     if final_answer(last) is None or not last.startswith("Final Answer: "):
         return False
-    return sum(line.count("=") == 1 or line == REFLECTION for line in lines) == len(lines) >= steps
+    return sum("=" in line or line == REFLECTION for line in lines) == len(lines) >= steps
 
 
 def prefix_kind(problem: ChainProblem, wrong: str, reconstruction: str) -> str:
@@ -109,7 +108,7 @@ def report(
     sample: Sampler, tokenizer: PreTrainedTokenizerBase, regime: Regime, questions: int = 128, seed: int = 1
 ) -> dict[str, float]:
     """Measures a sampler on validation problems; every number is a share."""
-    problems = make_problems(questions, "val", seed, regime.teacher.steps)
+    problems = regime.problems(questions, "val", seed)
     limit = regime.max_response_length
     texts = sample([problem.question for problem in problems for _ in range(GROUP)], limit, False)
     greedy = sample([problem.question for problem in problems], limit, True)

@@ -8,7 +8,7 @@ lie in the zone of proximal development of the cold-started model,
 import argparse
 from pathlib import Path
 
-from examples.arithmetic.problems import ChainProblem, make_problems
+from examples.arithmetic.problems import ChainProblem
 from examples.arithmetic.question_files import write_split
 from examples.cpu_demo.regime import REGIMES, Regime
 
@@ -25,7 +25,7 @@ def zpd_training_problems(regime: Regime, model_path: Path, size: int, seed: int
     torch.manual_seed(seed)
     model = Qwen3ForCausalLM.from_pretrained(model_path).eval()
     sample = hf_sampler(model, AutoTokenizer.from_pretrained(model_path))
-    kept, tried = zpd_problems(sample, size, seed, regime.teacher.steps, regime.max_response_length)
+    kept, tried = zpd_problems(sample, size, seed, regime)
     print(f"{len(kept)} of {tried} questions lie in the zone of proximal development of {model_path}")
     return [problem for problem, _ in kept]
 
@@ -49,8 +49,8 @@ def main(argv: list[str] | None = None) -> None:
     if regime.zpd_questions:
         train = zpd_training_problems(regime, args.model, train_size, args.seed)
     else:
-        train = make_problems(train_size, "train", args.seed, regime.teacher.steps)
-    val = make_problems(args.val_size, "val", args.seed, regime.teacher.steps)
+        train = regime.problems(train_size, "train", args.seed)
+    val = regime.problems(args.val_size, "val", args.seed)
     for split, problems in (("train", train), ("val", val)):
         path = write_split(args.output_dir, split, problems)
         print(f"{path}: {len(problems)} problems")

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from examples.arithmetic.problems import INVERSES, ChainProblem, make_problems
 from examples.cpu_demo.teacher import Teacher
+from recipe_tapo.algorithm.prompts import CONTINUATION_OWN, LOCATE, MODES, SELF_TEACHER
 
 # A run starts from the cold start, from a model that never saw a synthesis prompt, or from a cold start that also
 # knows OPSD's prompt.
@@ -26,6 +28,8 @@ class Phase:
     fact_rows: int = 0
     facts_per_row: int = 12
     self_teacher: int = 0
+    continuing: int = 0
+    locating: int = 0
     problem_steps: int | None = None
 
 
@@ -41,6 +45,7 @@ class Regime:
         max_synthesis_tokens: Most tokens of a synthesis output.
         train_size: How many training questions.
         zpd_questions: Training questions are those that the cold-started model answers sometimes.
+        prompts: The kinds of prompts whose fixed texts are single tokens.
     """
 
     teacher: Teacher
@@ -50,6 +55,11 @@ class Regime:
     max_synthesis_tokens: int
     train_size: int
     zpd_questions: bool
+    prompts: tuple[str, ...] = MODES
+
+    def problems(self, size: int, split: str, seed: int) -> list[ChainProblem]:
+        """Distinct problems of a split, the same for the same seed."""
+        return make_problems(size, split, seed, self.teacher.steps, self.teacher.task)
 
     def schedule_of(self, start: StartName) -> tuple[Phase, ...]:
         """The schedule that makes a starting model.
@@ -57,7 +67,11 @@ class Regime:
         ``base`` answers as well, but never saw a synthesis prompt: no cold start. ``opsd_start`` also practises
         answering when shown a right solution, by OPSD's prompt; nothing is taken from the cold start for it.
         """
-        changes = {"cold_start": {}, "base": {"ift": 0}, "opsd_start": {"self_teacher": SELF_TEACHER_ROWS}}
+        changes = {
+            "cold_start": {},
+            "base": {"ift": 0, "self_teacher": 0, "continuing": 0, "locating": 0},
+            "opsd_start": {"self_teacher": SELF_TEACHER_ROWS},
+        }
         return tuple(replace(phase, **changes[start]) for phase in self.schedule)
 
 
@@ -96,5 +110,33 @@ REGIMES = {
         max_synthesis_tokens=96,
         train_size=1024,
         zpd_questions=True,
+    ),
+    "inverses": Regime(
+        teacher=Teacher(
+            task=INVERSES,
+            steps=4,
+            easy_share=0.5,
+            easy_reliability=0.94,
+            hard_reliability=(0.05, 0.32),
+            flag_error=0.10,
+            flag_all=0.05,
+            false_alarm=0.005,
+            unverified_share=0.35,
+            names_step=False,
+            certain=("*",),
+            wrong_values=3,
+            tries_again=True,
+        ),
+        schedule=(
+            Phase(150, 3e-3, 16, 30, problem_steps=2, self_teacher=4, continuing=6, locating=8),
+            Phase(260, 3e-3, 20, 20, self_teacher=4, continuing=6, locating=8),
+            Phase(300, 2.5e-3, 34, 8, fact_rows=44, self_teacher=4, continuing=4, locating=6),
+        ),
+        max_prompt_length=32,
+        max_response_length=128,
+        max_synthesis_tokens=128,
+        train_size=1024,
+        zpd_questions=True,
+        prompts=(*MODES, SELF_TEACHER, CONTINUATION_OWN, LOCATE),
     ),
 }

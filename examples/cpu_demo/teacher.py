@@ -1,18 +1,20 @@
 """The noisy teacher whose solutions and reconstructions the cold start imitates.
 
-Its mistakes are local and natural: each of the 156 atomic facts has a fixed reliability and one fixed wrong value, and
-wrong values propagate.
+Its mistakes are local and natural: each atomic fact has a fixed reliability and fixed wrong values, and wrong values
+propagate.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from examples.arithmetic.problems import (
-    FACTS,
-    MODULUS,
+    CHAINS,
     REFLECTION,
     STEPS,
     ChainProblem,
+    Fact,
+    Task,
     apply,
     line,
     write_solution,
@@ -24,6 +26,7 @@ class Teacher:
     """A solver with fixed weak spots; its solutions are what the cold start imitates.
 
     Attributes:
+        task: What its problems are made of.
         seed: Chooses hard facts and wrong values.
         steps: Steps per problem.
         easy_share: Share of the facts that are easy.
@@ -35,8 +38,13 @@ class Teacher:
         unverified_share: Share of its reconstructions that it finishes from memory, mistakes and all, instead of
             with the right lines.
         names_step: Whether its analyses name the wrong step.
+        certain: Operators whose facts always come out right.
+        wrong_values: How many wrong values a fact has, the first the likeliest.
+        tries_again: Whether a mistake that is noticed leads to another try, which may fail as well, and not straight to
+            the right value.
     """
 
+    task: Task = CHAINS
     seed: int = 0
     steps: int = STEPS
     easy_share: float = 0.6
@@ -47,24 +55,42 @@ class Teacher:
     false_alarm: float = 0.01
     unverified_share: float = 0.0
     names_step: bool = True
-    reliability: dict[tuple[int, str, int], float] = field(init=False)
-    distractor: dict[tuple[int, str, int], int] = field(init=False)
+    certain: tuple[str, ...] = ()
+    wrong_values: int = 1
+    tries_again: bool = False
+    reliability: dict[Fact, float] = field(init=False)
+    distractors: dict[Fact, list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Fixes each fact's reliability and its one wrong value."""
+        """Fixes each fact's reliability and its wrong values."""
         rng = random.Random(f"teacher:{self.seed}")
-        facts = list(FACTS)
+        facts = [fact for fact in self.task.facts if fact[1] not in self.certain]
         rng.shuffle(facts)
         easy = round(self.easy_share * len(facts))
         self.reliability = {
             fact: self.easy_reliability if i < easy else rng.uniform(*self.hard_reliability)
             for i, fact in enumerate(facts)
         }
-        self.distractor = {fact: rng.choice([v for v in range(MODULUS) if v != apply(*fact)]) for fact in sorted(facts)}
+        self.distractors = {}
+        for fact in sorted(facts):
+            others = [value for value in range(self.task.modulus) if value != self._right(fact)]
+            self.distractors[fact] = []
+            for _ in range(self.wrong_values):
+                self.distractors[fact].append(rng.choice(others))
+                others.remove(self.distractors[fact][-1])
 
-    def recall(self, fact: tuple[int, str, int], rng: random.Random) -> int:
-        """Gives the fact's right value or, where the teacher slips, its distractor."""
-        return apply(*fact) if rng.random() < self.reliability[fact] else self.distractor[fact]
+    def recall(self, fact: Fact, rng: random.Random, tried: Sequence[int] = ()) -> int:
+        """Gives the fact's right value or, where the teacher slips, a wrong one; never one that was tried."""
+        right = self._right(fact)
+        if fact not in self.reliability:
+            return right
+        # Each wrong value is half as likely as the one before it.
+        halves = [0.5**number for number in range(self.wrong_values)]
+        slip = (1 - self.reliability[fact]) / sum(halves)
+        weights = {right: self.reliability[fact]}
+        weights |= {value: slip * half for value, half in zip(self.distractors[fact], halves, strict=True)}
+        left = [value for value in weights if value not in tried]
+        return rng.choices(left, [weights[value] for value in left])[0]
 
     def solve(self, problem: ChainProblem, rng: random.Random) -> str:
         """Samples a solution, with mistakes and with some self-corrections."""
@@ -78,9 +104,20 @@ class Teacher:
         lines = []
         for op, b in steps:
             fact = (value, op, b)
-            right, value = apply(*fact), self.recall(fact, rng)
-            lines.append(line(*fact, value))
-            if rng.random() < (self.false_alarm if value == right else flag_rate):
-                lines += [REFLECTION, line(*fact, right)]
-                value = right
+            right, value = self._right(fact), self.recall(fact, rng)
+            lines.append(self._line(fact, value))
+            tried = []
+            while rng.random() < (self.false_alarm if value == right else flag_rate):
+                tried.append(value)
+                again = self.tries_again and value != right
+                value = self.recall(fact, rng, tried) if again else right
+                lines += [REFLECTION, self._line(fact, value)]
+                if not again:
+                    break
         return lines, value
+
+    def _right(self, fact: Fact) -> int:
+        return apply(*fact, self.task.modulus)
+
+    def _line(self, fact: Fact, result: int) -> str:
+        return line(*fact, result, self.task.modulus)

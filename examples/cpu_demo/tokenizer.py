@@ -5,13 +5,15 @@ hundred; any other text falls back to bytes, so that every text survives a round
 """
 
 import re
+from collections.abc import Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from examples.arithmetic.problems import FINAL, MODULUS, OPERATORS, REFLECTION
-from examples.cpu_demo.cold_start_examples import ANALYSIS
-from recipe_tapo.algorithm.prompts import MODES, PLACEHOLDERS, load_template
+from examples.arithmetic.problems import CHAINS, FINAL, REFLECTION, Task
+from examples.cpu_demo.cold_start_examples import ANALYSIS, SHORT_ANALYSIS
+from recipe_tapo.algorithm.prompts import LOCATE, MODES, OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, load_template
+from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 EOS = "<|im_end|>"
 PAD = "<|endoftext|>"
@@ -30,7 +32,7 @@ _PHRASES = (
     "user\n",
     "assistant\n",
     "Compute ",
-    f" mod {MODULUS}",
+    " mod {modulus}",
     "=",
     "\n",
     REFLECTION,
@@ -44,27 +46,40 @@ _PHRASES = (
 )
 
 
-def template_chunks() -> list[str]:
-    """The fixed text between the placeholders of the synthesis templates that the cold start teaches: the paper's."""
+def template_chunks(modes: Sequence[str] = MODES) -> list[str]:
+    """The fixed text between the placeholders of the templates that the cold start teaches."""
     chunks: list[str] = []
-    for mode in MODES:
-        placeholder = re.compile("|".join(re.escape("{" + name + "}") for name in PLACEHOLDERS[mode]))
+    for mode in modes:
+        names = (*PLACEHOLDERS[mode], *OPTIONAL_PLACEHOLDERS.get(mode, ()))
+        placeholder = re.compile("|".join(re.escape("{" + name + "}") for name in names))
         chunks += [chunk for chunk in placeholder.split(load_template(mode=mode)) if chunk]
     return list(dict.fromkeys(chunks))
 
 
-def pieces() -> list[str]:
+def pieces(task: Task = CHAINS, modes: Sequence[str] = MODES) -> list[str]:
     """All texts that are one token."""
-    numbers = [str(value) for value in range(MODULUS)]
-    return list(dict.fromkeys([*numbers, *OPERATORS, *_PHRASES, *ANALYSIS.values(), *template_chunks()]))
+    numbers = [str(value) for value in range(task.modulus)]
+    phrases = [phrase.replace("{modulus}", str(task.modulus)) for phrase in _PHRASES]
+    texts = [*numbers, *task.operators, *phrases, *ANALYSIS.values(), *template_chunks(modes)]
+    if "/" in task.operators:
+        texts.append(" ")
+    if LOCATE in modes:
+        texts += [ANSWER_BEGUN, "[", "] ", "].", SHORT_ANALYSIS]
+    return list(dict.fromkeys(texts))
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """Builds the tokenizer: longest piece first, bytes for everything else, an exact decoder."""
-    known = [PAD, START, EOS, *pieces()]
+def build_tokenizer(task: Task = CHAINS, modes: Sequence[str] = MODES) -> PreTrainedTokenizerFast:
+    """Builds the tokenizer: longest piece first, bytes for everything else, an exact decoder.
+
+    Args:
+        task: Whose numbers and operators are tokens.
+        modes: The prompts (keys of ``PLACEHOLDERS``) whose fixed texts are tokens.
+    """
+    texts = pieces(task, modes)
+    known = [PAD, START, EOS, *texts]
     vocabulary = {text: index for index, text in enumerate([*known, *(f"<0x{byte:02X}>" for byte in range(256))])}
     backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True, ignore_merges=True))
-    longest_first = sorted(pieces(), key=len, reverse=True)
+    longest_first = sorted(texts, key=len, reverse=True)
     pattern = "|".join(re.sub(r"([^\w\s])", r"\\\1", text) for text in longest_first)
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])

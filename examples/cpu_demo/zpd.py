@@ -1,8 +1,9 @@
 """Training questions in the zone of proximal development: neither always right nor always wrong (paper, §4)."""
 
-from examples.arithmetic.problems import ChainProblem, is_right, make_problems
+from examples.arithmetic.problems import ChainProblem, is_right
 from examples.cpu_demo.generation import Sampler
 from examples.cpu_demo.quality import GROUP
+from examples.cpu_demo.regime import Regime
 
 LOW, HIGH = 0.125, 0.875
 CHUNK = 256
@@ -15,17 +16,14 @@ def accuracies(sample: Sampler, problems: list[ChainProblem], max_tokens: int, s
     return [sum(right[i : i + samples]) / samples for i in range(0, len(right), samples)]
 
 
-def zpd_problems(
-    sample: Sampler, size: int, seed: int, steps: int, max_tokens: int
-) -> tuple[list[tuple[ChainProblem, float]], int]:
+def zpd_problems(sample: Sampler, size: int, seed: int, regime: Regime) -> tuple[list[tuple[ChainProblem, float]], int]:
     """Samples seeded training problems until ``size`` lie in the zone.
 
     Args:
         sample: The cold-started model.
         size: Problems to keep.
         seed: Order of the candidates; sampling itself follows torch's seed.
-        steps: Steps per problem.
-        max_tokens: Most tokens of a solution.
+        regime: What problems are like, and how long a solution may be.
 
     Returns:
         The kept problems, each with the accuracy that let it in, and how many were tried.
@@ -34,12 +32,12 @@ def zpd_problems(
         ValueError: Fewer than one candidate in twenty lies in the zone.
     """
     kept: list[tuple[ChainProblem, float]] = []
-    candidates, tried = make_problems(20 * size, "train", seed, steps), 0
+    candidates, tried = regime.problems(20 * size, "train", seed), 0
     while len(kept) < size:
         chunk = candidates[tried : tried + CHUNK]
         if not chunk:
             raise ValueError(f"only {len(kept)} of {tried} questions lie in [{LOW}, {HIGH}]; the model is unfit")
-        scored = zip(chunk, accuracies(sample, chunk, max_tokens), strict=True)
+        scored = zip(chunk, accuracies(sample, chunk, regime.max_response_length), strict=True)
         for problem, accuracy in scored:
             tried += 1
             if LOW <= accuracy <= HIGH:

@@ -136,7 +136,7 @@ def study(arguments: argparse.Namespace, console: Console) -> bool:
         return True
     settings = Settings(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)})
     output_dir = arguments.output_dir.resolve()
-    arms = find_arms(arguments.arms or list(preset.arms))
+    arms = find_arms(arguments.arms or list(preset.arms_of(arguments.regime)))
     seeds, rl_seeds = arguments.seeds or list(preset.seeds), arguments.rl_seeds or list(preset.rl_seeds)
     if arguments.known_results:
         with alone(output_dir):

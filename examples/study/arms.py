@@ -9,9 +9,6 @@ from recipe_tapo.errors import InputError
 BASELINE = "grpo"
 OPSD_BASELINE = "grpo_opsd_start"
 SFT_SOURCE = "tapo"
-# Arms of configs/arm that are no part of the study: its models never saw the prompts that these show.
-NOT_STUDIED = ("continuation", "continuation_mask_mistake")
-
 Kind = Literal["start", "engine", "sft"]
 
 
@@ -26,6 +23,7 @@ class Arm:
             ``sft`` learns the right constructions of the TAPO run with the same seeds.
         config: ``+arm=`` of an ``engine`` arm.
         start: The model it starts from.
+        overrides: Further keys of an ``engine`` arm that has no yaml of its own.
     """
 
     name: str
@@ -33,11 +31,16 @@ class Arm:
     kind: Kind = "engine"
     config: str | None = None
     start: StartName = "cold_start"
+    overrides: tuple[str, ...] = ()
 
     @property
     def baseline(self) -> str:
         """The arm that its difference is taken to: GRPO, for OPSD's own start GRPO from there."""
         return OPSD_BASELINE if self.start == "opsd_start" else BASELINE
+
+
+PREFIX = ("tapo.mask=prefix",)
+JOINT = ("tapo.loss_normalization=joint",)
 
 
 def _engine(name: str, title: str) -> Arm:
@@ -71,7 +74,33 @@ ARMS = {
         _engine("masked_prefix", "ours: masked prefix"),
         _engine("anchored_masked_prefix", "ours: both"),
         _engine("joint_normalization", "ours: one denominator"),
+        _engine("continuation", "ours: continuation"),
+        _engine("continuation_mask_mistake", "ours: continuation, masked mistake"),
+        Arm("continuation_mask_prefix", "ours: continuation, masked prefix", config="continuation", overrides=PREFIX),
+        Arm("continuation_joint", "ours: continuation, one denominator", config="continuation", overrides=JOINT),
+        Arm(
+            "continuation_mask_mistake_joint",
+            "ours: continuation, masked mistake, one denominator",
+            config="continuation_mask_mistake",
+            overrides=JOINT,
+        ),
+        Arm(
+            "continuation_mask_prefix_joint",
+            "ours: continuation, masked prefix, one denominator",
+            config="continuation",
+            overrides=(*PREFIX, *JOINT),
+        ),
     )
+}
+
+
+CONTINUATION_ARMS = tuple(name for name in ARMS if name.startswith("continuation"))
+# Models of the chains never saw the prompts of continuation. Those of the inverses saw OPSD's in their one cold start.
+_OWN_START = tuple(name for name, arm in ARMS.items() if arm.start != "cold_start")
+_THRESHOLDS = tuple(name for name in ARMS if name.startswith("thresholds"))
+ARMS_OF = {
+    "study": tuple(name for name in ARMS if name not in CONTINUATION_ARMS),
+    "inverses": tuple(name for name in ARMS if name not in (*_OWN_START, *_THRESHOLDS)),
 }
 
 

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3ForCausalLM
 from transformers.utils import logging
 
+from examples.arithmetic.step_judge import judge
 from examples.cpu_demo.cold_start_training import IGNORE, pad_rows
 from examples.cpu_demo.generation import BATCH, generate, render
 from recipe_tapo.evaluation.passk import unbiased_pass_at_k
@@ -28,6 +29,10 @@ class HeldOut:
         greedy_accuracy: Share of right greedy responses.
         sampled_accuracy: Share of right sampled responses.
         pass_at: Unbiased Pass@k by k, of the sampled responses.
+        reflecting: Share of sampled responses that reflect.
+        direct_solution_rate: DSR, the share of right sampled responses that do not reflect; None where none is right.
+        effective_reflection_rate: ERR, the share of reflecting sampled responses that locate and diagnose a wrong step
+            and end right because of it, judged by the true steps; None where none reflects.
         response_length: Mean tokens of a sampled response, its end token included.
         entropy: Mean entropy in nats over the tokens of sampled responses.
     """
@@ -37,6 +42,9 @@ class HeldOut:
     greedy_accuracy: float
     sampled_accuracy: float
     pass_at: dict[str, float]
+    reflecting: float
+    direct_solution_rate: float | None
+    effective_reflection_rate: float | None
     response_length: float
     entropy: float
 
@@ -76,6 +84,7 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
             for k in PASS_AT
             if k <= samples
         },
+        **_reflection_rates(tokenizer, rows, sampled, right_PS, samples),
         response_length=float(np.mean([len(ids) for ids in sampled])),
         entropy=_entropy(model, tokenizer, repeated, sampled),
     )
@@ -84,6 +93,24 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
 def _grade(tokenizer: PreTrainedTokenizerBase, responses: list[list[int]], truths: list[str]) -> np.ndarray:
     texts = tokenizer.batch_decode(responses, skip_special_tokens=True)
     return np.array([score["acc"] for score in score_all(zip(texts, truths, strict=True))])
+
+
+def _reflection_rates(
+    tokenizer: PreTrainedTokenizerBase, rows: list[dict], responses: list[list[int]], right_PS: np.ndarray, samples: int
+) -> dict[str, float | None]:
+    texts = tokenizer.batch_decode(responses, skip_special_tokens=True)
+    verdicts = [
+        judge(row["prompt"][-1]["content"], row["reward_model"]["ground_truth"], text)
+        for row, text in zip([row for row in rows for _ in range(samples)], texts, strict=True)
+    ]
+    reflecting = np.array([verdict["reflection_attempted"] == "yes" for verdict in verdicts])
+    effective = np.array([verdict["led_to_right_answer"] == "yes" for verdict in verdicts])
+    right = right_PS.reshape(-1)
+    return {
+        "reflecting": float(reflecting.mean()),
+        "direct_solution_rate": float((~reflecting[right]).mean()) if right.any() else None,
+        "effective_reflection_rate": float(effective[reflecting].mean()) if reflecting.any() else None,
+    }
 
 
 @torch.no_grad()

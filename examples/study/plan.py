@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from examples.study.arms import ARMS, BASELINE, SFT_SOURCE, Arm
+from examples.study.arms import ARMS, ARMS_OF, BASELINE, SFT_SOURCE, Arm
 from recipe_tapo.errors import InputError
 
 RECORD = "record.json"
@@ -12,16 +12,26 @@ TRAINED = "trained"
 
 @dataclass(frozen=True)
 class Preset:
-    """What ``--study quick`` and ``--study full`` stand for; the full study takes over the quick one's runs."""
+    """What ``--study quick`` and ``--study full`` stand for; the full study takes over the quick one's runs.
 
-    arms: tuple[str, ...]
+    Attributes:
+        arms: None for all that the regime has.
+        seeds: Of cold starts.
+        rl_seeds: Of training.
+    """
+
+    arms: tuple[str, ...] | None
     seeds: tuple[int, ...]
     rl_seeds: tuple[int, ...]
+
+    def arms_of(self, regime: str) -> tuple[str, ...]:
+        """The arms' names; a regime that is none of the study's has all."""
+        return self.arms or ARMS_OF.get(regime, tuple(ARMS))
 
 
 PRESETS = {
     "quick": Preset(("cold_start", "grpo", "tapo", "sft"), seeds=(0, 1, 2), rl_seeds=(0,)),
-    "full": Preset(tuple(ARMS), seeds=(0, 1, 2), rl_seeds=(0, 1)),
+    "full": Preset(None, seeds=(0, 1, 2), rl_seeds=(0, 1)),
 }
 STEPS = 25
 

@@ -37,7 +37,9 @@ def prefix_kind(question: str, wrong: str, reconstruction: str) -> str:
 
 
 def construction_record(folder: Path) -> Record:
-    """Shares of the kinds among parsed constructions, and the mistakes' advantage.
+    """Shares of the kinds among parsed constructions, the locator's accuracy, and the mistakes' advantage.
+
+    ``located`` is the share of attempts whose located step is the first wrong line; continuation alone locates.
 
     ``error_advantage`` is the sum of Eq. 5's advantages over the trained rows that keep the first wrong line, per
     trained row. Above 0, G_ref makes the mistakes themselves more likely. Left out where no dump is, where prefixes
@@ -49,10 +51,18 @@ def construction_record(folder: Path) -> Record:
     kinds = [prefix_kind(row["question"], row["error_rollout"], row["reconstruction"]) for row in rows]
     counts = Counter(kinds)
     record: Record = {f"prefix_{kind}": counts[kind] / len(rows) for kind in KINDS}
+    located = [_is_first_wrong(row) for row in read_dump(folder / "dump") if row.get("located_step") is not None]
+    if located:
+        record["located"] = sum(located) / len(located)
     tapo = yaml.safe_load((folder / "hydra" / ".hydra" / "config.yaml").read_text(encoding="utf-8"))["tapo"]
     if tapo["advantage"]["mode"] == "decoupled" and tapo["mask"] == "none":
         record["error_advantage"] = _error_advantage(rows, kinds)
     return record
+
+
+def _is_first_wrong(row: dict[str, Any]) -> bool:
+    found = first_wrong_line(ChainProblem.parse(row["question"]), row["error_rollout"])
+    return found is not None and row["located_step"] == found[0] + 1
 
 
 def _error_advantage(rows: Sequence[dict[str, Any]], kinds: Sequence[str]) -> float | None:

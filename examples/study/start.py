@@ -11,6 +11,8 @@ from examples.runs.places import CHECKPOINT, ROOT
 from recipe_tapo.errors import InputError
 
 COMMITTED = ROOT / "examples" / "study" / "starts"
+# The first regime's lie in the folder itself.
+FIRST_REGIME = "study"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Start:
         )
 
     def _find_or_make(self, name: str, last_file: str, module: str, flags: list[str]) -> Path:
-        for folder in (COMMITTED / name, self.made / name):
+        committed = COMMITTED if self.regime == FIRST_REGIME else COMMITTED / self.regime
+        for folder in (committed / name, self.made / name):
             if (folder / last_file).is_file():
                 return folder
         folder = self.made / name

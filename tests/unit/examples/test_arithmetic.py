@@ -3,11 +3,14 @@
 import random
 
 from examples.arithmetic.problems import (
-    FACTS,
+    CHAINS,
+    INVERSES,
     REFLECTION,
     ChainProblem,
+    apply,
     first_wrong_line,
     is_right,
+    line,
     make_problems,
     random_problem,
     write_solution,
@@ -29,7 +32,7 @@ def test_example_of_the_specification():
     assert EXAMPLE.right_lines() == ["9+5=1", "1*4=4", "4*2=8", "8+3=11"]
     assert EXAMPLE.answer == 11
     assert ChainProblem.parse(EXAMPLE.question) == EXAMPLE
-    assert len(FACTS) == 156
+    assert len(CHAINS.facts) == 156
 
 
 def test_answers_by_independent_evaluation():
@@ -90,3 +93,31 @@ def test_long_problems_are_read_to_their_last_step():
     assert first_wrong_line(problem, write_solution(problem.right_lines(), 3)) == (7, 7)
     assert is_formatted(wrong, 7)
     assert not is_formatted(write_solution(problem.right_lines()[:6], 12), 7)
+
+
+# 9/5 = 8 (8 * 5 = 40 = 9), 8*4 = 32 = 1, 1/2 = 16 (16 * 2 = 32 = 1) modulo 31
+QUOTIENTS = ChainProblem(9, (("/", 5), ("*", 4), ("/", 2)), 31)
+
+
+def test_a_quotients_line_shows_whether_it_is_right():
+    assert QUOTIENTS.question == "Compute 9/5*4/2 mod 31"
+    assert QUOTIENTS.right_lines() == ["9/5=8 8*5=9", "8*4=1", "1/2=16 16*2=1"]
+    assert QUOTIENTS.answer == 16
+    assert ChainProblem.parse(QUOTIENTS.question) == QUOTIENTS
+    assert line(9, "/", 5, 6, 31) == "9/5=6 6*5=30"
+    wrong = write_solution(["9/5=6 6*5=30", REFLECTION, "9/5=8 8*5=9", "8*4=1", "1/2=15 15*2=30"], 15)
+    assert first_wrong_line(QUOTIENTS, wrong) == (0, 0)
+    mended = write_solution(["9/5=6 6*5=30", REFLECTION, *QUOTIENTS.right_lines()], 16)
+    assert micro_reflective(QUOTIENTS, wrong) == mended
+
+
+def test_every_quotient_multiplied_back_is_what_was_divided():
+    assert len(INVERSES.facts) == 30 * 2 * 8
+    for value, operator, operand in INVERSES.facts:
+        result = apply(value, operator, operand, 31)
+        assert 0 < result < 31
+        if operator == "/":
+            assert result * operand % 31 == value
+    problems = make_problems(200, "train", 0, 4, INVERSES)
+    assert {problem.modulus for problem in problems} == {31}
+    assert all(0 not in problem.values for problem in problems)

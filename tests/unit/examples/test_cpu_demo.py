@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples.arithmetic.problems import (
-    FACTS,
+    CHAINS,
     REFLECTION,
     ChainProblem,
     apply,
@@ -69,7 +69,7 @@ def test_teacher_is_noisy_consistent_and_self_correcting(teacher):
             assert first_wrong_line(problem, text) is not None
     assert 0.3 < right / 2000 < 0.7
     assert 0.1 < flagged / 2000 < 0.4
-    assert all(teacher.distractor[fact] != apply(*fact) for fact in FACTS)
+    assert all(teacher.distractors[fact][0] != apply(*fact, 13) for fact in CHAINS.facts)
     assert Teacher().reliability == teacher.reliability
 
 

@@ -50,7 +50,7 @@ class ScriptedSampler:
 def test_zpd_keeps_what_is_sometimes_right():
     # Rightly answered 0, 1, … 8 times of eight, by the start value: 0 and 8 of 8 fall outside [0.125, 0.875].
     sampler = ScriptedSampler(lambda problem: min(problem.start, 8))
-    kept, tried = zpd.zpd_problems(sampler, 40, seed=3, steps=STEPS, max_tokens=64)
+    kept, tried = zpd.zpd_problems(sampler, 40, 3, STUDY)
     candidates = make_problems(tried, "train", 3, STEPS)
     assert [problem for problem, _ in kept] == [problem for problem in candidates if 1 <= problem.start <= 7]
     assert all(accuracy == problem.start / 8 for problem, accuracy in kept)
@@ -59,7 +59,7 @@ def test_zpd_keeps_what_is_sometimes_right():
 
 def test_zpd_gives_up_on_an_unfit_model():
     with pytest.raises(ValueError, match=r"only 0 of 40 questions lie in \[0.125, 0.875\]"):
-        zpd.zpd_problems(ScriptedSampler(lambda problem: 8), 2, seed=0, steps=STEPS, max_tokens=64)
+        zpd.zpd_problems(ScriptedSampler(lambda problem: 8), 2, 0, STUDY)
 
 
 def test_measure_by_hand():

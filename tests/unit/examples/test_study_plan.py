@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from examples.study import rl_arm, sft_arm
-from examples.study.arms import ARMS, NOT_STUDIED, find_arms
+from examples.study.arms import ARMS, ARMS_OF, CONTINUATION_ARMS, find_arms
 from examples.study.plan import PRESETS, StudyRun, make_plan
 from examples.study.progress import Estimator, minutes
 from examples.study.settings import Settings, keep_settings
@@ -24,8 +24,21 @@ def names(plan):
 def test_every_engine_arm_has_its_yaml_and_every_yaml_its_arm():
     folder = Path(config_source().removeprefix("file://")) / "arm"
     studied = {arm.config for arm in ARMS.values() if arm.kind == "engine"}
-    assert studied.isdisjoint(NOT_STUDIED)
-    assert studied | set(NOT_STUDIED) == {path.stem for path in folder.glob("*.yaml")}
+    assert studied == {path.stem for path in folder.glob("*.yaml")}
+
+
+def test_a_regime_has_the_arms_whose_prompts_its_models_know():
+    assert set(ARMS_OF["study"]) == set(ARMS) - set(CONTINUATION_ARMS)
+    assert set(CONTINUATION_ARMS) < set(ARMS_OF["inverses"])
+    # One cold start for all arms: none has one of its own.
+    assert {ARMS[name].start for name in ARMS_OF["inverses"]} == {"cold_start"}
+
+
+def test_an_arm_without_a_yaml_of_its_own_says_what_it_changes(tmp_path):
+    run = StudyRun(ARMS["continuation_mask_prefix_joint"], 0, 7)
+    command = rl_arm.arm_command(run, SETTINGS, tmp_path / "model", tmp_path / "data", tmp_path / "run")
+    assert "+arm=continuation" in command
+    assert command[-2:] == ["tapo.mask=prefix", "tapo.loss_normalization=joint"]
 
 
 def test_seeds_come_one_after_the_other_so_that_all_arms_are_compared_early(tmp_path):
@@ -53,7 +66,8 @@ def test_an_unknown_arm_is_named_with_those_there_are():
 
 def test_presets_name_arms_that_exist():
     for preset in PRESETS.values():
-        assert len(find_arms(list(preset.arms))) == len(preset.arms)
+        for regime in ("study", "inverses", "demo"):
+            assert len(find_arms(list(preset.arms_of(regime)))) == len(preset.arms_of(regime))
 
 
 def test_a_folder_holds_runs_of_one_setting_only(tmp_path):

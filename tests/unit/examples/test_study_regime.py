@@ -8,16 +8,20 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from examples.arithmetic.problems import (
-    FACTS,
+    CHAINS,
+    INVERSES,
     REFLECTION,
     ChainProblem,
     apply,
+    first_wrong_line,
     is_right,
     write_solution,
 )
 from examples.cpu_demo import criteria
 from examples.cpu_demo.cold_start_examples import (
+    continuing_example,
     ift_example,
+    locating_example,
     own_finish,
     reconstruct,
     self_teacher_example,
@@ -25,13 +29,14 @@ from examples.cpu_demo.cold_start_examples import (
     tagged_output,
     wrong_and_right,
 )
-from examples.cpu_demo.cold_start_training import train_step
+from examples.cpu_demo.cold_start_training import IGNORE, example_rows, train_step
 from examples.cpu_demo.generation import render_question
 from examples.cpu_demo.model import build_model
 from examples.cpu_demo.regime import REGIMES, Phase
 from examples.cpu_demo.teacher import Teacher
 from examples.cpu_demo.tokenizer import build_tokenizer
 from examples.study.start import COMMITTED
+from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 STUDY = REGIMES["study"]
 
@@ -45,10 +50,10 @@ def test_the_demo_keeps_its_setting():
 
 
 def test_hard_facts_are_more_often_wrong_than_right():
-    hard = [fact for fact in FACTS if STUDY.teacher.reliability[fact] != STUDY.teacher.easy_reliability]
+    hard = [fact for fact in CHAINS.facts if STUDY.teacher.reliability[fact] != STUDY.teacher.easy_reliability]
     assert len(hard) == 156 - round(STUDY.teacher.easy_share * 156)
     assert all(STUDY.teacher.reliability[fact] < 0.5 for fact in hard)
-    assert all(STUDY.teacher.distractor[fact] != apply(*fact) for fact in hard)
+    assert all(STUDY.teacher.distractors[fact][0] != apply(*fact, 13) for fact in hard)
 
 
 def test_an_unverified_reconstruction_is_finished_by_the_teacher():
@@ -64,9 +69,9 @@ def test_an_unverified_reconstruction_is_finished_by_the_teacher():
     assert own_finish(rng, Teacher(unverified_share=0.0), problem, wrong) is None
     always = Teacher(unverified_share=1.0, easy_share=0.0, hard_reliability=(0.0, 0.0), flag_error=0.0)
     lines, answer = own_finish(rng, always, problem, wrong)
-    value = always.distractor[(4, "*", 2)]
+    value = always.distractors[(4, "*", 2)][0]
     assert lines[0] == f"4*2={value}"
-    assert answer == always.distractor[(value, "+", 3)]
+    assert answer == always.distractors[(value, "+", 3)][0]
 
 
 def test_the_regimes_analysis_tells_nothing_of_the_place():
@@ -135,3 +140,78 @@ def test_committed_models_satisfy_the_criteria_and_know_the_templates(folder):
     # A template edited after the cold start would silently become hundreds of byte tokens.
     assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
     assert AutoModelForCausalLM.from_pretrained(folder).get_input_embeddings().num_embeddings == len(tokenizer)
+
+
+INVERSES_REGIME = REGIMES["inverses"]
+
+
+def test_a_noticed_mistake_leads_to_another_try_that_may_fail_too():
+    # Right almost never, 4/7, 2/7 and 1/7 for the three wrong values: each try is another one, the fourth is right.
+    teacher = Teacher(
+        task=INVERSES, easy_share=0.0, hard_reliability=(1e-9, 1e-9), flag_error=1.0, false_alarm=0.0,
+        certain=("*",), wrong_values=3, tries_again=True,
+    )  # fmt: skip
+    fact, rng = (9, "/", 5), random.Random(0)
+    firsts = [teacher.recall(fact, rng) for _ in range(7000)]
+    shares = [firsts.count(value) / 7000 for value in teacher.distractors[fact]]
+    assert shares == pytest.approx([4 / 7, 2 / 7, 1 / 7], abs=0.02)
+    lines, value = teacher.walk(9, (("/", 5), ("*", 4)), 1.0, rng)
+    assert value == 1
+    assert lines[1:-1:2] == [REFLECTION] * 3
+    tried = [int(text.split("=")[1].split(" ")[0]) for text in lines[:-1:2]]
+    assert tried[-1] == 8
+    assert sorted(tried[:-1]) == sorted(teacher.distractors[fact])
+    assert lines[-1] == "8*4=1"
+
+
+def test_examples_of_continuations_prompts_begin_where_construction_begins():
+    rng = random.Random(0)
+    for _ in range(50):
+        example = continuing_example(rng, INVERSES_REGIME.teacher)
+        problem = ChainProblem.parse(example.prompt.split("\n")[0])
+        wrong_line = example.given.rstrip("\n").split("\n")[-1]
+        assert f"That step is:\n{wrong_line}\n" in example.prompt
+        assert first_wrong_line(problem, example.given) == (
+            example.given.count("\n") - 1,
+            first_wrong_line(problem, example.given)[1],
+        )
+        assert example.response.startswith(REFLECTION + "\n")
+        located = locating_example(rng, INVERSES_REGIME.teacher)
+        number = int(located.response.removesuffix("]."))
+        assert located.given == ANSWER_BEGUN
+        (named,) = (text for text in located.prompt.split("\n") if text.startswith(f"[{number}] "))
+        quotient, check = named.removeprefix(f"[{number}] ").split(" ")
+        assert quotient.split("/")[0] != check.split("=")[1]
+
+
+def test_only_what_is_not_given_is_learned():
+    tokenizer = build_tokenizer(INVERSES, INVERSES_REGIME.prompts)
+    example = continuing_example(random.Random(3), INVERSES_REGIME.teacher)
+    [(ids, labels)] = example_rows(tokenizer, [example])
+    learned = [token for token, label in zip(ids, labels, strict=True) if label != IGNORE]
+    assert tokenizer.decode(learned, skip_special_tokens=True) == example.response
+    assert example.given + example.response in tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def test_the_inverses_tokenizer_and_widths_serve_the_regime():
+    tokenizer, rng = build_tokenizer(INVERSES, INVERSES_REGIME.prompts), random.Random(0)
+    first_byte = tokenizer.convert_tokens_to_ids("<0x00>")
+    makers = (sft_example, ift_example, self_teacher_example, continuing_example, locating_example)
+    for make in makers:
+        for _ in range(40):
+            example = make(rng, INVERSES_REGIME.teacher)
+            for text in (example.prompt, example.given + example.response):
+                ids = tokenizer(text)["input_ids"]
+                assert tokenizer.decode(ids) == text
+                assert max(ids) < first_byte
+            assert len(tokenizer(example.response)["input_ids"]) < INVERSES_REGIME.max_response_length
+
+
+def test_a_visible_mistake_counts_as_doubted_where_the_next_line_doubts_it():
+    # Three plainly wrong quotients, one of them doubted; a right one doubted does not count.
+    texts = [
+        f"9/5=6 6*5=30\n{REFLECTION}\n9/5=8 8*5=9\n{REFLECTION}\n9/5=8 8*5=9",
+        "9/5=6 6*5=30\n6*2=12\n12/5=1 1*5=5",
+    ]
+    assert criteria.visible_mistakes_doubted(texts) == pytest.approx(1 / 3)
+    assert criteria.visible_mistakes_doubted(["9*5=14"]) == 0

@@ -274,6 +274,19 @@ def test_the_rule_based_judge_knows_the_true_steps(lines, answers):
     assert bool(verdict.evidence) == (verdict.reflection_attempted == "yes")
 
 
+def test_the_judge_reads_quotients_and_tries_that_fail_again():
+    # 9/5 = 8, 8*4 = 1 (mod 31): the first try fails and so does the second, the third is right.
+    question = "Compute 9/5*4 mod 31"
+    tries = ["9/5=6 6*5=30", WAIT, "9/5=3 3*5=15", WAIT, "9/5=8 8*5=9"]
+    text = "\n".join([*tries, "8*4=1", "Final Answer: \\boxed{1}"])
+    problem = ChainProblem.parse(question)
+    assert [(r.located, r.diagnosed) for r in find_reflections(problem, text)] == [(True, False), (True, True)]
+    assert judge(question, "1", text)["led_to_right_answer"] == "yes"
+    # What follows from a wrong quotient is no mistake of its own.
+    text = "\n".join(["9/5=6 6*5=30", "6*4=24", WAIT, "6*4=24", "Final Answer: \\boxed{24}"])
+    assert [(r.located, r.diagnosed) for r in find_reflections(problem, text)] == [(False, False)]
+
+
 def test_what_the_teacher_mends_is_located_and_diagnosed_and_its_false_alarms_are_not():
     # Teacher.solve appends the reflection and the right line after a slip, or after a right line as a false alarm.
     teacher, rng, seen = Teacher(false_alarm=0.2), random.Random(0), set()
