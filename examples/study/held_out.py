@@ -74,6 +74,7 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
     right_greedy = _grade(tokenizer, greedy, truths)
     right_PS = _grade(tokenizer, sampled, [truth for truth in truths for _ in range(samples)]).reshape(-1, samples)
     counts = right_PS.sum(axis=1)
+    reflecting, direct, effective = _reflection_rates(tokenizer, rows, sampled, right_PS)
     return HeldOut(
         questions=len(rows),
         samples=samples,
@@ -84,7 +85,9 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
             for k in PASS_AT
             if k <= samples
         },
-        **_reflection_rates(tokenizer, rows, sampled, right_PS, samples),
+        reflecting=reflecting,
+        direct_solution_rate=direct,
+        effective_reflection_rate=effective,
         response_length=float(np.mean([len(ids) for ids in sampled])),
         entropy=_entropy(model, tokenizer, repeated, sampled),
     )
@@ -96,21 +99,22 @@ def _grade(tokenizer: PreTrainedTokenizerBase, responses: list[list[int]], truth
 
 
 def _reflection_rates(
-    tokenizer: PreTrainedTokenizerBase, rows: list[dict], responses: list[list[int]], right_PS: np.ndarray, samples: int
-) -> dict[str, float | None]:
+    tokenizer: PreTrainedTokenizerBase, rows: list[dict], responses: list[list[int]], right_PS: np.ndarray
+) -> tuple[float, float | None, float | None]:
+    """The share of responses that reflect, DSR and ERR."""
     texts = tokenizer.batch_decode(responses, skip_special_tokens=True)
     verdicts = [
         judge(row["prompt"][-1]["content"], row["reward_model"]["ground_truth"], text)
-        for row, text in zip([row for row in rows for _ in range(samples)], texts, strict=True)
+        for row, text in zip([row for row in rows for _ in range(right_PS.shape[1])], texts, strict=True)
     ]
     reflecting = np.array([verdict["reflection_attempted"] == "yes" for verdict in verdicts])
     effective = np.array([verdict["led_to_right_answer"] == "yes" for verdict in verdicts])
     right = right_PS.reshape(-1)
-    return {
-        "reflecting": float(reflecting.mean()),
-        "direct_solution_rate": float((~reflecting[right]).mean()) if right.any() else None,
-        "effective_reflection_rate": float(effective[reflecting].mean()) if reflecting.any() else None,
-    }
+    return (
+        float(reflecting.mean()),
+        float((~reflecting[right]).mean()) if right.any() else None,
+        float(effective[reflecting].mean()) if reflecting.any() else None,
+    )
 
 
 @torch.no_grad()

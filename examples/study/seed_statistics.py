@@ -15,6 +15,9 @@ from recipe_tapo.evaluation.passk import standard_error
 
 Seeds = tuple[int, int | None]
 
+# Student's t, 97.5 %, by degrees of freedom.
+_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228}
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -31,6 +34,17 @@ class Mean:
     stderr: float | None
     cold_starts: int
     runs: int
+
+    @property
+    def half_width(self) -> float | None:
+        """Half of the 95 % interval, by Student's t over cold starts or, of one cold start, over its RL seeds.
+
+        RL seeds of one cold start share its luck, so they make its mean more exact and are no sample of their own.
+        """
+        if self.stderr is None:
+            return None
+        freedom = (self.cold_starts if self.cold_starts > 1 else self.runs) - 1
+        return _T[min(freedom, max(_T))] * self.stderr
 
 
 def mean_over_seeds(values: Mapping[Seeds, float]) -> Mean:

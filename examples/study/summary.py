@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.runs.metrics import METRICS
-from examples.study.arms import BASELINE, OPSD_BASELINE
+from examples.study.arms import BASELINE, CONTINUATION_ARMS, OPSD_BASELINE
 from examples.study.figures import draw_study
 from examples.study.plan import RECORD
 from examples.study.results import Record, read_records, write_results
@@ -37,6 +37,7 @@ DYNAMICS = {
     "_ablations": ("wo_ots", "wo_negatives", "wo_ots_negatives", "wo_dae_ots_negatives", "full_reconstruction"),
     "_thresholds": ("thresholds_2_2_2", "thresholds_2_2_4", "thresholds_1_5_3"),
     "_ours": ("anchored", "masked_prefix", "anchored_masked_prefix", "joint_normalization"),
+    "_continuation": CONTINUATION_ARMS,
     "_opsd": ("opsd", OPSD_BASELINE, "tapo_opsd_start", "opsd_opsd_start"),
 }
 
@@ -72,8 +73,10 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
         f"{first['samples']} sampled responses each (temperature 1, top-p 1). Pass@k is the unbiased estimator.",
         "±: one standard error over cold starts (each the mean of its RL seeds), or over RL seeds where there is one "
         "cold start. A difference to GRPO is paired by seed; that of arms from OPSD's cold start is to GRPO from "
-        "there. With three cold starts a difference is clear of noise (95 %) from 4.3 standard errors on, with two "
-        "from 12.7, with six runs of one cold start from 2.6.",
+        "there. In brackets its 95 % interval, by Student's t over cold starts (over RL seeds where there is one).",
+        "Reflecting: sampled held-out responses that doubt a line. DSR: right ones that do not reflect, of the right "
+        "ones. ERR: those that find and mend a wrong line and end right because of it, of those that reflect; both by "
+        "the true steps. Located: attempts of continuation whose located step is the first wrong line.",
         "Entropy and length are those of sampled held-out responses. Shares of constructions are totals over all "
         "steps; no gradient: reflection groups whose members are all right or all wrong. Seconds: without the first "
         "step, and of runs that had the machine to themselves.",

@@ -50,6 +50,9 @@ HELD_OUT = (
 )
 RESPONSES_AND_COST = (
     Column("length, tokens", _key("response_length")),
+    Column("reflecting, %", _key("reflecting"), 100),
+    Column("DSR, %", _key("direct_solution_rate"), 100),
+    Column("ERR, %", _key("effective_reflection_rate"), 100),
     Column("entropy, nats", _key("entropy"), digits=3),
     Column("rows a step", _key("rows_per_step")),
     Column("seconds a step", _seconds_alone, digits=2),
@@ -69,6 +72,7 @@ PREFIXES = (
     Column("less: a right step doubted, %", _key("prefix_before_error"), 100),
     Column("more, %", _key("prefix_beyond_error"), 100),
     Column("not verbatim, %", _key("prefix_not_verbatim"), 100),
+    Column("located, %", _key("located"), 100),
     Column("advantage of the errors", _key("error_advantage"), digits=3),
 )
 PARTS = (
@@ -129,7 +133,7 @@ def cells(row: Row, columns: Sequence[Column]) -> list[str]:
     for column in columns:
         texts.append(_show(row.means.get(column.title), column))
         if column.compared:
-            texts.append(_show(row.differences.get(column.title), column, sign="+"))
+            texts.append(_show_difference(row.differences.get(column.title), column))
     return texts
 
 
@@ -145,8 +149,16 @@ def markdown(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def _show(mean: Mean | None, column: Column, sign: str = "") -> str:
+def _show(mean: Mean | None, column: Column) -> str:
     if mean is None:
         return MISSING
-    value = f"{mean.value * column.scale:{sign}.{column.digits}f}"
+    value = f"{mean.value * column.scale:.{column.digits}f}"
     return value if mean.stderr is None else f"{value} ± {mean.stderr * column.scale:.{column.digits}f}"
+
+
+def _show_difference(mean: Mean | None, column: Column) -> str:
+    if mean is None:
+        return MISSING
+    ends = [] if mean.half_width is None else [mean.value - mean.half_width, mean.value + mean.half_width]
+    value, *interval = (f"{number * column.scale:+.{column.digits}f}" for number in (mean.value, *ends))
+    return f"{value} [{', '.join(interval)}]" if interval else value

@@ -29,7 +29,7 @@ def stand_ins(monkeypatch, tmp_path):
 
     def evaluate(model, questions, max_tokens):
         calls.append(("measure", model.name))
-        return held_out.HeldOut(10, 8, 0.5, 0.4, {"1": 0.4, "8": 0.9}, 30.0, 0.2)
+        return held_out.HeldOut(10, 8, 0.5, 0.4, {"1": 0.4, "8": 0.9}, 0.1, 0.9, None, 30.0, 0.2)
 
     monkeypatch.setattr(rl_arm, "train", train)
     monkeypatch.setattr(held_out, "evaluate", evaluate)

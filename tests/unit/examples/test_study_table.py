@@ -20,6 +20,16 @@ def test_cold_starts_are_averaged_first_and_are_the_sample():
     assert (mean.cold_starts, mean.runs) == (2, 4)
 
 
+def test_the_interval_is_that_of_the_cold_starts():
+    # Three cold starts: t of two degrees of freedom is 4.303, however many RL seeds each has.
+    mean = mean_over_seeds({(seed, rl): 0.1 * seed for seed in (0, 1, 2) for rl in (0, 1, 2)})
+    assert mean.half_width == pytest.approx(4.303 * 0.1 / math.sqrt(3))
+    # One cold start with three RL seeds: the same t over these.
+    mean = mean_over_seeds({(0, rl): 0.1 * rl for rl in (0, 1, 2)})
+    assert mean.half_width == pytest.approx(4.303 * 0.1 / math.sqrt(3))
+    assert mean_over_seeds({(0, 0): 0.3}).half_width is None
+
+
 def test_every_cold_start_counts_alike_however_many_runs_it_has():
     assert mean_over_seeds({(0, 0): 0.0, (1, 0): 1.0, (1, 1): 0.6}).value == pytest.approx(0.4)  # (0 + 0.8) / 2
 
@@ -133,10 +143,14 @@ def test_the_table_of_two_seeds_by_hand():
     assert list(rows) == ["cold_start", "grpo", "tapo"]
     names = headings(HELD_OUT)
     tapo = dict(zip(names[:4], cells(rows["tapo"], HELD_OUT)[:4], strict=True))
-    # Greedy 0.75 and 0.81: 78 ± 3; to GRPO 0.05 and 0.01: 3 ± 2.
-    assert tapo == {"arm": "TAPO", "cold starts / runs": "2 / 2", "greedy, %": "78.0 ± 3.0", "to GRPO": "+3.0 ± 2.0"}
+    # Greedy 0.75 and 0.81: 78 ± 3; to GRPO 0.05 and 0.01: 3 ± 2, and t of one degree of freedom is 12.7: 25.4.
+    to_grpo = "+3.0 [-22.4, +28.4]"
+    assert tapo == {"arm": "TAPO", "cold starts / runs": "2 / 2", "greedy, %": "78.0 ± 3.0", "to GRPO": to_grpo}
     assert cells(rows["grpo"], HELD_OUT)[4:6] == ["65.0 ± 5.0", "–"]
-    assert cells(rows["cold_start"], HELD_OUT)[4:6] == ["35.0 ± 5.0", "-30.0 ± 0.0"]  # 0.30 - 0.60, 0.40 - 0.70
+    assert cells(rows["cold_start"], HELD_OUT)[4:6] == [
+        "35.0 ± 5.0",
+        "-30.0 [-30.0, -30.0]",
+    ]  # 0.30 - 0.60, 0.40 - 0.70
     training = dict(zip(headings(TRAINING), cells(rows["tapo"], TRAINING), strict=True))
     assert (training["right, %"], training["eligible, %"]) == ("75.0 ± 5.0", "–")
     cost = dict(zip(headings(RESPONSES_AND_COST), cells(rows["tapo"], RESPONSES_AND_COST), strict=True))
