@@ -18,14 +18,8 @@ import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from examples.cpu_demo.cold_start_training import train
-from examples.cpu_demo.criteria import (
-    Criterion,
-    continuation_numbers,
-    criteria_of,
-    measure,
-    right_when_shown,
-    which_hold,
-)
+from examples.cpu_demo.continuation_quality import continuation_numbers
+from examples.cpu_demo.criteria import Criterion, criteria_of, measure, right_when_shown, which_hold
 from examples.cpu_demo.generation import hf_sampler
 from examples.cpu_demo.model import build_model
 from examples.cpu_demo.quality import report
@@ -97,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     criteria = criteria_of(args.regime, args.start)
     if "right_when_shown" in criteria:
         numbers["right_when_shown"] = right_when_shown(sample, regime)
-    if "located" in criteria:
+    if "located_by_teacher" in criteria:
         numbers |= continuation_numbers(model, tokenizer, regime)
     print_judgement(numbers, criteria)
     record = {

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerBase
 
 from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right, write_solution
-from examples.cpu_demo.cold_start_examples import continuing_example, locating_example
-from examples.cpu_demo.generation import Sampler, generate, render_question
+from examples.cpu_demo.generation import Sampler
 from examples.cpu_demo.quality import GROUP, construct, construction_numbers, is_eligible, is_formatted, share
 from examples.cpu_demo.regime import Regime, StartName
 from examples.cpu_demo.zpd import zpd_problems
@@ -50,7 +49,7 @@ INVERSES_CRITERIA = {
     "response_length_p99_share": Criterion(0.0, 0.75),
     "visible_mistakes_doubted": Criterion(0.02, 0.25),
     "right_when_shown": Criterion(0.95, 1.0),
-    "located": Criterion(0.80, 1.0),
+    "located_by_teacher": Criterion(0.75, 1.0),
     "right_when_continuing": Criterion(0.50, 0.95),
 }
 _QUOTIENT = re.compile(r"(\d+)/(\d+)=(\d+) \3\*\2=(\d+)")
@@ -132,31 +131,6 @@ def visible_mistakes_doubted(texts: Sequence[str]) -> float:
             if quotient and quotient.group(1) != quotient.group(4):
                 doubted.append(following == REFLECTION)
     return share(doubted)
-
-
-def continuation_numbers(
-    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, regime: Regime, examples: int = 256, seed: int = 1
-) -> dict[str, float]:
-    """How a model answers continuation's prompts, greedily, about wrong solutions of the teacher.
-
-    Returns:
-        The share of locating prompts answered by the number of the first wrong line, and that of continuing prompts
-        whose trajectory ends right.
-    """
-    rng = random.Random(f"continuation:{seed}")
-    numbers = {}
-    for name, make in (("located", locating_example), ("right_when_continuing", continuing_example)):
-        asked = [make(rng, regime.teacher) for _ in range(examples)]
-        heads = [render_question(tokenizer, example.prompt) + example.given for example in asked]
-        outputs = generate(model, tokenizer, heads, regime.max_response_length, greedy=True)
-        texts = tokenizer.batch_decode(outputs, skip_special_tokens=True)
-        if name == "located":
-            right = [text == example.response for text, example in zip(texts, asked, strict=True)]
-        else:
-            problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in asked]
-            right = [is_right(problem, text) for problem, text in zip(problems, texts, strict=True)]
-        numbers[name] = share(right)
-    return numbers
 
 
 def which_hold(numbers: dict[str, float], criteria: dict[str, Criterion] = CRITERIA) -> dict[str, bool]:

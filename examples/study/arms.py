@@ -39,6 +39,7 @@ class Arm:
         return OPSD_BASELINE if self.start == "opsd_start" else BASELINE
 
 
+ANCHORED = ("tapo.advantage.mode=anchored",)
 PREFIX = ("tapo.mask=prefix",)
 JOINT = ("tapo.loss_normalization=joint",)
 
@@ -89,6 +90,18 @@ ARMS = {
             "ours: continuation, masked prefix, one denominator",
             config="continuation",
             overrides=(*PREFIX, *JOINT),
+        ),
+        Arm(
+            "continuation_anchored_mask_prefix",
+            "ours: continuation, anchored, masked prefix",
+            config="continuation",
+            overrides=(*ANCHORED, *PREFIX),
+        ),
+        Arm(
+            "continuation_anchored_mask_prefix_joint",
+            "ours: continuation, anchored, masked prefix, one denominator",
+            config="continuation",
+            overrides=(*ANCHORED, *PREFIX, *JOINT),
         ),
     )
 }

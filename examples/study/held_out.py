@@ -109,7 +109,7 @@ def _reflection_rates(
     ]
     reflecting = np.array([verdict["reflection_attempted"] == "yes" for verdict in verdicts])
     effective = np.array([verdict["led_to_right_answer"] == "yes" for verdict in verdicts])
-    right = right_PS.reshape(-1)
+    right = right_PS.reshape(-1).astype(bool)
     return (
         float(reflecting.mean()),
         float((~reflecting[right]).mean()) if right.any() else None,

@@ -1,0 +1,65 @@
+"""Whether a cold-started model knows continuation's prompts: both locators, and going on from a wrong step."""
+
+import random
+from typing import cast
+
+import torch
+from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
+
+from examples.arithmetic.problems import ChainProblem, is_right
+from examples.cpu_demo.cold_start_examples import continuing_example, error_of, locating_example, wrong_and_right
+from examples.cpu_demo.generation import generate, render_question
+from examples.cpu_demo.quality import share
+from examples.cpu_demo.regime import Regime
+from recipe_tapo.algorithm.locate import largest_fall, token_ends
+from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template
+from recipe_tapo.algorithm.steps import split_steps
+from recipe_tapo.algorithm.tokens import ChatTokenizer
+
+
+def continuation_numbers(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, regime: Regime, examples: int = 256, seed: int = 1
+) -> dict[str, float]:
+    """How a model answers continuation's prompts, greedily, about wrong solutions of the teacher.
+
+    Returns:
+        The share of first wrong lines that the self-teacher's scores find, that of locating prompts answered by the
+        number of the first wrong line, and that of continuing prompts whose trajectory ends right.
+    """
+    rng = random.Random(f"continuation:{seed}")
+    numbers = {"located_by_teacher": _located_by_teacher(model, tokenizer, regime, examples, rng)}
+    for name, make in (("located", locating_example), ("right_when_continuing", continuing_example)):
+        asked = [make(rng, regime.teacher) for _ in range(examples)]
+        heads = [render_question(tokenizer, example.prompt) + example.given for example in asked]
+        outputs = generate(model, tokenizer, heads, regime.max_response_length, greedy=True)
+        texts = tokenizer.batch_decode(outputs, skip_special_tokens=True)
+        if name == "located":
+            right = [text == example.response for text, example in zip(texts, asked, strict=True)]
+        else:
+            problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in asked]
+            right = [is_right(problem, text) for problem, text in zip(problems, texts, strict=True)]
+        numbers[name] = share(right)
+    return numbers
+
+
+@torch.no_grad()
+def _located_by_teacher(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, regime: Regime, examples: int, rng: random.Random
+) -> float:
+    template, found = load_template(mode=SELF_TEACHER), []
+    for _ in range(examples):
+        problem, wrong, right = wrong_and_right(rng, regime.teacher)
+        shown = fill_template(template, question=problem.question, correct_rollout=right)
+        ids = tokenizer(wrong)["input_ids"]
+        plain_T, shown_T = (_log_probs(model, tokenizer, prompt, ids) for prompt in (problem.question, shown))
+        steps = split_steps(wrong)
+        ends = token_ends(ids, steps, cast(ChatTokenizer, tokenizer))
+        found.append(largest_fall(plain_T, shown_T, ends) == error_of(problem, wrong)[0])
+    return share(found)
+
+
+def _log_probs(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, prompt: str, ids: list[int]) -> list[float]:
+    """Of the tokens behind a prompt."""
+    head = tokenizer(render_question(tokenizer, prompt))["input_ids"]
+    log_probs = model(torch.tensor([head + ids])).logits[0, len(head) - 1 : -1].log_softmax(-1)
+    return log_probs.gather(1, torch.tensor(ids)[:, None])[:, 0].tolist()
