@@ -2,8 +2,8 @@ r"""Step-by-step arithmetic: ``Compute 9+5*4*2+3 mod 13``, evaluated strictly fr
 
 A solution has one line per step and ends with ``Final Answer: \boxed{c}``. There are two tasks. In ``CHAINS`` nothing
 in a wrong line shows that it is wrong. In ``INVERSES`` a quotient has to be found, and its line says what it amounts to
-when multiplied back: ``9/5=6 6*5=30`` is plainly wrong, since 30 is not 9, and ``9/5=8 8*5=9`` plainly right. Checking
-takes a multiplication, solving the inverse of one.
+when multiplied back and whether that is what was divided: ``9/5=6 6*5=30 no``, ``9/5=8 8*5=9 ok``. Checking takes a
+multiplication, solving the inverse of one.
 """
 
 import random
@@ -46,7 +46,7 @@ class Task:
 
 
 CHAINS = Task(13, ("+", "*"), tuple(range(1, 7)))
-INVERSES = Task(31, ("*", "/"), tuple(range(2, 10)), first_value=1)
+INVERSES = Task(31, ("*", "/"), tuple(range(2, 21)), first_value=1)
 
 
 def apply(value: int, operator: str, operand: int, modulus: int) -> int:
@@ -57,9 +57,12 @@ def apply(value: int, operator: str, operand: int, modulus: int) -> int:
 
 
 def line(value: int, operator: str, operand: int, result: int, modulus: int) -> str:
-    """Writes one solution line, right or wrong; a quotient with what it amounts to when multiplied back."""
-    check = f" {result}*{operand}={result * operand % modulus}" if operator == "/" else ""
-    return f"{value}{operator}{operand}={result}{check}"
+    """Writes one solution line, right or wrong; a quotient with its check."""
+    text = f"{value}{operator}{operand}={result}"
+    if operator != "/":
+        return text
+    product = result * operand % modulus
+    return f"{text} {result}*{operand}={product} {'ok' if product == value else 'no'}"
 
 
 @dataclass(frozen=True)

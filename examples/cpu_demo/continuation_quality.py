@@ -1,4 +1,4 @@
-"""Whether a cold-started model knows continuation's prompts: both locators, and going on from a wrong step."""
+"""Whether a cold-started model can construct by continuation: locate by the self-teacher, go on from a wrong step."""
 
 import random
 from typing import cast
@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from examples.arithmetic.problems import ChainProblem, is_right
-from examples.cpu_demo.cold_start_examples import continuing_example, error_of, locating_example, wrong_and_right
+from examples.cpu_demo.cold_start_examples import continuing_example, error_of, wrong_and_right
 from examples.cpu_demo.generation import generate, render_question
 from examples.cpu_demo.quality import share
 from examples.cpu_demo.regime import Regime
@@ -20,26 +20,21 @@ from recipe_tapo.algorithm.tokens import ChatTokenizer
 def continuation_numbers(
     model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, regime: Regime, examples: int = 256, seed: int = 1
 ) -> dict[str, float]:
-    """How a model answers continuation's prompts, greedily, about wrong solutions of the teacher.
+    """How a model constructs by continuation from wrong solutions of the teacher, greedily.
 
     Returns:
-        The share of first wrong lines that the self-teacher's scores find, that of locating prompts answered by the
-        number of the first wrong line, and that of continuing prompts whose trajectory ends right.
+        The share of first wrong lines that the self-teacher's scores find, and that of continuing prompts whose
+        trajectory ends right.
     """
     rng = random.Random(f"continuation:{seed}")
-    numbers = {"located_by_teacher": _located_by_teacher(model, tokenizer, regime, examples, rng)}
-    for name, make in (("located", locating_example), ("right_when_continuing", continuing_example)):
-        asked = [make(rng, regime.teacher) for _ in range(examples)]
-        heads = [render_question(tokenizer, example.prompt) + example.given for example in asked]
-        outputs = generate(model, tokenizer, heads, regime.max_response_length, greedy=True)
-        texts = tokenizer.batch_decode(outputs, skip_special_tokens=True)
-        if name == "located":
-            right = [text == example.response for text, example in zip(texts, asked, strict=True)]
-        else:
-            problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in asked]
-            right = [is_right(problem, text) for problem, text in zip(problems, texts, strict=True)]
-        numbers[name] = share(right)
-    return numbers
+    found = _located_by_teacher(model, tokenizer, regime, examples, rng)
+    asked = [continuing_example(rng, regime.teacher) for _ in range(examples)]
+    heads = [render_question(tokenizer, example.prompt) + example.given for example in asked]
+    outputs = generate(model, tokenizer, heads, regime.max_response_length, greedy=True)
+    texts = tokenizer.batch_decode(outputs, skip_special_tokens=True)
+    problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in asked]
+    right = share(is_right(problem, text) for problem, text in zip(problems, texts, strict=True))
+    return {"located_by_teacher": found, "right_when_continuing": right}
 
 
 @torch.no_grad()

@@ -1,7 +1,6 @@
 """What the study demands of a cold-started model, whatever reinforcement learning does with it later."""
 
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -52,7 +51,6 @@ INVERSES_CRITERIA = {
     "located_by_teacher": Criterion(0.75, 1.0),
     "right_when_continuing": Criterion(0.50, 0.95),
 }
-_QUOTIENT = re.compile(r"(\d+)/(\d+)=(\d+) \3\*\2=(\d+)")
 
 
 def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
@@ -122,15 +120,13 @@ def right_when_shown(sample: Sampler, regime: Regime, questions: int = 256, seed
 
 
 def visible_mistakes_doubted(texts: Sequence[str]) -> float:
-    """The share of quotients whose own line shows that they are wrong that the next line doubts; 0 of none."""
-    doubted = []
-    for text in texts:
-        lines = [*text.split("\n"), ""]
-        for text_line, following in pairwise(lines):
-            quotient = _QUOTIENT.fullmatch(text_line)
-            if quotient and quotient.group(1) != quotient.group(4):
-                doubted.append(following == REFLECTION)
-    return share(doubted)
+    """The share of quotients whose own line says that they are wrong that the next line doubts; 0 of none."""
+    return share(
+        following == REFLECTION
+        for text in texts
+        for text_line, following in pairwise(text.split("\n"))
+        if text_line.endswith(" no")
+    )
 
 
 def which_hold(numbers: dict[str, float], criteria: dict[str, Criterion] = CRITERIA) -> dict[str, bool]:

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from examples.arithmetic.problems import INVERSES, ChainProblem, make_problems
 from examples.cpu_demo.teacher import Teacher
-from recipe_tapo.algorithm.prompts import CONTINUATION_OWN, LOCATE, MODES, SELF_TEACHER
+from recipe_tapo.algorithm.prompts import CONTINUATION_OWN, MODES, SELF_TEACHER
 
 # A run starts from the cold start, from a model that never saw a synthesis prompt, or from a cold start that also
 # knows OPSD's prompt.
@@ -29,7 +29,6 @@ class Phase:
     facts_per_row: int = 12
     self_teacher: int = 0
     continuing: int = 0
-    locating: int = 0
     problem_steps: int | None = None
 
 
@@ -71,7 +70,7 @@ class Regime:
         """
         changes = {
             "cold_start": {},
-            "base": {"ift": 0, "self_teacher": 0, "continuing": 0, "locating": 0},
+            "base": {"ift": 0, "self_teacher": 0, "continuing": 0},
             "opsd_start": {"self_teacher": SELF_TEACHER_ROWS},
         }
         return tuple(replace(phase, **changes[start]) for phase in self.schedule)
@@ -130,17 +129,17 @@ REGIMES = {
             tries_again=True,
         ),
         schedule=(
-            Phase(150, 3e-3, 16, 30, problem_steps=2, self_teacher=4, continuing=6, locating=8),
-            Phase(260, 3e-3, 20, 20, self_teacher=4, continuing=6, locating=8),
-            Phase(300, 2.5e-3, 34, 8, fact_rows=44, self_teacher=4, continuing=4, locating=6),
+            Phase(120, 3e-3, 12, 30, problem_steps=2, self_teacher=8, continuing=8),
+            Phase(240, 3e-3, 16, 20, self_teacher=8, continuing=8),
+            Phase(260, 2.5e-3, 34, 8, fact_rows=44, self_teacher=4, continuing=6),
         ),
         max_prompt_length=32,
         max_response_length=128,
         max_synthesis_tokens=128,
         train_size=1024,
         zpd_questions=True,
-        prompts=(*MODES, SELF_TEACHER, CONTINUATION_OWN, LOCATE),
-        # As judges its models find two first wrong lines of three, by the self-teacher's scores four of five.
+        prompts=(*MODES, SELF_TEACHER, CONTINUATION_OWN),
+        # The self-teacher's prompt is OPSD's, which its models know.
         overrides=("tapo.synthesis.locate=teacher",),
     ),
 }

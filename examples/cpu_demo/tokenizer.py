@@ -12,8 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from examples.arithmetic.problems import CHAINS, FINAL, REFLECTION, Task
 from examples.cpu_demo.cold_start_examples import ANALYSIS, SHORT_ANALYSIS
-from recipe_tapo.algorithm.prompts import LOCATE, MODES, OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, load_template
-from recipe_tapo.construction.locators import ANSWER_BEGUN
+from recipe_tapo.algorithm.prompts import MODES, OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, load_template
 
 EOS = "<|im_end|>"
 PAD = "<|endoftext|>"
@@ -62,9 +61,7 @@ def pieces(task: Task = CHAINS, modes: Sequence[str] = MODES) -> list[str]:
     phrases = [phrase.replace("{modulus}", str(task.modulus)) for phrase in _PHRASES]
     texts = [*numbers, *task.operators, *phrases, *ANALYSIS.values(), *template_chunks(modes)]
     if "/" in task.operators:
-        texts.append(" ")
-    if LOCATE in modes:
-        texts += [ANSWER_BEGUN, "[", "] ", "].", SHORT_ANALYSIS]
+        texts += [" ", " ok", " no", SHORT_ANALYSIS]
     return list(dict.fromkeys(texts))
 
 

@@ -101,18 +101,18 @@ QUOTIENTS = ChainProblem(9, (("/", 5), ("*", 4), ("/", 2)), 31)
 
 def test_a_quotients_line_shows_whether_it_is_right():
     assert QUOTIENTS.question == "Compute 9/5*4/2 mod 31"
-    assert QUOTIENTS.right_lines() == ["9/5=8 8*5=9", "8*4=1", "1/2=16 16*2=1"]
+    assert QUOTIENTS.right_lines() == ["9/5=8 8*5=9 ok", "8*4=1", "1/2=16 16*2=1 ok"]
     assert QUOTIENTS.answer == 16
     assert ChainProblem.parse(QUOTIENTS.question) == QUOTIENTS
-    assert line(9, "/", 5, 6, 31) == "9/5=6 6*5=30"
-    wrong = write_solution(["9/5=6 6*5=30", REFLECTION, "9/5=8 8*5=9", "8*4=1", "1/2=15 15*2=30"], 15)
+    assert line(9, "/", 5, 6, 31) == "9/5=6 6*5=30 no"
+    wrong = write_solution(["9/5=6 6*5=30 no", REFLECTION, "9/5=8 8*5=9 ok", "8*4=1", "1/2=15 15*2=30 no"], 15)
     assert first_wrong_line(QUOTIENTS, wrong) == (0, 0)
-    mended = write_solution(["9/5=6 6*5=30", REFLECTION, *QUOTIENTS.right_lines()], 16)
+    mended = write_solution(["9/5=6 6*5=30 no", REFLECTION, *QUOTIENTS.right_lines()], 16)
     assert micro_reflective(QUOTIENTS, wrong) == mended
 
 
 def test_every_quotient_multiplied_back_is_what_was_divided():
-    assert len(INVERSES.facts) == 30 * 2 * 8
+    assert len(INVERSES.facts) == 30 * 2 * 19
     for value, operator, operand in INVERSES.facts:
         result = apply(value, operator, operand, 31)
         assert 0 < result < 31

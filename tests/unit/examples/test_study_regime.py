@@ -21,7 +21,6 @@ from examples.cpu_demo import criteria
 from examples.cpu_demo.cold_start_examples import (
     continuing_example,
     ift_example,
-    locating_example,
     own_finish,
     reconstruct,
     self_teacher_example,
@@ -36,7 +35,6 @@ from examples.cpu_demo.regime import REGIMES, Phase
 from examples.cpu_demo.teacher import Teacher
 from examples.cpu_demo.tokenizer import build_tokenizer
 from examples.study.start import COMMITTED
-from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 STUDY = REGIMES["study"]
 
@@ -183,12 +181,7 @@ def test_examples_of_continuations_prompts_begin_where_construction_begins():
             first_wrong_line(problem, example.given)[1],
         )
         assert example.response.startswith(REFLECTION + "\n")
-        located = locating_example(rng, INVERSES_REGIME.teacher)
-        number = int(located.response.removesuffix("]."))
-        assert located.given == ANSWER_BEGUN
-        (named,) = (text for text in located.prompt.split("\n") if text.startswith(f"[{number}] "))
-        quotient, check = named.removeprefix(f"[{number}] ").split(" ")
-        assert quotient.split("/")[0] != check.split("=")[1]
+        assert wrong_line.endswith(" no")
 
 
 def test_only_what_is_not_given_is_learned():
@@ -203,7 +196,7 @@ def test_only_what_is_not_given_is_learned():
 def test_the_inverses_tokenizer_and_widths_serve_the_regime():
     tokenizer, rng = build_tokenizer(INVERSES, INVERSES_REGIME.prompts), random.Random(0)
     first_byte = tokenizer.convert_tokens_to_ids("<0x00>")
-    makers = (sft_example, ift_example, self_teacher_example, continuing_example, locating_example)
+    makers = (sft_example, ift_example, self_teacher_example, continuing_example)
     for make in makers:
         for _ in range(40):
             example = make(rng, INVERSES_REGIME.teacher)
@@ -217,8 +210,8 @@ def test_the_inverses_tokenizer_and_widths_serve_the_regime():
 def test_a_visible_mistake_counts_as_doubted_where_the_next_line_doubts_it():
     # Three plainly wrong quotients, one of them doubted; a right one doubted does not count.
     texts = [
-        f"9/5=6 6*5=30\n{REFLECTION}\n9/5=8 8*5=9\n{REFLECTION}\n9/5=8 8*5=9",
-        "9/5=6 6*5=30\n6*2=12\n12/5=1 1*5=5",
+        f"9/5=6 6*5=30 no\n{REFLECTION}\n9/5=8 8*5=9 ok\n{REFLECTION}\n9/5=8 8*5=9 ok",
+        "9/5=6 6*5=30 no\n6*2=12\n12/5=1 1*5=5 no\nFinal Answer: \\boxed{1}",
     ]
     assert criteria.visible_mistakes_doubted(texts) == pytest.approx(1 / 3)
     assert criteria.visible_mistakes_doubted(["9*5=14"]) == 0

@@ -277,13 +277,13 @@ def test_the_rule_based_judge_knows_the_true_steps(lines, answers):
 def test_the_judge_reads_quotients_and_tries_that_fail_again():
     # 9/5 = 8, 8*4 = 1 (mod 31): the first try fails and so does the second, the third is right.
     question = "Compute 9/5*4 mod 31"
-    tries = ["9/5=6 6*5=30", WAIT, "9/5=3 3*5=15", WAIT, "9/5=8 8*5=9"]
+    tries = ["9/5=6 6*5=30 no", WAIT, "9/5=3 3*5=15 no", WAIT, "9/5=8 8*5=9 ok"]
     text = "\n".join([*tries, "8*4=1", "Final Answer: \\boxed{1}"])
     problem = ChainProblem.parse(question)
     assert [(r.located, r.diagnosed) for r in find_reflections(problem, text)] == [(True, False), (True, True)]
     assert judge(question, "1", text)["led_to_right_answer"] == "yes"
     # What follows from a wrong quotient is no mistake of its own.
-    text = "\n".join(["9/5=6 6*5=30", "6*4=24", WAIT, "6*4=24", "Final Answer: \\boxed{24}"])
+    text = "\n".join(["9/5=6 6*5=30 no", "6*4=24", WAIT, "6*4=24", "Final Answer: \\boxed{24}"])
     assert [(r.located, r.diagnosed) for r in find_reflections(problem, text)] == [(False, False)]
 
 
