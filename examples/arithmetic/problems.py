@@ -46,7 +46,7 @@ class Task:
 
 
 CHAINS = Task(13, ("+", "*"), tuple(range(1, 7)))
-INVERSES = Task(31, ("*", "/"), tuple(range(2, 21)), first_value=1)
+INVERSES = Task(31, ("*", "/"), tuple(range(2, 13)), first_value=1)
 
 
 def apply(value: int, operator: str, operand: int, modulus: int) -> int:

@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     criteria = criteria_of(args.regime, args.start)
     if "right_when_shown" in criteria:
         numbers["right_when_shown"] = right_when_shown(sample, regime)
-    if "located_by_teacher" in criteria:
+    if "located_by_judge" in criteria:
         numbers |= continuation_numbers(model, tokenizer, regime)
     print_judgement(numbers, criteria)
     record = {

@@ -13,14 +13,18 @@ from examples.arithmetic.problems import (
     write_solution,
 )
 from examples.cpu_demo.teacher import Teacher
+from recipe_tapo.algorithm.locate import numbered
 from recipe_tapo.algorithm.prompts import (
     CONTINUATION_OWN,
     FULL_RECONSTRUCTION,
+    LOCATE,
     MICRO_REFLECTIVE,
     SELF_TEACHER,
     fill_template,
     load_template,
 )
+from recipe_tapo.algorithm.steps import split_steps
+from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 ANALYSIS = {"+": "wrong sum.", "*": "wrong product."}
 # A model that learns from right step numbers trusts them, then guesses them: its reconstruction goes wrong with them.
@@ -101,6 +105,18 @@ def continuing_example(rng: random.Random, teacher: Teacher) -> Example:
         wrong_step=wrong.split("\n")[index],
     )
     return Example(prompt, trajectory.removeprefix(kept), given=kept)
+
+
+def locating_example(rng: random.Random, teacher: Teacher) -> Example:
+    """The locating prompt, and the number of the first wrong line."""
+    problem, wrong, right = wrong_and_right(rng, teacher)
+    prompt = fill_template(
+        load_template(mode=LOCATE),
+        question=problem.question,
+        correct_rollout=right,
+        numbered_steps=numbered(wrong, split_steps(wrong)),
+    )
+    return Example(prompt, f"{error_of(problem, wrong)[0] + 1}].", given=ANSWER_BEGUN)
 
 
 def own_finish(rng: random.Random, teacher: Teacher, problem: ChainProblem, wrong: str) -> tuple[list[str], int] | None:

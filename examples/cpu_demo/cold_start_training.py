@@ -14,6 +14,7 @@ from examples.cpu_demo.cold_start_examples import (
     continuing_example,
     fact_lines,
     ift_example,
+    locating_example,
     mode_of,
     self_teacher_example,
     sft_example,
@@ -104,11 +105,13 @@ def train_step(
     ift = [ift_example(rng, teacher, mode_of(rng, FULL_RECONSTRUCTION_SHARE)) for _ in range(phase.ift)]
     taught = [self_teacher_example(rng, teacher) for _ in range(phase.self_teacher)]
     continuing = [continuing_example(rng, teacher) for _ in range(phase.continuing)]
+    locating = [locating_example(rng, teacher) for _ in range(phase.locating)]
     kinds = (
         ("sft", sft),
         ("ift", ift),
         ("self_teacher", taught),
         ("continuing", continuing),
+        ("locating", locating),
     )
     batches = {name: example_rows(tokenizer, examples) for name, examples in kinds if examples}
     if phase.fact_rows:

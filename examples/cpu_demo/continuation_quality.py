@@ -1,4 +1,4 @@
-"""Whether a cold-started model can construct by continuation: locate by the self-teacher, go on from a wrong step."""
+"""Whether a cold-started model can construct by continuation: locate the first wrong step and go on from it."""
 
 import random
 from typing import cast
@@ -7,7 +7,13 @@ import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from examples.arithmetic.problems import ChainProblem, is_right
-from examples.cpu_demo.cold_start_examples import continuing_example, error_of, wrong_and_right
+from examples.cpu_demo.cold_start_examples import (
+    Example,
+    continuing_example,
+    error_of,
+    locating_example,
+    wrong_and_right,
+)
 from examples.cpu_demo.generation import generate, render_question
 from examples.cpu_demo.quality import share
 from examples.cpu_demo.regime import Regime
@@ -23,18 +29,24 @@ def continuation_numbers(
     """How a model constructs by continuation from wrong solutions of the teacher, greedily.
 
     Returns:
-        The share of first wrong lines that the self-teacher's scores find, and that of continuing prompts whose
-        trajectory ends right.
+        The shares of first wrong lines that the model finds as a judge and by the self-teacher's scores, and that of
+        continuing prompts whose trajectory ends right.
     """
     rng = random.Random(f"continuation:{seed}")
-    found = _located_by_teacher(model, tokenizer, regime, examples, rng)
-    asked = [continuing_example(rng, regime.teacher) for _ in range(examples)]
-    heads = [render_question(tokenizer, example.prompt) + example.given for example in asked]
-    outputs = generate(model, tokenizer, heads, regime.max_response_length, greedy=True)
-    texts = tokenizer.batch_decode(outputs, skip_special_tokens=True)
-    problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in asked]
-    right = share(is_right(problem, text) for problem, text in zip(problems, texts, strict=True))
-    return {"located_by_teacher": found, "right_when_continuing": right}
+
+    def answers(asked: list[Example]) -> list[str]:
+        heads = [render_question(tokenizer, example.prompt) + example.given for example in asked]
+        outputs = generate(model, tokenizer, heads, regime.max_response_length, greedy=True)
+        return tokenizer.batch_decode(outputs, skip_special_tokens=True)
+
+    locating = [locating_example(rng, regime.teacher) for _ in range(examples)]
+    continuing = [continuing_example(rng, regime.teacher) for _ in range(examples)]
+    problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in continuing]
+    return {
+        "located_by_judge": share(a == e.response for a, e in zip(answers(locating), locating, strict=True)),
+        "located_by_teacher": _located_by_teacher(model, tokenizer, regime, examples, rng),
+        "right_when_continuing": share(map(is_right, problems, answers(continuing))),
+    }
 
 
 @torch.no_grad()

@@ -48,7 +48,7 @@ INVERSES_CRITERIA = {
     "response_length_p99_share": Criterion(0.0, 0.75),
     "visible_mistakes_doubted": Criterion(0.02, 0.25),
     "right_when_shown": Criterion(0.95, 1.0),
-    "located_by_teacher": Criterion(0.75, 1.0),
+    "located_by_judge": Criterion(0.75, 1.0),
     "right_when_continuing": Criterion(0.50, 0.95),
 }
 

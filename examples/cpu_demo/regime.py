@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from examples.arithmetic.problems import INVERSES, ChainProblem, make_problems
 from examples.cpu_demo.teacher import Teacher
-from recipe_tapo.algorithm.prompts import CONTINUATION_OWN, MODES, SELF_TEACHER
+from recipe_tapo.algorithm.prompts import CONTINUATION_OWN, LOCATE, MODES, SELF_TEACHER
 
 # A run starts from the cold start, from a model that never saw a synthesis prompt, or from a cold start that also
 # knows OPSD's prompt.
@@ -29,6 +29,7 @@ class Phase:
     facts_per_row: int = 12
     self_teacher: int = 0
     continuing: int = 0
+    locating: int = 0
     problem_steps: int | None = None
 
 
@@ -45,7 +46,7 @@ class Regime:
         train_size: How many training questions.
         zpd_questions: Training questions are those that the cold-started model answers sometimes.
         prompts: The kinds of prompts whose fixed texts are single tokens.
-        overrides: Keys of every arm that follow from what its models can do.
+        zpd: The accuracies between which these lie (the paper's, §4).
     """
 
     teacher: Teacher
@@ -56,7 +57,7 @@ class Regime:
     train_size: int
     zpd_questions: bool
     prompts: tuple[str, ...] = MODES
-    overrides: tuple[str, ...] = ()
+    zpd: tuple[float, float] = (0.125, 0.875)
 
     def problems(self, size: int, split: str, seed: int) -> list[ChainProblem]:
         """Distinct problems of a split, the same for the same seed."""
@@ -70,7 +71,7 @@ class Regime:
         """
         changes = {
             "cold_start": {},
-            "base": {"ift": 0, "self_teacher": 0, "continuing": 0},
+            "base": {"ift": 0, "self_teacher": 0, "continuing": 0, "locating": 0},
             "opsd_start": {"self_teacher": SELF_TEACHER_ROWS},
         }
         return tuple(replace(phase, **changes[start]) for phase in self.schedule)
@@ -119,8 +120,8 @@ REGIMES = {
             easy_share=0.5,
             easy_reliability=0.94,
             hard_reliability=(0.05, 0.32),
-            flag_error=0.10,
-            flag_all=0.05,
+            flag_error=0.12,
+            flag_all=0.0,
             false_alarm=0.005,
             unverified_share=0.35,
             names_step=False,
@@ -129,17 +130,16 @@ REGIMES = {
             tries_again=True,
         ),
         schedule=(
-            Phase(120, 3e-3, 12, 30, problem_steps=2, self_teacher=8, continuing=8),
-            Phase(240, 3e-3, 16, 20, self_teacher=8, continuing=8),
-            Phase(260, 2.5e-3, 34, 8, fact_rows=44, self_teacher=4, continuing=6),
+            Phase(180, 3e-3, 12, 30, problem_steps=2, self_teacher=6, continuing=6, locating=12),
+            Phase(320, 3e-3, 16, 20, self_teacher=6, continuing=6, locating=12),
+            Phase(250, 2.5e-3, 34, 8, fact_rows=44, self_teacher=6, continuing=6, locating=6),
         ),
         max_prompt_length=32,
-        max_response_length=128,
-        max_synthesis_tokens=128,
+        max_response_length=144,
+        max_synthesis_tokens=144,
         train_size=1024,
         zpd_questions=True,
-        prompts=(*MODES, SELF_TEACHER, CONTINUATION_OWN),
-        # The self-teacher's prompt is OPSD's, which its models know.
-        overrides=("tapo.synthesis.locate=teacher",),
+        zpd=(0.125, 0.625),
+        prompts=(*MODES, SELF_TEACHER, CONTINUATION_OWN, LOCATE),
     ),
 }

@@ -12,7 +12,8 @@ from transformers import PreTrainedTokenizerFast
 
 from examples.arithmetic.problems import CHAINS, FINAL, REFLECTION, Task
 from examples.cpu_demo.cold_start_examples import ANALYSIS, SHORT_ANALYSIS
-from recipe_tapo.algorithm.prompts import MODES, OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, load_template
+from recipe_tapo.algorithm.prompts import LOCATE, MODES, OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, load_template
+from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 EOS = "<|im_end|>"
 PAD = "<|endoftext|>"
@@ -62,6 +63,8 @@ def pieces(task: Task = CHAINS, modes: Sequence[str] = MODES) -> list[str]:
     texts = [*numbers, *task.operators, *phrases, *ANALYSIS.values(), *template_chunks(modes)]
     if "/" in task.operators:
         texts += [" ", " ok", " no", SHORT_ANALYSIS]
+    if LOCATE in modes:
+        texts += [ANSWER_BEGUN, "[", "] ", "]."]
     return list(dict.fromkeys(texts))
 
 

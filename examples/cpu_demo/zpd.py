@@ -5,7 +5,6 @@ from examples.cpu_demo.generation import Sampler
 from examples.cpu_demo.quality import GROUP
 from examples.cpu_demo.regime import Regime
 
-LOW, HIGH = 0.125, 0.875
 CHUNK = 256
 
 
@@ -31,16 +30,17 @@ def zpd_problems(sample: Sampler, size: int, seed: int, regime: Regime) -> tuple
     Raises:
         ValueError: Fewer than one candidate in twenty lies in the zone.
     """
+    low, high = regime.zpd
     kept: list[tuple[ChainProblem, float]] = []
     candidates, tried = regime.problems(20 * size, "train", seed), 0
     while len(kept) < size:
         chunk = candidates[tried : tried + CHUNK]
         if not chunk:
-            raise ValueError(f"only {len(kept)} of {tried} questions lie in [{LOW}, {HIGH}]; the model is unfit")
+            raise ValueError(f"only {len(kept)} of {tried} questions lie in [{low}, {high}]; the model is unfit")
         scored = zip(chunk, accuracies(sample, chunk, regime.max_response_length), strict=True)
         for problem, accuracy in scored:
             tried += 1
-            if LOW <= accuracy <= HIGH:
+            if low <= accuracy <= high:
                 kept.append((problem, accuracy))
             if len(kept) == size:
                 break

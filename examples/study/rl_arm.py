@@ -36,7 +36,6 @@ def arm_command(run: StudyRun, settings: Settings, model: Path, questions: Path,
         f"trainer.save_freq={settings.steps}",
         "trainer.project_name=study",
         f"trainer.experiment_name={folder.name}",
-        *regime.overrides,
         *run.arm.overrides,
     ]
 

@@ -21,6 +21,7 @@ from examples.cpu_demo import criteria
 from examples.cpu_demo.cold_start_examples import (
     continuing_example,
     ift_example,
+    locating_example,
     own_finish,
     reconstruct,
     self_teacher_example,
@@ -35,6 +36,7 @@ from examples.cpu_demo.regime import REGIMES, Phase
 from examples.cpu_demo.teacher import Teacher
 from examples.cpu_demo.tokenizer import build_tokenizer
 from examples.study.start import COMMITTED
+from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 STUDY = REGIMES["study"]
 
@@ -182,6 +184,11 @@ def test_examples_of_continuations_prompts_begin_where_construction_begins():
         )
         assert example.response.startswith(REFLECTION + "\n")
         assert wrong_line.endswith(" no")
+        located = locating_example(rng, INVERSES_REGIME.teacher)
+        number = int(located.response.removesuffix("]."))
+        assert located.given == ANSWER_BEGUN
+        (named,) = (text for text in located.prompt.split("\n") if text.startswith(f"[{number}] "))
+        assert named.endswith(" no")
 
 
 def test_only_what_is_not_given_is_learned():
@@ -196,7 +203,7 @@ def test_only_what_is_not_given_is_learned():
 def test_the_inverses_tokenizer_and_widths_serve_the_regime():
     tokenizer, rng = build_tokenizer(INVERSES, INVERSES_REGIME.prompts), random.Random(0)
     first_byte = tokenizer.convert_tokens_to_ids("<0x00>")
-    makers = (sft_example, ift_example, self_teacher_example, continuing_example)
+    makers = (sft_example, ift_example, self_teacher_example, continuing_example, locating_example)
     for make in makers:
         for _ in range(40):
             example = make(rng, INVERSES_REGIME.teacher)
