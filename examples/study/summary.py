@@ -26,6 +26,7 @@ from examples.study.table import (
     make_rows,
     markdown,
     values_by_seeds,
+    with_values,
 )
 from recipe_tapo.records.training_log import Run, read_run
 from recipe_tapo.records.write import atomic_paths
@@ -51,10 +52,11 @@ def write_summary(output_dir: Path, settings: Settings, console: Console) -> Non
         return
     rows = make_rows(records)
     notes = footnotes(records, settings)
+    parts = [(title, with_values(rows, columns)) for title, columns in PARTS]
     with atomic_paths(output_dir / TABLE) as [path]:
-        parts = [f"### {title}\n\n{markdown(rows, columns)}" for title, columns in PARTS]
-        path.write_text("\n".join([*parts, *(f"- {note}" for note in notes), ""]), encoding="utf-8")
-    for title, columns in PARTS:
+        tables = [f"### {title}\n\n{markdown(rows, columns)}" for title, columns in parts]
+        path.write_text("\n".join([*tables, *(f"- {note}" for note in notes), ""]), encoding="utf-8")
+    for title, columns in parts:
         console.print(_terminal_table(title, rows, columns))
     for note in notes:
         console.print(f"- {note}", markup=False, highlight=False)

@@ -142,6 +142,11 @@ def lines_of(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
     return [cells(row, columns) for row in rows if any(column.title in row.means for column in columns)]
 
 
+def with_values(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
+    """The columns that any row has a value in: records of earlier studies lack some."""
+    return [column for column in columns if any(column.title in row.means for row in rows)]
+
+
 def markdown(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     """The rows as a Markdown table."""
     names = headings(columns)

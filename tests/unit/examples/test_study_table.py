@@ -8,7 +8,16 @@ import pytest
 from examples.cpu_demo.display import ACCURACY
 from examples.study.results import read_records, training_record, write_record, write_results
 from examples.study.seed_statistics import deviation_between_rl_seeds, mean_over_seeds, paired_difference
-from examples.study.table import HELD_OUT, RESPONSES_AND_COST, TRAINING, cells, headings, make_rows, markdown
+from examples.study.table import (
+    HELD_OUT,
+    RESPONSES_AND_COST,
+    TRAINING,
+    cells,
+    headings,
+    make_rows,
+    markdown,
+    with_values,
+)
 
 
 def test_cold_starts_are_averaged_first_and_are_the_sample():
@@ -155,6 +164,12 @@ def test_the_table_of_two_seeds_by_hand():
     assert (training["right, %"], training["eligible, %"]) == ("75.0 ± 5.0", "–")
     cost = dict(zip(headings(RESPONSES_AND_COST), cells(rows["tapo"], RESPONSES_AND_COST), strict=True))
     assert (cost["rows a step"], cost["seconds a step"]) == ("141.0 ± 1.0", "6.50 ± 0.50")
+
+
+def test_a_column_without_any_value_is_left_out():
+    rows = make_rows([*RECORDS[:-1], RECORDS[-1] | {"effective_reflection_rate": 0.25}])
+    titles = [column.title for column in with_values(rows, RESPONSES_AND_COST)]
+    assert titles == ["length, tokens", "ERR, %", "entropy, nats", "rows a step", "seconds a step"]
 
 
 def test_runs_that_shared_the_machine_are_not_timed():
