@@ -137,9 +137,9 @@ REGIMES = {
         max_prompt_length=32,
         max_response_length=144,
         max_synthesis_tokens=144,
-        train_size=1024,
+        train_size=512,
         zpd_questions=True,
-        zpd=(0.125, 0.625),
+        zpd=(0.25, 0.625),
         prompts=(*MODES, SELF_TEACHER, CONTINUATION_OWN, LOCATE),
     ),
 }
