@@ -10,6 +10,7 @@ import random
 import re
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 
 STEPS = 4
 REFLECTION = "Wait, let me double-check."
@@ -38,7 +39,7 @@ class Task:
     operands: tuple[int, ...]
     first_value: int = 0
 
-    @property
+    @cached_property
     def facts(self) -> tuple[Fact, ...]:
         """All steps there are."""
         values = range(self.first_value, self.modulus)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from examples.arithmetic.problems import FINAL, REFLECTION, ChainProblem, apply, is_right, line
 
-_RESULT = re.compile(r"\d+[+*/]\d+=(\d+)(?: \d+\*\d+=\d+ (?:ok|no))?")
+_RESULT = re.compile(r"=(\d+)(?: \d+\*\d+=\d+ (?:ok|no))?$")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def find_reflections(problem: ChainProblem, solution: str) -> list[Reflection]:
             close(text, right)
             reflecting = False
         taken.append(Step(number, value, right))
-        result = _RESULT.fullmatch(text)
+        result = _RESULT.search(text)
         number, value = number + 1, int(result.group(1)) if result else None
     if reflecting:
         close("", False)

@@ -96,13 +96,13 @@ def continuing_example(rng: random.Random, teacher: Teacher) -> Example:
     """The continuing prompt, and behind the wrong solution's beginning the doubt and the correction."""
     problem, wrong, right = wrong_and_right(rng, teacher)
     trajectory = reconstruct(problem, wrong, MICRO_REFLECTIVE, own_finish(rng, teacher, problem, wrong))
-    index, _ = error_of(problem, wrong)
-    kept = "".join(f"{text_line}\n" for text_line in wrong.split("\n")[: index + 1])
+    lines = wrong.split("\n")[: error_of(problem, wrong)[0] + 1]
+    kept = "\n".join(lines) + "\n"
     prompt = fill_template(
         load_template(mode=CONTINUATION_OWN),
         question=problem.question,
         correct_rollout=right,
-        wrong_step=wrong.split("\n")[index],
+        wrong_step=lines[-1],
     )
     return Example(prompt, trajectory.removeprefix(kept), given=kept)
 

@@ -39,10 +39,14 @@ def pad_rows(rows: list[tuple[list[int], list[int]]]) -> tuple[torch.Tensor, tor
     return ids, labels
 
 
+def heads(tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> list[str]:
+    """What the model is to go on from: the rendered prompt and what of the answer is given."""
+    return [render_question(tokenizer, example.prompt) + example.given for example in examples]
+
+
 def example_rows(tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> list[tuple[list[int], list[int]]]:
     """Tokenizes examples; only the response, its end token included, carries labels."""
-    heads = [render_question(tokenizer, example.prompt) + example.given for example in examples]
-    prompts = tokenizer(heads)["input_ids"]
+    prompts = tokenizer(heads(tokenizer, examples))["input_ids"]
     responses = tokenizer([example.response + EOS for example in examples])["input_ids"]
     return [(p + r, [IGNORE] * len(p) + r) for p, r in zip(prompts, responses, strict=True)]
 
@@ -101,19 +105,18 @@ def train_step(
     model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, teacher: Teacher, rng: random.Random, phase: Phase
 ) -> dict[str, float]:
     """Accumulates the gradient of one step; returns each kind's mean loss."""
-    sft = [sft_example(rng, teacher) for _ in range(phase.sft)]
-    ift = [ift_example(rng, teacher, mode_of(rng, FULL_RECONSTRUCTION_SHARE)) for _ in range(phase.ift)]
-    taught = [self_teacher_example(rng, teacher) for _ in range(phase.self_teacher)]
-    continuing = [continuing_example(rng, teacher) for _ in range(phase.continuing)]
-    locating = [locating_example(rng, teacher) for _ in range(phase.locating)]
     kinds = (
-        ("sft", sft),
-        ("ift", ift),
-        ("self_teacher", taught),
-        ("continuing", continuing),
-        ("locating", locating),
+        ("sft", phase.sft, sft_example),
+        ("ift", phase.ift, _ift_example_of_either_mode),
+        ("self_teacher", phase.self_teacher, self_teacher_example),
+        ("continuing", phase.continuing, continuing_example),
+        ("locating", phase.locating, locating_example),
     )
-    batches = {name: example_rows(tokenizer, examples) for name, examples in kinds if examples}
+    batches = {
+        name: example_rows(tokenizer, [make(rng, teacher) for _ in range(count)])
+        for name, count, make in kinds
+        if count
+    }
     if phase.fact_rows:
         texts = [fact_lines(rng, teacher, phase.facts_per_row) for _ in range(phase.fact_rows)]
         batches["fact"] = fact_rows(tokenizer, texts)
@@ -124,3 +127,7 @@ def train_step(
         (loss / labelled).backward()
         losses[name] = loss.item() / count
     return losses
+
+
+def _ift_example_of_either_mode(rng: random.Random, teacher: Teacher) -> Example:
+    return ift_example(rng, teacher, mode_of(rng, FULL_RECONSTRUCTION_SHARE))

@@ -3,7 +3,6 @@
 import random
 from typing import cast
 
-import torch
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from examples.arithmetic.problems import ChainProblem, is_right
@@ -14,7 +13,8 @@ from examples.cpu_demo.cold_start_examples import (
     locating_example,
     wrong_and_right,
 )
-from examples.cpu_demo.generation import generate, render_question
+from examples.cpu_demo.cold_start_training import heads
+from examples.cpu_demo.generation import generate, render_question, token_log_probs
 from examples.cpu_demo.quality import share
 from examples.cpu_demo.regime import Regime
 from recipe_tapo.algorithm.locate import largest_fall, token_ends
@@ -35,8 +35,7 @@ def continuation_numbers(
     rng = random.Random(f"continuation:{seed}")
 
     def answers(asked: list[Example]) -> list[str]:
-        heads = [render_question(tokenizer, example.prompt) + example.given for example in asked]
-        outputs = generate(model, tokenizer, heads, regime.max_response_length, greedy=True)
+        outputs = generate(model, tokenizer, heads(tokenizer, asked), regime.max_response_length, greedy=True)
         return tokenizer.batch_decode(outputs, skip_special_tokens=True)
 
     locating = [locating_example(rng, regime.teacher) for _ in range(examples)]
@@ -49,7 +48,6 @@ def continuation_numbers(
     }
 
 
-@torch.no_grad()
 def _located_by_teacher(
     model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, regime: Regime, examples: int, rng: random.Random
 ) -> float:
@@ -58,15 +56,10 @@ def _located_by_teacher(
         problem, wrong, right = wrong_and_right(rng, regime.teacher)
         shown = fill_template(template, question=problem.question, correct_rollout=right)
         ids = tokenizer(wrong)["input_ids"]
-        plain_T, shown_T = (_log_probs(model, tokenizer, prompt, ids) for prompt in (problem.question, shown))
-        steps = split_steps(wrong)
-        ends = token_ends(ids, steps, cast(ChatTokenizer, tokenizer))
+        plain_T, shown_T = (
+            token_log_probs(model, tokenizer(render_question(tokenizer, prompt))["input_ids"] + ids)[-len(ids) :]
+            for prompt in (problem.question, shown)
+        )
+        ends = token_ends(ids, split_steps(wrong), cast(ChatTokenizer, tokenizer))
         found.append(largest_fall(plain_T, shown_T, ends) == error_of(problem, wrong)[0])
     return share(found)
-
-
-def _log_probs(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, prompt: str, ids: list[int]) -> list[float]:
-    """Of the tokens behind a prompt."""
-    head = tokenizer(render_question(tokenizer, prompt))["input_ids"]
-    log_probs = model(torch.tensor([head + ids])).logits[0, len(head) - 1 : -1].log_softmax(-1)
-    return log_probs.gather(1, torch.tensor(ids)[:, None])[:, 0].tolist()

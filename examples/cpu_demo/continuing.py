@@ -14,6 +14,7 @@ import torch
 from transformers import AutoTokenizer, Qwen3ForCausalLM
 
 from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right
+from examples.cpu_demo.generation import token_log_probs
 from examples.cpu_demo.regime import REGIMES
 from recipe_tapo.algorithm.prompts import render_chat
 from recipe_tapo.algorithm.trajectory import Trajectory
@@ -48,11 +49,9 @@ class ModelEngine:
         """Not asked: the self-teacher locates."""
         raise NotImplementedError
 
-    @torch.no_grad()
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
         """See ``Engine``."""
-        log_probs = self.model(torch.tensor([token_ids])).logits[0].log_softmax(-1)
-        return [0.0, *log_probs[:-1].gather(1, torch.tensor(token_ids[1:])[:, None])[:, 0].tolist()]
+        return token_log_probs(self.model, token_ids)
 
     async def grade(self, error: Rollout, trajectory: Trajectory) -> Grade:
         """See ``Engine``."""

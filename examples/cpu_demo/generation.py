@@ -39,6 +39,13 @@ def generate(
     return responses
 
 
+@torch.no_grad()
+def token_log_probs(model: Qwen3ForCausalLM, token_ids: list[int]) -> list[float]:
+    """Each token's log-probability behind those before it; 0 for the first."""
+    log_probs = model(torch.tensor([token_ids])).logits[0].log_softmax(-1)
+    return [0.0, *log_probs[:-1].gather(1, torch.tensor(token_ids[1:])[:, None])[:, 0].tolist()]
+
+
 def hf_sampler(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase) -> Sampler:
     """A sampler of questions, or of any other user turn."""
 

@@ -14,6 +14,8 @@ from examples.cpu_demo.cold_start_training import IGNORE, pad_rows
 from examples.cpu_demo.generation import BATCH, generate, render
 from recipe_tapo.evaluation.passk import unbiased_pass_at_k
 from recipe_tapo.grading.batch import score_all
+from recipe_tapo.reflection.rates import JudgedResponse, direct_solution, effective_reflection
+from recipe_tapo.reflection.verdict import JudgeVerdict, Outcome
 
 SAMPLES = 8
 PASS_AT = (1, 2, 4, 8)
@@ -66,15 +68,19 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
     model = Qwen3ForCausalLM.from_pretrained(model_folder, dtype=torch.float32).eval()
     rows = pq.read_table(questions).to_pylist()
     prompts = [render(tokenizer, row["prompt"]) for row in rows]
-    truths = [row["reward_model"]["ground_truth"] for row in rows]
+    questions_P = [row["prompt"][-1]["content"] for row in rows]
+    truths_P = [row["reward_model"]["ground_truth"] for row in rows]
 
     greedy = generate(model, tokenizer, prompts, max_tokens, greedy=True)
-    repeated = [prompt for prompt in prompts for _ in range(samples)]
+    repeated, asked, truths = (
+        [text for text in texts for _ in range(samples)] for texts in (prompts, questions_P, truths_P)
+    )
     sampled = generate(model, tokenizer, repeated, max_tokens, greedy=False)
-    right_greedy = _grade(tokenizer, greedy, truths)
-    right_PS = _grade(tokenizer, sampled, [truth for truth in truths for _ in range(samples)]).reshape(-1, samples)
+    right_greedy = _grade(tokenizer.batch_decode(greedy, skip_special_tokens=True), truths_P)
+    texts = tokenizer.batch_decode(sampled, skip_special_tokens=True)
+    right_PS = _grade(texts, truths).reshape(-1, samples)
     counts = right_PS.sum(axis=1)
-    reflecting, direct, effective = _reflection_rates(tokenizer, rows, sampled, right_PS)
+    reflecting, direct, effective = _reflection_rates(asked, truths, texts, right_PS.reshape(-1))
     return HeldOut(
         questions=len(rows),
         samples=samples,
@@ -93,27 +99,25 @@ def evaluate(model_folder: Path, questions: Path, max_tokens: int, samples: int 
     )
 
 
-def _grade(tokenizer: PreTrainedTokenizerBase, responses: list[list[int]], truths: list[str]) -> np.ndarray:
-    texts = tokenizer.batch_decode(responses, skip_special_tokens=True)
+def _grade(texts: list[str], truths: list[str]) -> np.ndarray:
     return np.array([score["acc"] for score in score_all(zip(texts, truths, strict=True))])
 
 
 def _reflection_rates(
-    tokenizer: PreTrainedTokenizerBase, rows: list[dict], responses: list[list[int]], right_PS: np.ndarray
+    questions: list[str], truths: list[str], texts: list[str], right: np.ndarray
 ) -> tuple[float, float | None, float | None]:
     """The share of responses that reflect, DSR and ERR."""
-    texts = tokenizer.batch_decode(responses, skip_special_tokens=True)
-    verdicts = [
-        judge(row["prompt"][-1]["content"], row["reward_model"]["ground_truth"], text)
-        for row, text in zip([row for row in rows for _ in range(right_PS.shape[1])], texts, strict=True)
+    judged = [
+        JudgedResponse(0, bool(is_right), Outcome(JudgeVerdict.model_validate(judge(question, truth, text))))
+        for question, truth, text, is_right in zip(questions, truths, texts, right, strict=True)
     ]
-    reflecting = np.array([verdict["reflection_attempted"] == "yes" for verdict in verdicts])
-    effective = np.array([verdict["led_to_right_answer"] == "yes" for verdict in verdicts])
-    right = right_PS.reshape(-1).astype(bool)
+    reflecting = [response for response in judged if response.answer("reflection_attempted") == "yes"]
+    direct = [direct_solution(response) for response in judged if response.right]
+    effective = [effective_reflection(response) for response in reflecting]
     return (
-        float(reflecting.mean()),
-        float((~reflecting[right]).mean()) if right.any() else None,
-        float(effective[reflecting].mean()) if reflecting.any() else None,
+        len(reflecting) / len(judged),
+        sum(map(bool, direct)) / len(direct) if direct else None,
+        sum(map(bool, effective)) / len(effective) if effective else None,
     )
 
 

@@ -45,13 +45,14 @@ def construction_record(folder: Path) -> Record:
     trained row. Above 0, G_ref makes the mistakes themselves more likely. Left out where no dump is, where prefixes
     are not trained, and where advantages are not those of Eq. 5.
     """
-    rows = [row for row in read_dump(folder / "dump") if row["reconstruction"] is not None]
+    attempts = list(read_dump(folder / "dump"))
+    rows = [row for row in attempts if row["reconstruction"] is not None]
     if not rows:
         return {}
     kinds = [prefix_kind(row["question"], row["error_rollout"], row["reconstruction"]) for row in rows]
     counts = Counter(kinds)
     record: Record = {f"prefix_{kind}": counts[kind] / len(rows) for kind in KINDS}
-    located = [_is_first_wrong(row) for row in read_dump(folder / "dump") if row.get("located_step") is not None]
+    located = [_is_first_wrong(row) for row in attempts if row.get("located_step") is not None]
     if located:
         record["located"] = sum(located) / len(located)
     tapo = yaml.safe_load((folder / "hydra" / ".hydra" / "config.yaml").read_text(encoding="utf-8"))["tapo"]

@@ -11,8 +11,6 @@ from examples.runs.places import CHECKPOINT, ROOT
 from recipe_tapo.errors import InputError
 
 COMMITTED = ROOT / "examples" / "study" / "starts"
-# The first regime's lie in the folder itself.
-FIRST_REGIME = "study"
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,7 @@ class Start:
         )
 
     def _find_or_make(self, name: str, last_file: str, module: str, flags: list[str]) -> Path:
-        committed = COMMITTED if self.regime == FIRST_REGIME else COMMITTED / self.regime
-        for folder in (committed / name, self.made / name):
+        for folder in (COMMITTED / self.regime / name, self.made / name):
             if (folder / last_file).is_file():
                 return folder
         folder = self.made / name
