@@ -42,6 +42,7 @@ class Arm:
 ANCHORED = ("tapo.advantage.mode=anchored",)
 PREFIX = ("tapo.mask=prefix",)
 JOINT = ("tapo.loss_normalization=joint",)
+WO_OTS = ("tapo.ots.enable=false",)
 
 
 def _engine(name: str, title: str) -> Arm:
@@ -102,6 +103,18 @@ ARMS = {
             "ours: continuation, anchored, masked prefix, one denominator",
             config="continuation",
             overrides=(*ANCHORED, *PREFIX, *JOINT),
+        ),
+        Arm(
+            "continuation_anchored_mask_prefix_wo_ots",
+            "ours: continuation, anchored, masked prefix, w/o OTS",
+            config="continuation",
+            overrides=(*ANCHORED, *PREFIX, *WO_OTS),
+        ),
+        Arm(
+            "continuation_anchored_mask_prefix_joint_wo_ots",
+            "ours: continuation, anchored, masked prefix, one denominator, w/o OTS",
+            config="continuation",
+            overrides=(*ANCHORED, *PREFIX, *JOINT, *WO_OTS),
         ),
     )
 }
