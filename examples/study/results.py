@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def training_record(metrics: Path, rollouts_per_step: int) -> Record:
         "curve": {
             "held_out": {str(r["step"]): r[ACCURACY] for r in records if ACCURACY in r},
             "training": {str(s["step"]): s["critic/score/mean"] for s in steps},
+            "generated_tokens": _generated_tokens(steps, rollouts_per_step),
         },
     }
 
@@ -100,6 +102,12 @@ def write_results(output_dir: Path, records: Iterable[Record]) -> None:
     """Writes one line per finished run."""
     with atomic_paths(output_dir / RESULTS) as [path]:
         write_jsonl(path, records)
+
+
+def _generated_tokens(steps: list[StepMetrics], rollouts_per_step: int) -> list[int]:
+    """Tokens generated up to the end of each step, those of synthesis included."""
+    each = [s["response_length/mean"] * rollouts_per_step + s.get("tapo/synthesis_tokens", 0.0) for s in steps]
+    return [round(total) for total in accumulate(each)]
 
 
 def _values(steps: list[StepMetrics], name: str) -> list[float]:

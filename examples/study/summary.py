@@ -52,7 +52,7 @@ def write_summary(output_dir: Path, settings: Settings, console: Console) -> Non
         return
     rows = make_rows(records)
     notes = footnotes(records, settings)
-    parts = [(title, with_values(rows, columns)) for title, columns in PARTS]
+    parts = [(title, known) for title, columns in PARTS if (known := with_values(rows, columns))]
     with atomic_paths(output_dir / TABLE) as [path]:
         tables = [f"### {title}\n\n{markdown(rows, columns)}" for title, columns in parts]
         path.write_text("\n".join([*tables, *(f"- {note}" for note in notes), ""]), encoding="utf-8")
@@ -76,6 +76,8 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
         "±: one standard error over cold starts (each the mean of its RL seeds), or over RL seeds where there is one "
         "cold start. A difference to GRPO is paired by seed; that of arms from OPSD's cold start is to GRPO from "
         "there. In brackets its 95 % interval, by Student's t over cold starts (over RL seeds where there is one).",
+        "At equal tokens: verl's validations (greedy) are read, between two of them linearly, where the one of both runs "
+        "ends that generated fewer tokens, those of constructing included.",
         "Reflecting: sampled held-out responses that doubt a line. DSR: right ones that do not reflect, of the right "
         "ones. ERR: those that find and mend a wrong line and end right because of it, of those that reflect; both by "
         "the true steps. Located: attempts of continuation whose located step is the first wrong line.",

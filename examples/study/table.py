@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from examples.study.arms import ARMS, Arm
+from examples.study.equal_tokens import accuracy_at_the_end, difference_at_equal_tokens, generated_tokens
 from examples.study.results import Record
 from examples.study.seed_statistics import Mean, Seeds, mean_over_seeds, paired_difference
 
@@ -20,6 +21,8 @@ class Column:
         scale: What it is multiplied with for display.
         digits: After the decimal point.
         compared: Whether its difference to GRPO is shown beside it.
+        difference: How a run differs from GRPO's of the same seeds, where that is not the difference of the two numbers.
+        difference_title: The heading of the difference.
     """
 
     title: str
@@ -27,6 +30,8 @@ class Column:
     scale: float = 1.0
     digits: int = 1
     compared: bool = False
+    difference: Callable[[Record, Record], float | None] | None = None
+    difference_title: str = "to GRPO"
 
     @property
     def name(self) -> str:
@@ -57,6 +62,17 @@ RESPONSES_AND_COST = (
     Column("rows a step", _key("rows_per_step")),
     Column("seconds a step", _seconds_alone, digits=2),
 )
+EQUAL_TOKENS = (
+    Column("generated, k tokens", generated_tokens, 1e-3, compared=True),
+    Column(
+        "greedy at the end, %",
+        accuracy_at_the_end,
+        100,
+        compared=True,
+        difference=difference_at_equal_tokens,
+        difference_title="to GRPO at equal tokens",
+    ),
+)
 TRAINING = (
     Column("accuracy, %", _key("training_accuracy"), 100),
     Column("eligible, %", _key("eligible"), 100),
@@ -77,6 +93,7 @@ PREFIXES = (
 )
 PARTS = (
     ("Held-out accuracy", HELD_OUT),
+    ("At equal generated tokens", EQUAL_TOKENS),
     ("Held-out responses; cost of training", RESPONSES_AND_COST),
     ("Training rollouts and constructions", TRAINING),
     ("What constructions keep of the wrong rollout", PREFIXES),
@@ -112,18 +129,31 @@ def make_rows(records: Sequence[Record]) -> list[Row]:
             if values:
                 means[column.title] = mean_over_seeds(values)
             if column.compared and arm.name != arm.baseline:
-                difference = paired_difference(values, values_by_seeds(records, arm.baseline, column))
+                difference = _difference(records, arm, column)
                 if difference is not None:
                     differences[column.title] = difference
         rows.append(Row(arm, (len({run["seed"] for run in runs}), len(runs)), means, differences))
     return rows
 
 
+def _difference(records: Sequence[Record], arm: Arm, column: Column) -> Mean | None:
+    if column.difference is None:
+        return paired_difference(
+            values_by_seeds(records, arm.name, column), values_by_seeds(records, arm.baseline, column)
+        )
+    runs, baseline = (
+        {(r["seed"], r["rl_seed"]): r for r in records if r["arm"] == name} for name in (arm.name, arm.baseline)
+    )
+    pairs = {seeds: column.difference(runs[seeds], baseline[seeds]) for seeds in runs.keys() & baseline.keys()}
+    known = {seeds: value for seeds, value in pairs.items() if value is not None}
+    return mean_over_seeds(known) if known else None
+
+
 def headings(columns: Sequence[Column]) -> list[str]:
     """Column headings, those of differences included."""
     names = ["arm", "cold starts / runs"]
     for column in columns:
-        names += [column.title, "to GRPO"] if column.compared else [column.title]
+        names += [column.title, column.difference_title] if column.compared else [column.title]
     return names
 
 

@@ -21,7 +21,15 @@ def stand_ins(monkeypatch, tmp_path):
         calls.append(("train", run.arm.name, run.seed))
         assert sorted(path.name for path in folder.iterdir()) == []
         log = [
-            {"step": step, "data": {"training/global_step": step, "timing_s/step": 5.0, "critic/score/mean": 0.5}}
+            {
+                "step": step,
+                "data": {
+                    "training/global_step": step,
+                    "timing_s/step": 5.0,
+                    "critic/score/mean": 0.5,
+                    "response_length/mean": 40.0,
+                },
+            }
             for step in (1, 2)
         ]
         (folder / "metrics.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log))

@@ -6,9 +6,11 @@ import math
 import pytest
 
 from examples.cpu_demo.display import ACCURACY
+from examples.study.equal_tokens import accuracy_after, difference_at_equal_tokens
 from examples.study.results import read_records, training_record, write_record, write_results
 from examples.study.seed_statistics import deviation_between_rl_seeds, mean_over_seeds, paired_difference
 from examples.study.table import (
+    EQUAL_TOKENS,
     HELD_OUT,
     RESPONSES_AND_COST,
     TRAINING,
@@ -81,7 +83,7 @@ def test_the_scatter_between_rl_seeds_is_pooled_over_arms_and_cold_starts():
     assert deviation_between_rl_seeds([]) is None
 
 
-STEP = {"training/global_step": 1, "actor/entropy": 0.5, "critic/score/mean": 0.5}
+STEP = {"training/global_step": 1, "actor/entropy": 0.5, "critic/score/mean": 0.5, "response_length/mean": 40.5}
 LOG = [
     (0, {ACCURACY: 0.30}),
     (1, STEP | {"timing_s/step": 60.0, "tapo/groups": 16, "tapo/eligible_groups": 8, "tapo/attempts": 32}),
@@ -90,6 +92,7 @@ LOG = [
         STEP
         | {"training/rollout_probs_diff_max": 3e-6}
         | {"timing_s/step": 5.0, "tapo/groups": 16, "tapo/eligible_groups": 4, "tapo/attempts": 16, "tapo/parsed": 12}
+        | {"tapo/synthesis_tokens": 816}
         | {"tapo/right": 9, "tapo/rows": 12, "tapo/zero_advantage_groups_fraction": 0.25, "actor/entropy": 0.3},
     ),
     (
@@ -120,6 +123,8 @@ def test_a_runs_log_in_numbers(tmp_path):
     assert record["training_entropy"] == pytest.approx(0.4)  # (0.5 + 0.3) / 2, what is not a number is left out
     assert record["training_accuracy"] == pytest.approx(0.6)  # (0.5 + 0.5 + 0.8) / 3
     assert record["curve"]["held_out"] == {"0": 0.30, "3": 0.45}
+    # 128 × 40.5 = 5184 of rollouts in each step, and 816 of synthesis in the second.
+    assert record["curve"]["generated_tokens"] == [5184, 11184, 16368]
     assert record["sampler_gap"] == 3e-6
     assert record["ots_weight"] is None
 
@@ -164,6 +169,24 @@ def test_the_table_of_two_seeds_by_hand():
     assert (training["right, %"], training["eligible, %"]) == ("75.0 ± 5.0", "–")
     cost = dict(zip(headings(RESPONSES_AND_COST), cells(rows["tapo"], RESPONSES_AND_COST), strict=True))
     assert (cost["rows a step"], cost["seconds a step"]) == ("141.0 ± 1.0", "6.50 ± 0.50")
+
+
+def with_tokens(arm, seed, tokens, held_out):
+    return record(arm, seed, 0, 0.5, curve={"generated_tokens": tokens, "held_out": held_out})
+
+
+def test_the_second_reading_ends_where_the_shorter_run_ends():
+    grpo = with_tokens("grpo", 0, [1000, 2000], {"0": 0.30, "2": 0.50})
+    tapo = with_tokens("tapo", 0, [1500, 2500], {"0": 0.30, "1": 0.45, "2": 0.65})
+    assert accuracy_after(tapo, 750) == pytest.approx(0.375)  # half way to 1500: (0.30 + 0.45) / 2
+    # GRPO ends at 2000, where TAPO is half way from 1500 to 2500: 0.55 - 0.50; and the other way round.
+    assert difference_at_equal_tokens(tapo, grpo) == pytest.approx(0.05)
+    assert difference_at_equal_tokens(grpo, tapo) == pytest.approx(-0.05)
+    assert difference_at_equal_tokens(tapo, record("grpo", 0, 0, 0.6)) is None
+
+    rows = make_rows([grpo, tapo, record("grpo", 1, 0, 0.6)])
+    assert headings(EQUAL_TOKENS)[-2:] == ["greedy at the end, %", "to GRPO at equal tokens"]
+    assert cells(rows[1], EQUAL_TOKENS)[2:] == ["2.5", "+0.5", "65.0", "+5.0"]
 
 
 def test_a_column_without_any_value_is_left_out():
