@@ -1,12 +1,14 @@
 """A second reading of a comparison: after as many generated tokens instead of as many steps."""
 
+from itertools import pairwise
+
 from examples.study.results import Record
 
 
 def generated_tokens(record: Record) -> float | None:
-    """Tokens that a run generated in all, rollouts and synthesis; None of a run without such a log."""
-    tokens = record.get("curve", {}).get("generated_tokens")
-    return tokens[-1] if tokens else None
+    """Tokens that a run generated in all, rollouts and synthesis; None of a run without such a log or validations."""
+    curve = record.get("curve", {})
+    return curve["generated_tokens"][-1] if curve.get("generated_tokens") and curve["held_out"] else None
 
 
 def accuracy_after(record: Record, tokens: float) -> float:
@@ -18,7 +20,7 @@ def accuracy_after(record: Record, tokens: float) -> float:
     """
     generated = [0, *record["curve"]["generated_tokens"]]
     points = sorted((generated[int(step)], accuracy) for step, accuracy in record["curve"]["held_out"].items())
-    for (left, before), (right, after) in zip(points, points[1:], strict=False):
+    for (left, before), (right, after) in pairwise(points):
         if tokens <= right:
             return before + (after - before) * (tokens - left) / (right - left)
     return points[-1][1]

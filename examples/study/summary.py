@@ -76,7 +76,7 @@ def footnotes(records: Sequence[Record], settings: Settings) -> list[str]:
         "±: one standard error over cold starts (each the mean of its RL seeds), or over RL seeds where there is one "
         "cold start. A difference to GRPO is paired by seed; that of arms from OPSD's cold start is to GRPO from "
         "there. In brackets its 95 % interval, by Student's t over cold starts (over RL seeds where there is one).",
-        "At equal tokens: verl's validations (greedy) are read, between two of them linearly, where the one of both runs "
+        "At equal tokens: verl's validations (greedy) are read, between two of them linearly, where that of both runs "
         "ends that generated fewer tokens, those of constructing included.",
         "Reflecting: sampled held-out responses that doubt a line. DSR: right ones that do not reflect, of the right "
         "ones. ERR: those that find and mend a wrong line and end right because of it, of those that reflect; both by "

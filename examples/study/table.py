@@ -21,7 +21,7 @@ class Column:
         scale: What it is multiplied with for display.
         digits: After the decimal point.
         compared: Whether its difference to GRPO is shown beside it.
-        difference: How a run differs from GRPO's of the same seeds, where that is not the difference of the two numbers.
+        difference: How a run differs from GRPO's of the same seeds, where that is not the difference of the numbers.
         difference_title: The heading of the difference.
     """
 
