@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from examples.arithmetic.problems import make_problems
@@ -111,23 +111,27 @@ def compare(timings: dict[str, list[Timing]]) -> dict[str, Any]:
 
     Returns:
         Medians over steps of both arms, the ratio of their seconds, that of their rows, and the one over the other:
-        at 1 a constructed row costs what a rollout costs.
+        at 1 a constructed row costs what a rollout costs. Means, too: in an asynchronous mode long and short steps
+        alternate.
     """
 
     def all_of(arm: str, name: str) -> list[float]:
         return [value for timing in timings[arm] for value in getattr(timing, name)]
 
     seconds = {arm: median(all_of(arm, "step_s")) for arm in timings}
-    rows = {arm: sum(values) / len(values) for arm in timings if (values := all_of(arm, "rows"))}
+    means = {arm: mean(all_of(arm, "step_s")) for arm in timings}
+    rows = {arm: mean(all_of(arm, "rows")) for arm in timings}
     hidden = all_of("tapo", "hidden")
     step_ratio, row_ratio = seconds["tapo"] / seconds["grpo"], rows["tapo"] / rows["grpo"]
     return {
         "seconds_per_step": seconds,
+        "mean_seconds_per_step": means,
         "rows_per_step": rows,
         "step_ratio": step_ratio,
+        "mean_step_ratio": means["tapo"] / means["grpo"],
         "row_ratio": row_ratio,
         "step_ratio_over_row_ratio": step_ratio / row_ratio,
-        "hidden": sum(hidden) / len(hidden) if hidden else None,
+        "hidden": mean(hidden) if hidden else None,
         "seconds_to_first_step": {arm: [timing.first_step_s for timing in runs] for arm, runs in timings.items()},
     }
 
