@@ -60,9 +60,8 @@ TRAINER=(
 )
 
 mkdir -p "$OUT/checkpoints"
-LATEST=$OUT/checkpoints/latest_checkpointed_iteration.txt
-# A file for each start: verl's file logger begins its file anew.
-export VERL_FILE_LOGGER_PATH=${VERL_FILE_LOGGER_PATH:-$OUT/metrics-from-step-$(cat "$LATEST" 2>/dev/null || echo 0).jsonl}
+# shellcheck source=runs/metrics_file.sh
+source "$ROOT/examples/runs/metrics_file.sh"
 # The recipe cpu_sft is empty where there is an accelerator.
 "$PYTHON" -m torch.distributed.run --standalone --nproc_per_node="$N_GPUS" -m recipe_tapo.engine.sft_trainer +recipe=cpu_sft \
   "${DATA[@]}" "${TRAINING[@]}" "${TRAINER[@]}" "$@"

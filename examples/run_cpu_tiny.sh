@@ -7,6 +7,7 @@ OUT=${OUT:-$PWD/outputs/cpu_tiny}
 STEPS=${STEPS:-40}
 
 source examples/runs/one_at_a_time.sh
+source examples/runs/metrics_file.sh
 "$PYTHON" -m examples.cpu_demo.questions --output_dir "$OUT"
 "$PYTHON" -m verl.trainer.main_ppo '+recipe=[tapo,cpu,cpu_demo]' \
   actor_rollout_ref.model.path="$PWD/examples/cpu_demo/checkpoint" \

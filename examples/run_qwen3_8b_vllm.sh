@@ -20,6 +20,8 @@ NAME=${NAME:-qwen3-8b-tapo}
 OUT=${OUT:-$PWD/outputs/$NAME}
 # shellcheck source=runs/one_at_a_time.sh
 source "$(dirname "$0")/runs/one_at_a_time.sh"
+# shellcheck source=runs/metrics_file.sh
+source "$(dirname "$0")/runs/metrics_file.sh"
 
 DATA=(
   data.train_files="$TRAIN_FILE"

@@ -1,2 +1,2 @@
 make study STUDY=quick   # 36 minutes on two cores
-make study               # nine hours on two cores
+make study               # nine hours on two cores, one run at a time

@@ -100,6 +100,8 @@ def advice(summary: Summary) -> str:
         problems.append(f"{summary.prefix:.1%} of the wrong rollout is preserved, so the mistake is not shown")
     if summary.leaks is not None and summary.leaks > 0.05:
         problems.append(f"{summary.leaks:.0%} speak of the synthesis prompt")
+    if summary.doubts is not None and summary.doubts < 0.5:
+        problems.append(f"{summary.doubts:.0%} doubt anything behind what is preserved, so they do not show a turn")
     if not problems:
         return f"{summary.name}: this model's constructions are fit to train on."
     remedy = (

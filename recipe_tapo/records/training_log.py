@@ -2,12 +2,15 @@
 
 import json
 import math
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.json_lines import read_whole_lines
+
+_START = re.compile(r"metrics-from-step-(\d+)\.jsonl")
 
 
 @dataclass
@@ -18,18 +21,28 @@ class Run:
     series: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
 
 
-def metrics_file(path: Path) -> Path:
-    """The run's jsonl: the path itself, ``metrics.jsonl`` in it, or the only jsonl with metrics below it."""
+def metrics_files(path: Path) -> dict[int, Path]:
+    """A run's files by the step that each began behind, in order; a run that was never interrupted has one.
+
+    A file stands for itself. In a folder they are ``metrics.jsonl``, or one ``metrics-from-step-N.jsonl`` for each
+    start (verl's file logger begins its file anew), or else the only file with metrics below it.
+
+    Raises:
+        InputError: There is no such file, or several that are not of one run.
+    """
     if path.is_file():
-        return path
+        return {0: path}
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
     if (path / "metrics.jsonl").is_file():
-        return path / "metrics.jsonl"
+        return {0: path / "metrics.jsonl"}
+    starts = {int(match[1]): file for file in path.iterdir() if (match := _START.fullmatch(file.name))}
+    if starts:
+        return dict(sorted(starts.items()))
     found = [file for file in sorted(path.rglob("*.jsonl")) if _holds_metrics(file)]
     if len(found) != 1:
         raise InputError(f"{path}: {len(found)} files of verl's file logger below it; name the one to draw")
-    return found[0]
+    return {0: found[0]}
 
 
 def _holds_metrics(file: Path) -> bool:
@@ -42,13 +55,24 @@ def _holds_metrics(file: Path) -> bool:
 
 
 def read_run(path: Path) -> Run:
-    """Reads one run; lines cut short by a killed run are passed over.
+    """Reads one run; lines cut short by a killed run are passed over, and steps that a later start trained again.
 
     Raises:
         InputError: There is no metric in it.
     """
-    file = metrics_file(path)
+    files = metrics_files(path)
     run = Run(label=path.resolve().stem if path.is_file() else path.resolve().name)
+    for start, file in files.items():
+        for values in run.series.values():
+            for step in [step for step in values if step > start]:
+                del values[step]
+        _read_into(run, file)
+    if not any(run.series.values()):
+        raise InputError(f"{list(files.values())[-1]}: no metrics; was trainer.logger=[console,file] set?")
+    return run
+
+
+def _read_into(run: Run, file: Path) -> None:
     for entry in read_whole_lines(file):
         try:
             step, data = int(entry["step"]), entry["data"]
@@ -57,6 +81,3 @@ def read_run(path: Path) -> Run:
         for name, value in data.items():
             if isinstance(value, int | float) and math.isfinite(value):
                 run.series[name][step] = float(value)
-    if not run.series:
-        raise InputError(f"{file}: no metrics; was trainer.logger=[console,file] set?")
-    return run

@@ -146,7 +146,6 @@ def check_training(overrides):
 
     with initialize_config_module("verl.trainer.config", version_base=None):
         config = compose("ppo_trainer", overrides=overrides)
-    config.actor_rollout_ref.actor.use_dynamic_bsz = True  # stands for the sizes that are the reader's
     validate_config(config=config, use_reference_policy=False, use_critic=False)
     check_config(config)
 

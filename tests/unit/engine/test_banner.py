@@ -1,11 +1,14 @@
 """What a run says of itself at its start."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.engine.banner import banner
 
+ROOT = Path(__file__).parents[3]
 CONFIG = OmegaConf.create({"actor_rollout_ref": {"rollout": {"n": 8}}})
 
 
@@ -25,3 +28,11 @@ def test_it_says_which_model_the_mode_is_for_and_which_mode_the_others_take(mode
 
 def test_what_constructs_nothing_gives_no_advice():
     assert "cold start" not in banner(TapoConfig(enable=False), CONFIG)
+
+
+def test_the_documentation_shows_what_a_run_prints():
+    recipe = OmegaConf.load(ROOT / "configs" / "recipe" / "tapo.yaml").tapo
+    recipe.dump_dir = "outputs/qwen3-8b-tapo/constructions"
+    printed = banner(TapoConfig.from_mapping(OmegaConf.to_container(recipe, resolve=True)), CONFIG).strip("\n")
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert f"```text\n{printed}\n```" in page

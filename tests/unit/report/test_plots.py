@@ -68,6 +68,23 @@ def test_what_holds_no_metrics_gets_one_line_and_exit_code_2(tmp_path, capsys, c
     assert not list(tmp_path.glob("figure*"))
 
 
+def test_a_run_that_was_interrupted_is_one_curve(tmp_path):
+    """Each start has a file of its own. What the second trained again, or never reached, does not count twice."""
+    folder = tmp_path / "tapo"
+    folder.mkdir()
+
+    def lines(file, accuracy):
+        entries = [json.dumps({"step": step, "data": {"accuracy": value}}) for step, value in accuracy.items()]
+        (folder / file).write_text("\n".join(entries) + "\n")
+
+    lines("metrics-from-step-0.jsonl", {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4})
+    lines("metrics-from-step-2.jsonl", {3: 0.5})
+    assert read_run(folder).series["accuracy"] == {1: 0.1, 2: 0.2, 3: 0.5}
+    lines("metrics-from-step-10.jsonl", {11: 0.9})  # by number: 10 comes behind 2
+    assert read_run(folder).series["accuracy"] == {1: 0.1, 2: 0.2, 3: 0.5, 11: 0.9}
+    assert read_run(folder).label == "tapo"
+
+
 def run(label, **series):
     return Run(label, {name.replace("__", "/"): values for name, values in series.items()})
 
