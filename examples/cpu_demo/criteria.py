@@ -53,13 +53,16 @@ INVERSES_CRITERIA = {
 }
 
 
+# The same task where the model seldom turns by itself, and knows how where a prompt asks for it.
+SELDOM_CRITERIA = {**INVERSES_CRITERIA, "visible_mistakes_doubted": Criterion(0.0, 0.02)}
+
+
 def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
     """What a starting model of a regime has to meet; ``base`` nothing."""
     if start == "base":
         return {}
-    if regime_name == "inverses":
-        return INVERSES_CRITERIA
-    return OPSD_CRITERIA if start == "opsd_start" else CRITERIA
+    usual = OPSD_CRITERIA if start == "opsd_start" else CRITERIA
+    return {"inverses": INVERSES_CRITERIA, "inverses_seldom": SELDOM_CRITERIA}.get(regime_name, usual)
 
 
 def measure(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from recipe_tapo.algorithm.tokens import Tokenizer, decode
 
 _PARTIAL_CHARACTER = "\ufffd"
+_MOST_GIVEN_BACK = 64
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,13 @@ def join(ids: Sequence[int], text: str, tokenizer: Tokenizer) -> Splice | None:
 
 
 def _on_top(ids: Sequence[int], text: str, tokenizer: Tokenizer) -> Splice | None:
-    """A text's ids, as many of the given ones first as end where a token of the whole text does."""
+    """A text's ids, as many of the given ones first as end where a token of the whole text does.
+
+    None where the text has no such ids, or none among those with at most ``_MOST_GIVEN_BACK`` fewer: a text that does
+    not survive encoding would otherwise be decoded once for each of its tokens.
+    """
     whole = tokenizer.encode(text, add_special_tokens=False)
-    for kept in range(len(ids), -1, -1):
+    for kept in range(len(ids), max(-1, len(ids) - _MOST_GIVEN_BACK - 1), -1):
         own = decode(tokenizer, ids[:kept])
         behind = _boundary(whole, len(own), tokenizer) if text.startswith(own) else None
         if behind is not None:

@@ -80,7 +80,7 @@ def build_trajectory(
     prefix_fraction = row.prefix_length / max(1, len(error_ids))
     if prefix_check == "require" and prefix_fraction < min_prefix_fraction:
         return RejectReason.PREFIX_TOO_SHORT
-    mistake_start = last_step_start(row.ids[: row.prefix_length], tokenizer) if mask == "mistake" else 0
+    mistake_start = last_step_start(error_ids, row.prefix_length, tokenizer) if mask == "mistake" else 0
     return Trajectory(
         text=text,
         response_ids=response_ids,
@@ -100,6 +100,7 @@ def continue_trajectory(
     tokenizer: Tokenizer,
     eos_token_id: int,
     max_response_length: int,
+    min_prefix_fraction: float = 0.0,
     mask: Mask = "none",
 ) -> Trajectory | RejectReason:
     """Joins y⁻'s kept tokens and what the policy wrote behind them (ours), or names why there is no row.
@@ -112,8 +113,12 @@ def continue_trajectory(
         tokenizer: The policy's tokenizer.
         eos_token_id: The EOS the policy ends its rollouts with.
         max_response_length: Longest row, EOS included.
+        min_prefix_fraction: What preserves a smaller share of y⁻'s tokens is rejected.
         mask: What to leave out of the loss.
     """
+    prefix_fraction = len(kept_ids) / max(1, error_length)
+    if prefix_fraction < min_prefix_fraction:
+        return RejectReason.PREFIX_TOO_SHORT
     if not decode(tokenizer, new_ids).strip():
         return RejectReason.EMPTY_OUTPUT
     if not has_final_answer(decode(tokenizer, new_ids)):
@@ -126,14 +131,24 @@ def continue_trajectory(
         response_ids=response_ids,
         response_mask=mask_tokens(len(response_ids), len(kept_ids), mistake_start, mask),
         prefix_length=len(kept_ids),
-        prefix_fraction=len(kept_ids) / max(1, error_length),
+        prefix_fraction=prefix_fraction,
     )
 
 
-def last_step_start(prefix_ids: Sequence[int], tokenizer: Tokenizer) -> int:
-    """Where the last step of a preserved prefix begins, in tokens; 0 for a prefix of one step or none."""
-    steps = split_steps(decode(tokenizer, prefix_ids))
-    return tokens_until(prefix_ids, steps[-1].start, tokenizer) if steps else 0
+def last_step_start(error_ids: Sequence[int], prefix_length: int, tokenizer: Tokenizer) -> int:
+    """Where the last of y⁻'s steps that a prefix holds whole begins, in tokens; 0 where it holds none.
+
+    The prefix may go on a little into the next step: a turn can begin with the word that y⁻ went on with.
+
+    Args:
+        error_ids: y⁻.
+        prefix_length: How many of its ids are preserved.
+        tokenizer: The policy's tokenizer.
+    """
+    text = decode(tokenizer, error_ids)
+    kept = len(decode(tokenizer, error_ids[:prefix_length]).rstrip())
+    whole = [step for step in split_steps(text) if len(text[: step.end].rstrip()) <= kept]
+    return tokens_until(error_ids, whole[-1].start, tokenizer) if whole else 0
 
 
 def mask_tokens(length: int, prefix_length: int, mistake_start: int, mask: Mask) -> list[int]:

@@ -83,6 +83,9 @@ class SynthesisConfig(_Node):
         if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:
             remedy = "use prefix_check=measure or mode=micro_reflective"
             raise bad(self.prefix_check, "full_reconstruction keeps no prefix", remedy, "prefix_check")
+        if self.max_tokens is not None and self.max_tokens < self.min_new_tokens:
+            problem = f"leaves no room for tapo.synthesis.min_new_tokens={self.min_new_tokens}"
+            raise bad(self.max_tokens, problem, "raise it or lower min_new_tokens", "max_tokens")
         check_template(self.prompt_path, synthesis_prompt(self.mode, self.transition))
         check_template(self.locate_prompt_path, LOCATE_PROMPTS[self.locate], "locate_prompt_path")
         check_file(lambda: read_lines(self.transitions_path, TRANSITIONS), self.transitions_path, "transitions_path")

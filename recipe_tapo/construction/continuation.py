@@ -45,6 +45,7 @@ class Continuation:
         self.locator = make_locator(tapo, policy)
         self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
         self.phrases = template_phrases(self.template)
+        self.min_prefix_fraction = synthesis.min_prefix_fraction if synthesis.prefix_check == "require" else 0.0
         self.transitions = (
             read_lines(synthesis.transitions_path, TRANSITIONS) if synthesis.transition == "fixed" else []
         )
@@ -62,7 +63,7 @@ class Continuation:
         step = steps[located]
         kept = cut(error_ids, step.end, tokenizer)
         start = cut(error_ids, step.start, tokenizer)
-        if not kept or start is None:
+        if not kept or (start is None and self.tapo.mask == "mistake"):
             raise Rejected(RejectReason.NO_CLEAN_CUT)
 
         begun = join(error_ids[:kept], self._transition(attempt, text[: step.end]), tokenizer)
@@ -87,13 +88,14 @@ class Continuation:
         trajectory = continue_trajectory(
             error_ids[:kept],
             [*transition_ids, *output_ids],
-            mistake_start=min(start, kept),
+            mistake_start=min(start or 0, kept),
             error_length=len(error_ids),
             tokenizer=tokenizer,
             eos_token_id=choose_eos(
                 [attempt.correct.response_ids, error_ids], self.policy.stop_ids, tokenizer.eos_token_id
             ),
             max_response_length=self.policy.max_response_length,
+            min_prefix_fraction=self.min_prefix_fraction,
             mask=self.tapo.mask,
         )
         if isinstance(trajectory, RejectReason):

@@ -53,6 +53,44 @@ class StepCounts:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """What the messages say of the attempts that are counted.
+
+    Attributes:
+        nothing_eligible: Why there may be nothing to attempt, and what to do.
+        attempts: What they are called.
+        gave: What a usable one gives.
+        look: Where to look if they give nothing.
+        without: What ``tapo.max_failed_steps=null`` leads to.
+    """
+
+    nothing_eligible: str
+    attempts: str
+    gave: str
+    look: str
+    without: str
+
+
+CONSTRUCTING = Wording(
+    nothing_eligible="no group of the last {count} steps was eligible (n_pos right and n_neg wrong rollouts): the "
+    "questions are too easy or too hard; filter them by difficulty, raise rollout.n or lower tapo.selection.*; `tapo "
+    "preview` shows what a model's rollouts give",
+    attempts="attempt",
+    gave="a row to train on",
+    look="`tapo preview` shows what the model writes and why it is rejected",
+    without="mend the cause, or set tapo.max_failed_steps=null to train without constructions",
+)
+TEACHING = Wording(
+    nothing_eligible="no rollout of the last {count} steps had a right sibling to show to OPSD's teacher: the "
+    "questions are too hard; filter them by difficulty or raise rollout.n",
+    attempts="scoring",
+    gave="a teacher's log-probabilities",
+    look="a rollout without them is not trained on",
+    without="mend the cause: OPSD has nothing else to train on",
+)
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What follows from the steps so far.
 
@@ -65,7 +103,7 @@ class Verdict:
     message: str
 
 
-def judge_steps(steps: Sequence[StepCounts], most: int | None) -> Verdict | None:
+def judge_steps(steps: Sequence[StepCounts], most: int | None, wording: Wording = CONSTRUCTING) -> Verdict | None:
     """Looks at the last steps, once after each.
 
     The run ends where the attempts of the last ``most`` steps that had any all failed for reasons of the machinery. A
@@ -75,6 +113,7 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None) -> Verdict | None
     Args:
         steps: All steps, the last one just done.
         most: ``tapo.max_failed_steps``; None for neither an end nor warnings.
+        wording: What is counted.
     """
     if most is None or not steps:
         return None
@@ -82,21 +121,16 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None) -> Verdict | None
     if barren:
         if barren % most:
             return None
-        return Verdict(
-            False,
-            f"no group of the last {barren} steps was eligible (n_pos right and n_neg wrong rollouts): the questions "
-            "are too easy or too hard; filter them by difficulty, raise rollout.n or lower tapo.selection.*; "
-            "`tapo preview` shows what a model's rollouts give",
-        )
+        return Verdict(False, wording.nothing_eligible.format(count=barren))
     tried = [step for step in steps if step.attempts or step.of_machinery]
     failed = _trailing(tried, lambda step: step.failed)
     if failed >= most:
         last = tried[-failed:]
         return Verdict(
             True,
-            f"tapo.max_failed_steps={most}: every attempt of the last {failed} steps that had any failed "
-            f"({_reasons(last)}); the log of the workers has a traceback of each kind behind 'TAPO:'; mend the cause, "
-            "or set tapo.max_failed_steps=null to train without constructions",
+            f"tapo.max_failed_steps={most}: every {wording.attempts} of the last {failed} steps that had any failed "
+            f"({_reasons(last)}); the log of the workers has a traceback of each kind behind 'TAPO:'; "
+            f"{wording.without}",
         )
     useless = _trailing(tried, lambda step: step.usable == 0)
     if useless and useless % most == 0:
@@ -104,8 +138,8 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None) -> Verdict | None
         attempts = sum(step.attempts for step in last)
         return Verdict(
             False,
-            f"none of {attempts} attempts of the last {useless} steps that had any gave a row to train on "
-            f"({_reasons(last)}); `tapo preview` shows what the model writes and why it is rejected",
+            f"none of {attempts} {wording.attempts}s of the last {useless} steps that had any gave {wording.gave} "
+            f"({_reasons(last)}); {wording.look}",
         )
     return None
 
@@ -115,20 +149,22 @@ class StepWatch:
 
     Args:
         most: ``tapo.max_failed_steps``.
+        wording: What is counted.
 
     Attributes:
         failure: Why the run must end; None while it need not.
     """
 
-    def __init__(self, most: int | None):
+    def __init__(self, most: int | None, wording: Wording = CONSTRUCTING):
         self._most = most
+        self._wording = wording
         self._steps: list[StepCounts] = []
         self.failure: str | None = None
 
     def add(self, step: StepCounts) -> None:
         """Takes the counts of the step just done; warns where a warning is due."""
         self._steps.append(step)
-        verdict = judge_steps(self._steps, self._most)
+        verdict = judge_steps(self._steps, self._most, self._wording)
         if verdict is None:
             return
         if verdict.ends:

@@ -42,7 +42,7 @@ class GroupReport(Report):
     Attributes:
         eligible: Whether the group met the thresholds of Eq. 3.
         attempts: Synthesis requests intended.
-        parsed: Outputs that became a trajectory.
+        parsed: Outputs that became a trajectory and passed the guards.
         right: Trajectories whose reward says right.
         prefix_lengths: Preserved tokens of each trajectory.
         prefix_fractions: The same as a share of y⁻'s tokens.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from recipe_tapo.config import TapoConfig
@@ -11,6 +12,21 @@ from recipe_tapo.construction.policy import Engine, Policy, Sampled
 from recipe_tapo.reasons import Rejected, RejectReason
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """What a request raised, so that a time-out that it raises is not taken for ours."""
+
+    error: Exception
+
+
+async def _settled(work: Awaitable[T]) -> T | _Failed:
+    try:
+        return await work
+    except Exception as error:
+        return _Failed(error)
+
 
 # Seconds that a request has by default, besides a second for so many tokens of its prompt and budget (ours).
 _BASE_TIMEOUT_S = 120.0
@@ -48,13 +64,17 @@ class Requests:
             The answer's ids, and whether it stopped for want of room instead of at an end of its own.
 
         Raises:
-            Rejected: No answer fits (``does_not_fit``), the request failed, or it took too long.
+            Rejected: No answer fits into the context (``does_not_fit``) or into ``most`` (``too_long``), the request
+                failed, or it took too long.
         """
+        least = max(1, self._min_new_tokens)
+        if most is not None and most < least:
+            raise Rejected(RejectReason.TOO_LONG)
         budget = min(self._max_tokens, self.policy.max_model_len - len(prompt_ids))
+        if budget < least:
+            raise Rejected(RejectReason.DOES_NOT_FIT)
         if most is not None:
             budget = min(budget, most)
-        if budget < max(1, self._min_new_tokens):
-            raise Rejected(RejectReason.DOES_NOT_FIT)
         tokens = len(prompt_ids) + budget
         ids = await self.within_time(self.engine.generate(prompt_ids, budget), RejectReason.REQUEST_FAILED, tokens)
         self.generated_tokens += len(ids)
@@ -95,12 +115,14 @@ class Requests:
         """
         timeout_s = self._timeout_s or self._default_timeout_s(tokens)
         try:
-            return await asyncio.wait_for(work, timeout=timeout_s)
+            result = await asyncio.wait_for(_settled(work), timeout=timeout_s)
         except asyncio.TimeoutError:
+            self.failures.note(RejectReason.TIMED_OUT.value, TimeoutError(f"no answer within {timeout_s:g} s"))
             raise Rejected(RejectReason.TIMED_OUT) from None
-        except Exception as failure:
-            self.failures.note(failed.value, failure)
-            raise Rejected(failed) from failure
+        if isinstance(result, _Failed):
+            self.failures.note(failed.value, result.error)
+            raise Rejected(failed) from result.error
+        return result
 
     def _default_timeout_s(self, tokens: int | None) -> float | None:
         if tokens is None:

@@ -33,7 +33,7 @@ from recipe_tapo.engine.rows import (
     row_key,
     uid_field,
 )
-from recipe_tapo.engine.verl_config import tapo_config
+from recipe_tapo.engine.verl_config import records_own_log_probs, tapo_config
 from recipe_tapo.engine.verl_engine import VerlEngine, VerlRollout, make_row, pauses, versions_of
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.attempts import AttemptDump
@@ -65,6 +65,7 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
             chat_template_kwargs=self.config.data.get("apply_chat_template_kwargs", {}),
             pauses=pauses(self.llm_client),
         )
+        self.own_log_probs = records_own_log_probs(rollout)
         self.constructor = Constructor(self.tapo, policy)
         self.teacher = SelfTeacher(self.tapo, policy)
         self.dump = AttemptDump(self.tapo.dump_dir) if self.tapo.dump_dir else None
@@ -113,7 +114,7 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
                     response_ids=final.response_ids,
                     correct=correct,
                     prompt_ids=final.prompt_ids,
-                    log_probs=final.response_logprobs,
+                    log_probs=final.response_logprobs if self.own_log_probs else None,
                     versions=versions_of(final.extra_fields),
                     source=source,
                 )

@@ -57,7 +57,7 @@ def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, mode
                 longest,
                 model_max_length,
             )
-            length = max(model_max_length, rollout.prompt_length + rollout.response_length)
+            length = model_max_length  # verl refuses more
         with open_dict(config):
             rollout.max_model_len = length
     elif rollout.max_model_len <= overhead + budget:

@@ -126,8 +126,8 @@ def weight_metrics(weights: torch.Tensor, w_min: float, w_max: float) -> dict[st
         return {}
     return {
         **_spread("tapo/ots_weight", weights.tolist()),
-        "tapo/ots_weight/at_min": (weights <= w_min).float().mean().item(),
-        "tapo/ots_weight/at_max": (weights >= w_max).float().mean().item(),
+        "tapo/ots_weight/at_lower_bound": (weights <= w_min).float().mean().item(),
+        "tapo/ots_weight/at_upper_bound": (weights >= w_max).float().mean().item(),
     }
 
 

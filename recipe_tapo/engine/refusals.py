@@ -107,6 +107,10 @@ def _group_too_small(tapo: TapoConfig, config: DictConfig) -> bool:
     return tapo.selection.n_pos + tapo.selection.n_neg > config.actor_rollout_ref.rollout.n
 
 
+def _rows_too_short(tapo: TapoConfig, config: DictConfig) -> bool:
+    return tapo.synthesis.min_new_tokens > config.actor_rollout_ref.rollout.response_length
+
+
 REFUSALS = (
     Refusal(
         key=_MODE,
@@ -159,6 +163,13 @@ REFUSALS = (
         applies=_all(_constructs, _group_too_small),
         problem="no group of so few rollouts can be eligible",
         remedy="set it to tapo.selection.n_pos + tapo.selection.n_neg or more, or lower these thresholds",
+    ),
+    Refusal(
+        key="tapo.synthesis.min_new_tokens",
+        setting=f"`tapo.synthesis.min_new_tokens` above `{_ROLLOUT}.response_length`",
+        applies=_all(_constructs, _rows_too_short),
+        problem="no row has room for so many new tokens",
+        remedy="lower it, or raise data.max_response_length",
     ),
     Refusal(
         key=f"{_ROLLOUT}.temperature",

@@ -21,7 +21,7 @@ from verl.workers.rollout.utils import get_max_position_embeddings
 
 from recipe_tapo.algorithm.loss import GroupSizes, group_sizes
 from recipe_tapo.algorithm.token_weights import ots_weights
-from recipe_tapo.construction.failed_steps import StepWatch
+from recipe_tapo.construction.failed_steps import CONSTRUCTING, TEACHING, StepWatch
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.engine import batch_metrics
 from recipe_tapo.engine.balance import deal_batch
@@ -90,7 +90,7 @@ class TapoOverrides(PPOTrainer):
             # Rollouts alone have the advantages of verl's GRPO, which knows sessions of several outputs; batches with
             # constructed rows have those of TAPO's estimator.
             config.algorithm.adv_estimator = AdvantageEstimator.GRPO.value
-        self.step_watch = StepWatch(self.tapo.max_failed_steps)
+        self.step_watch = StepWatch(self.tapo.max_failed_steps, TEACHING if self.tapo.opsd.enable else CONSTRUCTING)
         print(banner(self.tapo, config), flush=True)
         super().__init__(config)
 

@@ -43,6 +43,14 @@ def synthesis_sampling_params(tapo: TapoConfig, rollout_params: dict[str, Any], 
     }
 
 
+def records_own_log_probs(rollout: DictConfig) -> bool:
+    """Whether the log-probabilities recorded at sampling are the policy's own, as scores of given tokens are.
+
+    verl has vLLM record them after temperature, top-p and top-k (``logprobs_mode=processed_logprobs``).
+    """
+    return rollout.temperature == 1 and rollout.top_p == 1 and rollout.top_k == -1
+
+
 def request_priority(config: DictConfig) -> int:
     """vLLM's priority of constructions: -1, served before waiting rollouts (0 or more), or 0 without that scheduler."""
     return -1 if config.actor_rollout_ref.rollout.scheduling_policy == "priority" else 0

@@ -160,6 +160,20 @@ def test_the_models_own_limit_caps_what_is_derived():
     assert config.actor_rollout_ref.rollout.max_model_len == 512
 
 
+def test_a_model_that_is_shorter_than_prompt_and_response_keeps_its_own_limit_as_in_verl():
+    # verl cuts such responses short, and refuses a max_model_len above the model's.
+    config = verl_config()
+    set_max_model_len(TapoConfig(), config, Words(), model_max_length=250)
+    assert config.actor_rollout_ref.rollout.max_model_len == 250
+
+
+def test_new_tokens_that_no_row_has_room_for_are_refused():
+    with pytest.raises(TapoConfigError, match=r"tapo\.synthesis\.min_new_tokens=201: no row has room"):
+        check_config(verl_config(tapo={"synthesis": {"min_new_tokens": 201}}))
+    with pytest.raises(TapoConfigError, match=r"tapo\.synthesis\.max_tokens=30: leaves no room .*min_new_tokens=40"):
+        check_config(verl_config(tapo={"synthesis": {"max_tokens": 30}}))
+
+
 def test_the_limit_of_a_multi_modal_model_is_that_of_its_text_model(monkeypatch):
     from transformers import Qwen2_5_VLConfig
     from verl.trainer.ppo.v1.trainer_base import PPOTrainer

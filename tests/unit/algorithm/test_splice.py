@@ -1,10 +1,13 @@
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_tokenizer import EOS, TOKENIZER, encode, letters
+from tokenizers_of_models import tokenizer_of
 
 from recipe_tapo.algorithm.prompts import question_text
-from recipe_tapo.algorithm.splice import splice
+from recipe_tapo.algorithm.splice import join, splice
 from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
 from recipe_tapo.reasons import RejectReason
@@ -87,6 +90,35 @@ def test_the_mask_prefix_leaves_the_preserved_tokens_out():
     row = build_trajectory(OUTPUT, error_ids=encode("2x = 8\nx = 3\nFinal"), mask="prefix", **BUILD)
     assert row.prefix_length > 0
     assert row.response_mask == [0] * row.prefix_length + [1] * (len(row.response_ids) - row.prefix_length)
+
+
+@pytest.mark.parametrize("turn", ["Wait, x = 4", "Let me double-check: x = 4"])
+def test_the_masked_mistake_is_a_step_of_the_rollout_however_the_turn_begins(turn):
+    """ "Let" is how both the turn and the rollout's next step begin, so that it belongs to the common prefix."""
+    error_ids = encode("2x = 8\nx = 3\nLet us write it down.\nFinal Answer: \\boxed{3}")
+    output = OUTPUT.replace("Wait, x = 4", turn)
+    row = build_trajectory(output, error_ids=error_ids, mask="mistake", **BUILD)
+    right, mistake = len(encode("2x = 8\n")), len(encode("2x = 8\nx = 3\n"))
+    assert row.prefix_length >= mistake - 1
+    assert row.response_mask[:right] == [1] * right
+    assert row.response_mask[right : row.prefix_length] == [0] * (row.prefix_length - right)
+    assert row.response_mask[row.prefix_length :] == [1] * (len(row.response_ids) - row.prefix_length)
+
+
+def test_a_text_that_does_not_survive_encoding_is_given_up_soon(monkeypatch):
+    """An ohm sign becomes an omega: no ids behind the prefix decode to it, however many of its own are given back."""
+    tokenizer = tokenizer_of("byte_level")
+    ids = tokenizer.encode("x = 1 and so on. " * 100, add_special_tokens=False)
+    decoded = []
+    decode = tokenizer.decode
+
+    def counting(ids, **settings):
+        decoded.append(len(ids))
+        return decode(ids, **settings).replace("\u2126", "\u03a9")
+
+    monkeypatch.setattr(tokenizer, "decode", counting)
+    assert join(ids, "R = 3 \u2126", tokenizer) is None
+    assert len(decoded) < 100 * math.log2(len(ids))
 
 
 def test_a_required_prefix_that_is_missing_rejects():

@@ -154,6 +154,24 @@ def test_what_comes_to_nothing_says_why(monkeypatch, engine, settings, reason):
     assert report.rejected == {reason: 1}
 
 
+def test_a_wrong_step_at_the_end_of_a_long_rollout_leaves_the_row_no_room(monkeypatch):
+    wrong = WRONG.replace("2x = 8", "2x = 8" + " because" * 10)
+    kept = len(encode(wrong.split("So x")[0]))
+    engine = ScriptedEngine()
+    synthesis = {"locate": "judge", "transition": "own", "min_new_tokens": 200 - kept + 1}
+    attempt, _ = construct(monkeypatch, engine, wrong=wrong, synthesis=synthesis)
+    assert attempt.record.reason == "too_long"
+    assert engine.prompts == []
+
+
+def test_a_required_prefix_holds_for_continuation_too(monkeypatch):
+    share = len(encode(KEPT)) / (len(encode(WRONG)) + 1)
+    synthesis = {"locate": "judge", "transition": "own", "prefix_check": "require"}
+    for least, reason in ((share - 0.01, None), (share + 0.01, "prefix_too_short")):
+        attempt, _ = construct(monkeypatch, ScriptedEngine(), synthesis={**synthesis, "min_prefix_fraction": least})
+        assert attempt.record.reason == reason
+
+
 def test_a_prompt_that_leaves_no_room_is_not_sent(monkeypatch):
     engine = ScriptedEngine()
     attempt, _ = construct(monkeypatch, engine, max_model_len=60, synthesis={"locate": "judge", "transition": "own"})

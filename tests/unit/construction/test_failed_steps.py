@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipe_tapo.construction.failed_steps import NothingIsConstructed, StepCounts, StepWatch, judge_steps
+from recipe_tapo.construction.failed_steps import TEACHING, NothingIsConstructed, StepCounts, StepWatch, judge_steps
 
 FAILED = StepCounts(eligible=3, attempts=12, usable=0, rejected={"request_failed": 10, "timed_out": 2})
 UNREADABLE = StepCounts(eligible=3, attempts=12, usable=0, rejected={"missing_tag": 11, "timed_out": 1})
@@ -61,6 +61,13 @@ def test_nothing_usable_is_a_warning_with_the_counts():
     assert "none of 24 attempts of the last 2 steps that had any gave a row" in verdict.message
     assert "(missing_tag 22, timed_out 2)" in verdict.message
     assert "`tapo preview`" in verdict.message
+
+
+def test_opsd_is_told_what_holds_for_opsd():
+    assert "right sibling" in judge_steps([NOTHING_ELIGIBLE] * 2, 2, TEACHING).message
+    ended = judge_steps([FAILED] * 2, 2, TEACHING)
+    assert ended.ends and "every scoring" in ended.message and "null" not in ended.message
+    assert "none of 24 scorings" in judge_steps([UNREADABLE] * 2, 2, TEACHING).message
 
 
 STEPS = st.lists(st.sampled_from([FAILED, UNREADABLE, GOOD, NOTHING_ELIGIBLE, BROKEN]), max_size=12)

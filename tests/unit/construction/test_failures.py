@@ -43,15 +43,36 @@ def test_the_first_of_a_kind_has_a_traceback_and_later_ones_a_line(caplog):
     assert caplog.records[2].getMessage().startswith("TAPO: reward_failed: KeyError: 'answer'")
 
 
-def test_a_programming_error_in_a_request_is_counted_and_told_with_its_traceback(caplog):
-    async def broken():
-        return None.no_such_attribute
-
+def requests_with(**synthesis):
     class Tokenizer:
         eos_token_id = 0
 
     policy = Policy(Tokenizer(), max_model_len=100, max_response_length=50, stop_ids=frozenset())
-    requests = Requests(TapoConfig(), policy, engine=None, failures=FailureLog())
+    tapo = TapoConfig.from_mapping({"synthesis": synthesis})
+    return Requests(tapo, policy, engine=None, failures=FailureLog())
+
+
+def test_a_time_out_of_the_graders_own_is_its_failure_and_ours_is_told(caplog):
+    async def raises():
+        raise TimeoutError("the sandbox")
+
+    requests = requests_with(timeout_s=0.01)
+    for work, reason, told in (
+        (raises(), RejectReason.REWARD_FAILED, "reward_failed: TimeoutError: the sandbox"),
+        (asyncio.sleep(5), RejectReason.TIMED_OUT, "timed_out: TimeoutError: no answer within 0.01 s"),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING), pytest.raises(Rejected) as rejection:
+            asyncio.run(requests.within_time(work, RejectReason.REWARD_FAILED))
+        assert rejection.value.reason is reason
+        assert told in caplog.records[0].getMessage()
+
+
+def test_a_programming_error_in_a_request_is_counted_and_told_with_its_traceback(caplog):
+    async def broken():
+        return None.no_such_attribute
+
+    requests = requests_with()
     with caplog.at_level(logging.WARNING), pytest.raises(Rejected) as rejection:
         asyncio.run(requests.within_time(broken(), RejectReason.REWARD_FAILED))
     assert rejection.value.reason is RejectReason.REWARD_FAILED

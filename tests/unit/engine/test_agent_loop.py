@@ -81,6 +81,7 @@ def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000,
                     "prompt_length": 50,
                     "response_length": 200,
                     "scheduling_policy": scheduling_policy,
+                    **{"temperature": 1.0, "top_p": 1.0, "top_k": -1},
                 }
             },
             "data": {"apply_chat_template_kwargs": {}},

@@ -72,7 +72,7 @@ def test_what_is_constructed_while_the_trainer_still_trains_is_hidden_too():
 def test_weights_report_their_spread_and_how_many_are_clamped():
     metrics = weight_metrics(torch.tensor([0.01, 1.0, 1.0, 10.0]), 0.01, 10.0)
     assert metrics["tapo/ots_weight/mean"] == pytest.approx(12.01 / 4)
-    assert (metrics["tapo/ots_weight/at_min"], metrics["tapo/ots_weight/at_max"]) == (0.25, 0.25)
+    assert (metrics["tapo/ots_weight/at_lower_bound"], metrics["tapo/ots_weight/at_upper_bound"]) == (0.25, 0.25)
     assert weight_metrics(torch.zeros(0), 0.01, 10.0) == {}
 
 

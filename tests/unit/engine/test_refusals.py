@@ -38,6 +38,10 @@ CASES = [
         "tapo.opsd.enable=True: the teacher's scores would be of older weights",
     ),
     ([f"{ROLLOUT}.n=5"], f"{ROLLOUT}.n=5: no group of so few rollouts can be eligible; set it to tapo.selection.n_pos"),
+    (
+        ["data.max_response_length=30"],
+        "tapo.synthesis.min_new_tokens=40: no row has room for so many new tokens; lower it, or raise",
+    ),
     (["tapo.opsd.enable=true", f"{ROLLOUT}.temperature=0.7"], f"{ROLLOUT}.temperature=0.7: OPSD's teacher is scored"),
     ([f"{ROLLOUT}.name=trtllm"], f"{ROLLOUT}.name=trtllm: verl's TensorRT-LLM server overrides"),
     (["tapo.opsd.enable=true", f"{ROLLOUT}.name=sglang"], f"{ROLLOUT}.name=sglang: OPSD asks for"),
