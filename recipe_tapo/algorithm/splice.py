@@ -111,7 +111,7 @@ def _characters(ids: Sequence[int], tokenizer: Tokenizer) -> int:
 
 def _boundary(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int | None:
     """How many leading ids decode to exactly so many characters; None where no token ends there."""
-    count = bisect_left(range(len(ids) + 1), characters, key=lambda i: len(decode(tokenizer, ids[:i])))
+    count = bisect_left(range(len(ids) + 1), characters, key=lambda i: _characters(ids[:i], tokenizer))
     return count if count <= len(ids) and len(decode(tokenizer, ids[:count])) == characters else None
 
 
