@@ -54,7 +54,11 @@ INVERSES_CRITERIA = {
 
 
 # The same task where the model seldom turns by itself, and knows how where a prompt asks for it.
-SELDOM_CRITERIA = {**INVERSES_CRITERIA, "visible_mistakes_doubted": Criterion(0.0, 0.02)}
+SELDOM_CRITERIA = {
+    **INVERSES_CRITERIA,
+    "right_given_parsed": Criterion(0.50, 0.92),
+    "visible_mistakes_doubted": Criterion(0.0, 0.02),
+}
 
 
 def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:

@@ -124,9 +124,11 @@ CONTINUATION_ARMS = tuple(name for name in ARMS if name.startswith("continuation
 # Models of the chains never saw the prompts of continuation. Those of the inverses saw OPSD's in their one cold start.
 _OWN_START = tuple(name for name, arm in ARMS.items() if arm.start != "cold_start")
 _THRESHOLDS = tuple(name for name in ARMS if name.startswith("thresholds"))
+_OF_INVERSES = tuple(name for name in ARMS if name not in (*_OWN_START, *_THRESHOLDS))
 ARMS_OF = {
     "study": tuple(name for name in ARMS if name not in CONTINUATION_ARMS),
-    "inverses": tuple(name for name in ARMS if name not in (*_OWN_START, *_THRESHOLDS)),
+    "inverses": _OF_INVERSES,
+    "inverses_seldom": _OF_INVERSES,
 }
 
 
