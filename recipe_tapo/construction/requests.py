@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from recipe_tapo.config import TapoConfig
@@ -12,21 +11,6 @@ from recipe_tapo.construction.policy import Engine, Policy, Sampled
 from recipe_tapo.reasons import Rejected, RejectReason
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """What a request raised, so that a time-out that it raises is not taken for ours."""
-
-    error: Exception
-
-
-async def _settled(work: Awaitable[T]) -> T | _Failed:
-    try:
-        return await work
-    except Exception as error:
-        return _Failed(error)
-
 
 # Seconds that a request has by default, besides a second for so many tokens of its prompt and budget (ours).
 _BASE_TIMEOUT_S = 120.0
@@ -114,15 +98,16 @@ class Requests:
             tokens: Its prompt and budget, with which the default time-out grows; None for a grading.
         """
         timeout_s = self._timeout_s or self._default_timeout_s(tokens)
+        task = asyncio.ensure_future(work)
         try:
-            result = await asyncio.wait_for(_settled(work), timeout=timeout_s)
-        except asyncio.TimeoutError:
-            self.failures.note(RejectReason.TIMED_OUT.value, TimeoutError(f"no answer within {timeout_s:g} s"))
-            raise Rejected(RejectReason.TIMED_OUT) from None
-        if isinstance(result, _Failed):
-            self.failures.note(failed.value, result.error)
-            raise Rejected(failed) from result.error
-        return result
+            return await asyncio.wait_for(task, timeout=timeout_s)
+        except Exception as failure:
+            # A time-out that the request itself raises is its failure: ours cancels it.
+            if isinstance(failure, asyncio.TimeoutError) and task.cancelled():
+                self.failures.note(RejectReason.TIMED_OUT.value, TimeoutError(f"no answer within {timeout_s:g} s"))
+                raise Rejected(RejectReason.TIMED_OUT) from None
+            self.failures.note(failed.value, failure)
+            raise Rejected(failed) from failure
 
     def _default_timeout_s(self, tokens: int | None) -> float | None:
         if tokens is None:
