@@ -7,9 +7,11 @@ before reinforcement learning has no RL seed (None).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
+from operator import sub
+from typing import Any
 
 from recipe_tapo.evaluation.passk import standard_error
 
@@ -60,16 +62,23 @@ def mean_over_seeds(values: Mapping[Seeds, float]) -> Mean:
     return Mean(sum(means) / len(means), standard_error(sample), len(means), len(values))
 
 
-def paired_difference(values: Mapping[Seeds, float], baseline: Mapping[Seeds, float]) -> Mean | None:
+def paired_difference(
+    values: Mapping[Seeds, Any], baseline: Mapping[Seeds, Any], difference: Callable[[Any, Any], float | None] = sub
+) -> Mean | None:
     """The mean of ``values - baseline`` over the seeds that both have; None if they share none.
 
     A value without RL seed is compared with each of the baseline's runs on its cold start.
+
+    Args:
+        values: A number of every run, or what ``difference`` takes.
+        baseline: The same of the runs compared with.
+        difference: Of one pair; pairs of which it is None do not count.
     """
     differences = {}
     for (cold_start, rl_seed), reference in baseline.items():
         value = values.get((cold_start, rl_seed), values.get((cold_start, None)))
-        if value is not None:
-            differences[cold_start, rl_seed] = value - reference
+        if value is not None and (found := difference(value, reference)) is not None:
+            differences[cold_start, rl_seed] = found
     return mean_over_seeds(differences) if differences else None
 
 

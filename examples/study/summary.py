@@ -1,7 +1,7 @@
 """What a study leaves: results.jsonl, table.md, learning_curves and training_dynamics."""
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from math import sqrt
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def write_summary(output_dir: Path, settings: Settings, console: Console) -> Non
         return
     rows = make_rows(records)
     parts = [(title, known) for title, columns in PARTS if (known := with_values(rows, columns))]
-    notes = footnotes(records, settings, {column.title for _, columns in parts for column in columns})
+    notes = footnotes(records, settings, [column for _, columns in parts for column in columns])
     with atomic_paths(output_dir / TABLE) as [path]:
         tables = [f"### {title}\n\n{markdown(rows, columns)}" for title, columns in parts]
         path.write_text("\n".join([*tables, *(f"- {note}" for note in notes), ""]), encoding="utf-8")
@@ -64,28 +64,7 @@ def write_summary(output_dir: Path, settings: Settings, console: Console) -> Non
     console.print(f"Written to {output_dir}: results.jsonl, {TABLE}, learning_curves and training_dynamics (png, svg).")
 
 
-_NOTES = (
-    (
-        {"generated, k tokens"},
-        "At equal tokens: verl's validations (greedy) are read, between two of them linearly, where that of both runs "
-        "ends that generated fewer tokens, those of constructing included.",
-    ),
-    (
-        {"reflecting, %", "DSR, %", "ERR, %"},
-        "Reflecting: sampled held-out responses that doubt a line. DSR: right ones that do not reflect, of the right "
-        "ones. ERR: those that find and mend a wrong line and end right because of it, of those that reflect; both by "
-        "the true steps.",
-    ),
-    ({"located, %"}, "Located: attempts of continuation whose located step is the first wrong line."),
-    (
-        {"advantage of the errors"},
-        "Advantage of the errors: Eq. 5's, summed over the rows that keep the first wrong line, per constructed row; "
-        "above 0, G_ref makes the mistakes themselves more likely. Given where prefixes are trained with Eq. 5.",
-    ),
-)
-
-
-def footnotes(records: Sequence[Record], settings: Settings, columns: Set[str]) -> list[str]:
+def footnotes(records: Sequence[Record], settings: Settings, columns: Sequence[Column]) -> list[str]:
     """What a reader has to know to judge the table, which has these columns."""
     first = records[0]
     dates = sorted({record["date"] for record in records if record.get("date")})
@@ -100,7 +79,7 @@ def footnotes(records: Sequence[Record], settings: Settings, columns: Set[str]) 
         "Entropy and length are those of sampled held-out responses. Shares of constructions are totals over all "
         "steps; no gradient: reflection groups whose members are all right or all wrong. Seconds: without the first "
         "step, and of runs that had the machine to themselves.",
-        *(note for titles, note in _NOTES if titles & columns),
+        *dict.fromkeys(column.note for column in columns if column.note),
         *_scatter_note(records),
         *_gap_note(records),
         f"{len(records)} runs on {', '.join(sorted({record['machine'] for record in records}))}, "

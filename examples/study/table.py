@@ -23,6 +23,7 @@ class Column:
         compared: Whether its difference to GRPO is shown beside it.
         difference: How a run differs from GRPO's of the same seeds, where that is not the difference of the numbers.
         difference_title: The heading of the difference.
+        note: What a reader of the table has to know of it.
     """
 
     title: str
@@ -32,6 +33,7 @@ class Column:
     compared: bool = False
     difference: Callable[[Record, Record], float | None] | None = None
     difference_title: str = "to GRPO"
+    note: str | None = None
 
     @property
     def name(self) -> str:
@@ -48,6 +50,12 @@ def _seconds_alone(record: Record) -> float | None:
     return record.get("seconds_per_step") if record.get("jobs", 1) == 1 else None
 
 
+_REFLECTION_NOTE = (
+    "Reflecting: sampled held-out responses that doubt a line. DSR: right ones that do not reflect, of the right "
+    "ones. ERR: those that find and mend a wrong line and end right because of it, of those that reflect; both by "
+    "the true steps."
+)
+
 HELD_OUT = (
     Column("greedy, %", _key("greedy_accuracy"), 100, compared=True),
     Column("mean of samples, %", _key("sampled_accuracy"), 100, compared=True),
@@ -55,9 +63,9 @@ HELD_OUT = (
 )
 RESPONSES_AND_COST = (
     Column("length, tokens", _key("response_length")),
-    Column("reflecting, %", _key("reflecting"), 100),
-    Column("DSR, %", _key("direct_solution_rate"), 100),
-    Column("ERR, %", _key("effective_reflection_rate"), 100),
+    Column("reflecting, %", _key("reflecting"), 100, note=_REFLECTION_NOTE),
+    Column("DSR, %", _key("direct_solution_rate"), 100, note=_REFLECTION_NOTE),
+    Column("ERR, %", _key("effective_reflection_rate"), 100, note=_REFLECTION_NOTE),
     Column("entropy, nats", _key("entropy"), digits=3),
     Column("rows a step", _key("rows_per_step")),
     Column("seconds a step", _seconds_alone, digits=2),
@@ -71,6 +79,8 @@ EQUAL_TOKENS = (
         compared=True,
         difference=difference_at_equal_tokens,
         difference_title="to GRPO at equal tokens",
+        note="At equal tokens: verl's validations (greedy) are read, between two of them linearly, where that of both "
+        "runs ends that generated fewer tokens, those of constructing included.",
     ),
 )
 TRAINING = (
@@ -88,8 +98,19 @@ PREFIXES = (
     Column("less: a right step doubted, %", _key("prefix_before_error"), 100),
     Column("more, %", _key("prefix_beyond_error"), 100),
     Column("not verbatim, %", _key("prefix_not_verbatim"), 100),
-    Column("located, %", _key("located"), 100),
-    Column("advantage of the errors", _key("error_advantage"), digits=3),
+    Column(
+        "located, %",
+        _key("located"),
+        100,
+        note="Located: attempts of continuation whose located step is the first wrong line.",
+    ),
+    Column(
+        "advantage of the errors",
+        _key("error_advantage"),
+        digits=3,
+        note="Advantage of the errors: Eq. 5's, summed over the rows that keep the first wrong line, per constructed "
+        "row; above 0, G_ref makes the mistakes themselves more likely. Given where prefixes are trained with Eq. 5.",
+    ),
 )
 PARTS = (
     ("Held-out accuracy", HELD_OUT),
@@ -112,8 +133,12 @@ class Row:
 
 def values_by_seeds(records: Iterable[Record], arm: str, column: Column) -> dict[Seeds, float]:
     """One number of all runs of an arm."""
-    values = {(r["seed"], r["rl_seed"]): column.read(r) for r in records if r["arm"] == arm}
+    values = {seeds: column.read(run) for seeds, run in _runs_by_seeds(records, arm).items()}
     return {seeds: value for seeds, value in values.items() if value is not None}
+
+
+def _runs_by_seeds(records: Iterable[Record], arm: str) -> dict[Seeds, Record]:
+    return {(run["seed"], run["rl_seed"]): run for run in records if run["arm"] == arm}
 
 
 def make_rows(records: Sequence[Record]) -> list[Row]:
@@ -137,16 +162,11 @@ def make_rows(records: Sequence[Record]) -> list[Row]:
 
 
 def _difference(records: Sequence[Record], arm: Arm, column: Column) -> Mean | None:
-    if column.difference is None:
+    if column.difference is not None:
         return paired_difference(
-            values_by_seeds(records, arm.name, column), values_by_seeds(records, arm.baseline, column)
+            _runs_by_seeds(records, arm.name), _runs_by_seeds(records, arm.baseline), column.difference
         )
-    runs, baseline = (
-        {(r["seed"], r["rl_seed"]): r for r in records if r["arm"] == name} for name in (arm.name, arm.baseline)
-    )
-    pairs = {seeds: column.difference(runs[seeds], baseline[seeds]) for seeds in runs.keys() & baseline.keys()}
-    known = {seeds: value for seeds, value in pairs.items() if value is not None}
-    return mean_over_seeds(known) if known else None
+    return paired_difference(values_by_seeds(records, arm.name, column), values_by_seeds(records, arm.baseline, column))
 
 
 def headings(columns: Sequence[Column]) -> list[str]:

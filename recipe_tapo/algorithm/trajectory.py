@@ -47,7 +47,6 @@ def build_trajectory(
     tokenizer: Tokenizer,
     eos_token_id: int,
     max_response_length: int,
-    prefix_check: Literal["measure", "require"] = "measure",
     min_prefix_fraction: float = 0.0,
     mask: Mask = "none",
     recover: bool = True,
@@ -61,8 +60,7 @@ def build_trajectory(
         tokenizer: The policy's tokenizer.
         eos_token_id: The EOS the policy ends its rollouts with.
         max_response_length: Longest row, EOS included.
-        prefix_check: ``require`` rejects what preserves less than ``min_prefix_fraction`` of y⁻'s tokens.
-        min_prefix_fraction: See ``prefix_check``.
+        min_prefix_fraction: What preserves a smaller share of y⁻'s tokens is rejected.
         mask: What to leave out of the loss (ours).
         recover: Whether to read output that misses the format but is unambiguous.
     """
@@ -78,7 +76,7 @@ def build_trajectory(
     if len(response_ids) > max_response_length:
         return RejectReason.TOO_LONG
     prefix_fraction = row.prefix_length / max(1, len(error_ids))
-    if prefix_check == "require" and prefix_fraction < min_prefix_fraction:
+    if prefix_fraction < min_prefix_fraction:
         return RejectReason.PREFIX_TOO_SHORT
     mistake_start = last_step_start(error_ids, row.prefix_length, tokenizer) if mask == "mistake" else 0
     return Trajectory(

@@ -78,6 +78,11 @@ class SynthesisConfig(_Node):
     prefix_check: Literal["measure", "require"] = "measure"
     min_prefix_fraction: PrefixFraction = 0.1
 
+    @property
+    def required_prefix_fraction(self) -> float:
+        """The share of y⁻'s tokens that a trajectory must preserve; 0 where that is only measured."""
+        return self.min_prefix_fraction if self.prefix_check == "require" else 0.0
+
     @model_validator(mode="after")
     def _mode_fits(self) -> "SynthesisConfig":
         if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:

@@ -45,7 +45,7 @@ class Continuation:
         self.locator = make_locator(tapo, policy)
         self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
         self.phrases = template_phrases(self.template)
-        self.min_prefix_fraction = synthesis.min_prefix_fraction if synthesis.prefix_check == "require" else 0.0
+        self.min_prefix_fraction = synthesis.required_prefix_fraction
         self.transitions = (
             read_lines(synthesis.transitions_path, TRANSITIONS) if synthesis.transition == "fixed" else []
         )

@@ -24,6 +24,7 @@ class Rewriting:
         self.policy = policy
         self.template = load_template(tapo.synthesis.prompt_path, tapo.synthesis.mode)
         self.phrases = template_phrases(self.template)
+        self.min_prefix_fraction = tapo.synthesis.required_prefix_fraction
 
     async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
         """Constructs from one wrong rollout. Raises Rejected."""
@@ -45,8 +46,7 @@ class Rewriting:
             tokenizer=policy.tokenizer,
             eos_token_id=choose_eos([correct_ids, error_ids], policy.stop_ids, policy.tokenizer.eos_token_id),
             max_response_length=policy.max_response_length,
-            prefix_check=self.tapo.synthesis.prefix_check,
-            min_prefix_fraction=self.tapo.synthesis.min_prefix_fraction,
+            min_prefix_fraction=self.min_prefix_fraction,
             mask=self.tapo.mask,
             recover=self.tapo.synthesis.recover,
         )

@@ -122,7 +122,7 @@ def test_a_text_that_does_not_survive_encoding_is_given_up_soon(monkeypatch):
 
 
 def test_a_required_prefix_that_is_missing_rejects():
-    required = {**BUILD, "prefix_check": "require", "min_prefix_fraction": 0.5}
+    required = {**BUILD, "min_prefix_fraction": 0.5}
     assert build_trajectory(OUTPUT, error_ids=encode("y = 1"), **required) is RejectReason.PREFIX_TOO_SHORT
     assert isinstance(build_trajectory(OUTPUT, error_ids=encode("2x = 8\nx = 3\n"), **required), Trajectory)
 
