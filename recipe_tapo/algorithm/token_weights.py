@@ -23,3 +23,25 @@ def ots_weights(
     """
     with torch.no_grad():
         return (log_probs + entropies).exp_().nan_to_num_(nan=w_min).clamp_(w_min, w_max)
+
+
+def spare_turns(weights_N: torch.Tensor, turns: torch.Tensor, ends: torch.Tensor, tokens: int) -> torch.Tensor:
+    """Raises the weights of a turn's first tokens to at least 1 (ours; ``tapo.ots.spare_turn``).
+
+    A policy that does not reflect would hardly write "Wait", so that Eq. 7 leaves next to nothing of the one token
+    that begins a reflection, while what comes behind it weighs about 1.
+
+    Args:
+        weights_N: Of some trajectories' tokens, one trajectory behind the other.
+        turns: For each trajectory where its turn begins in them, the first token behind the preserved prefix, (B,).
+        ends: For each where it ends in them, (B,).
+        tokens: Of each turn so many are spared, fewer where the trajectory ends before; 0: none.
+
+    Returns:
+        New weights of the same shape.
+    """
+    indices = turns[:, None] + torch.arange(tokens)
+    spared = indices[indices < ends[:, None]]
+    weights_N = weights_N.clone()
+    weights_N[spared] = weights_N[spared].clamp(min=1.0)
+    return weights_N

@@ -83,6 +83,12 @@ class SynthesisConfig(_Node):
         """The share of y⁻'s tokens that a trajectory must preserve; 0 where that is only measured."""
         return self.min_prefix_fraction if self.prefix_check == "require" else 0.0
 
+    @property
+    def sampling(self) -> dict[str, float]:
+        """The sampling values that are set, by name: they take the place of the rollout's."""
+        values = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
+        return {name: value for name, value in values.items() if value is not None}
+
     @model_validator(mode="after")
     def _mode_fits(self) -> "SynthesisConfig":
         if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:
@@ -105,16 +111,21 @@ class AdvantageConfig(_Node):
 
 
 class OTSConfig(_Node):
-    """OOD token suppression (OTS, Eq. 7)."""
+    """OOD token suppression (OTS, Eq. 7). ``spare_turn`` is ours."""
 
     enable: bool = True
     w_min: NotNegative = 0.01
     w_max: float = 10.0
+    spare_turn: Count = 0
 
     @model_validator(mode="after")
-    def _limits_are_ordered(self) -> "OTSConfig":
+    def _values_fit(self) -> "OTSConfig":
         if self.w_max < self.w_min:
             raise bad(self.w_max, "is below tapo.ots.w_min", "raise it", "w_max")
+        if self.spare_turn and not self.enable:
+            raise bad(
+                self.spare_turn, "spares nothing without OTS", "set it to 0 or tapo.ots.enable=true", "spare_turn"
+            )
         return self
 
 

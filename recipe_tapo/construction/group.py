@@ -18,7 +18,7 @@ class Rollout:
         response_ids: The sampled token ids, with or without EOS.
         correct: Whether the reward says right.
         prompt_ids: The prompt that it answers.
-        log_probs: The policy's log-probability of each of its ids, where they were recorded.
+        log_probs: Log-probability of each of its ids as scoring it now would give it, where that was recorded.
         versions: The weights that wrote it, where they are known.
         source: What the engine needs to make a row beside this rollout; construction hands it back unread.
     """

@@ -66,8 +66,7 @@ class TeacherLocator:
         )
         ids = list(error.response_ids)
         plain = error.log_probs
-        # Where training comes in between, recorded ones are of other weights than the scores to come.
-        if plain is None or self.policy.pauses:
+        if plain is None:
             plain = (await requests.score_tokens([*error.prompt_ids, *ids]))[-len(ids) :]
         shown_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + ids
         shown = (await requests.score_tokens(shown_ids))[-len(ids) :]

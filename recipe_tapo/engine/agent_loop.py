@@ -25,6 +25,7 @@ from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.construction.self_teacher import SelfTeacher
 from recipe_tapo.engine.opsd_rows import put_report, put_teacher_log_probs
 from recipe_tapo.engine.rows import (
+    PREFIX_LENGTH_TAG,
     REPORT_TAG,
     SOURCE_VERSION_TAG,
     TRAIN_PARTITION,
@@ -65,7 +66,8 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
             chat_template_kwargs=self.config.data.get("apply_chat_template_kwargs", {}),
             pauses=pauses(self.llm_client),
         )
-        self.own_log_probs = records_own_log_probs(rollout)
+        # Where training comes in between, recorded ones are of other weights than scores to come.
+        self.own_log_probs = records_own_log_probs(rollout) and not policy.pauses
         self.constructor = Constructor(self.tapo, policy)
         self.teacher = SelfTeacher(self.tapo, policy)
         self.dump = AttemptDump(self.tapo.dump_dir) if self.tapo.dump_dir else None
@@ -157,11 +159,13 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         try:
             row = make_row(rollout.output, attempt.trajectory, attempt.grade, attempt.record.versions)
             await super()._agent_loop_postprocess(row, False, **{**rollout.fields, "session_id": session_id})
+            tag = {
+                UID_TAG: group_uid,
+                SOURCE_VERSION_TAG: (attempt.error.versions or (None,))[0],
+                PREFIX_LENGTH_TAG: attempt.trajectory.prefix_length,
+            }
             await tq.async_kv_batch_put(
-                keys=[key],
-                partition_id=TRAIN_PARTITION,
-                fields=uid_field(group_uid),
-                tags=[{UID_TAG: group_uid, SOURCE_VERSION_TAG: (attempt.error.versions or (None,))[0]}],
+                keys=[key], partition_id=TRAIN_PARTITION, fields=uid_field(group_uid), tags=[tag]
             )
             attempt.record.key = key
         except Exception as error:

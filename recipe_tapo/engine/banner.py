@@ -27,6 +27,8 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
         if mode == CONTINUATION:
             mode += f" (locate {synthesis.locate}, transition {synthesis.transition})"
         ots = f"w in [{tapo.ots.w_min:g}, {tapo.ots.w_max:g}]" if tapo.ots.enable else "off"
+        if tapo.ots.spare_turn:
+            ots += f" (at least 1 in the first {tapo.ots.spare_turn} tokens of a turn)"
         lines = [
             f"TAPO {recipe_tapo.__version__} is ACTIVE (arXiv 2606.18844)",
             f"selection   n_pos={selection.n_pos} n_neg={selection.n_neg} m_max={selection.m_max}"

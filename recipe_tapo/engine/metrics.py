@@ -131,6 +131,15 @@ def weight_metrics(weights: torch.Tensor, w_min: float, w_max: float) -> dict[st
     }
 
 
+def turn_metrics(weights_B: torch.Tensor) -> dict[str, float]:
+    """What Eq. 7 leaves of the token that begins the reflection, the first one behind the preserved prefix.
+
+    Args:
+        weights_B: Its weight in each constructed row that preserves something, before ``ots.spare_turn``.
+    """
+    return {"tapo/ots_weight/turn": weights_B.mean().item()} if weights_B.numel() else {}
+
+
 def rollout_metrics(rewards_B: torch.Tensor, uid_B: Sequence[str]) -> dict[str, float]:
     """What rollouts bring to the update.
 

@@ -24,6 +24,8 @@ UID_TAG = "tapo_uid"
 REPORT_TAG = "tapo_report"
 # The oldest version of the weights that wrote the y⁻ of a constructed row.
 SOURCE_VERSION_TAG = "tapo_source_version"
+# How many leading tokens of a constructed row are y⁻'s own.
+PREFIX_LENGTH_TAG = "tapo_prefix_length"
 # verl's own.
 PADDING_TAG = "is_padding"
 # The versions of the weights that wrote a row: of a constructed row its synthesis.
@@ -140,6 +142,12 @@ def row_versions(batch: KVBatchMeta) -> list[tuple[int, int, int]]:
             if None not in of_row:
                 versions.append(of_row)
     return versions
+
+
+def prefix_lengths(batch: KVBatchMeta) -> torch.Tensor:
+    """How many leading tokens of each constructed row are y⁻'s own, in the order of ``reflected_keys``."""
+    rows = zip(rows_of(batch), batch.tags, strict=True)
+    return torch.tensor([tag[PREFIX_LENGTH_TAG] for row, tag in rows if row.is_reflection])
 
 
 def uid_field(uid: str) -> TensorDict:

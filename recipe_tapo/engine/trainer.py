@@ -20,7 +20,7 @@ from verl.workers.engine_workers import ActorRolloutRefWorker
 from verl.workers.rollout.utils import get_max_position_embeddings
 
 from recipe_tapo.algorithm.loss import GroupSizes, group_sizes
-from recipe_tapo.algorithm.token_weights import ots_weights
+from recipe_tapo.algorithm.token_weights import ots_weights, spare_turns
 from recipe_tapo.construction.failed_steps import CONSTRUCTING, TEACHING, StepWatch
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.engine import batch_metrics
@@ -32,6 +32,7 @@ from recipe_tapo.engine.metrics import (
     staleness_metrics,
     teaching_counts,
     timing_metrics,
+    turn_metrics,
     weight_metrics,
     yield_metrics,
 )
@@ -55,6 +56,7 @@ from recipe_tapo.engine.rows import (
     get_columns,
     get_uids,
     padding_keys,
+    prefix_lengths,
     put_columns,
     reflected_keys,
     rollout_keys,
@@ -210,16 +212,20 @@ class TapoOverrides(PPOTrainer):
         return put
 
     def _put_weights(self, batch: KVBatchMeta, reflected: list[str], metrics: dict) -> None:
-        """Writes Eq. 7's weights of constructed rows."""
+        """Writes Eq. 7's weights of constructed rows, those of the turn spared as ``ots.spare_turn`` says."""
         data = get_columns(reflected, [OLD_LOG_PROBS, ENTROPY, RESPONSE_MASK], batch.partition_id)
-        log_probs = data[OLD_LOG_PROBS].values
-        weights = torch.ones_like(log_probs)
+        column = data[OLD_LOG_PROBS]
+        weights = torch.ones_like(column.values)
         if self.tapo.ots.enable:
             limits = {"w_min": self.tapo.ots.w_min, "w_max": self.tapo.ots.w_max}
-            weights = ots_weights(log_probs, data[ENTROPY].values, **limits)
+            weights = ots_weights(column.values, data[ENTROPY].values, **limits)
+            kept_B = prefix_lengths(batch)
+            turns, ends = (column.offsets[:-1] + kept_B)[kept_B > 0], column.offsets[1:][kept_B > 0]
+            metrics.update(turn_metrics(weights[turns]))
+            weights = spare_turns(weights, turns, ends, self.tapo.ots.spare_turn)
             metrics.update(weight_metrics(weights[data[RESPONSE_MASK].values.bool()], **limits))
             self._dump_weights(batch, reflected, weights)
-        put_columns(reflected, {TOKEN_FACTOR: data[OLD_LOG_PROBS].like(weights)}, batch.partition_id)
+        put_columns(reflected, {TOKEN_FACTOR: column.like(weights)}, batch.partition_id)
 
     def _dump_weights(self, batch: KVBatchMeta, keys: list[str], weights: torch.Tensor) -> None:
         if self.tapo.dump_dir:

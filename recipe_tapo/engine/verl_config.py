@@ -34,13 +34,7 @@ def synthesis_budget(tapo: TapoConfig, config: DictConfig) -> int:
 
 def synthesis_sampling_params(tapo: TapoConfig, rollout_params: dict[str, Any], max_tokens: int) -> dict[str, Any]:
     """The rollout's sampling parameters with TAPO's overrides and token budget."""
-    overrides = {name: getattr(tapo.synthesis, name) for name in ("temperature", "top_p", "top_k")}
-    return {
-        **rollout_params,
-        **{name: value for name, value in overrides.items() if value is not None},
-        "logprobs": False,
-        "max_tokens": max_tokens,
-    }
+    return {**rollout_params, **tapo.synthesis.sampling, "logprobs": False, "max_tokens": max_tokens}
 
 
 def records_own_log_probs(rollout: DictConfig) -> bool:

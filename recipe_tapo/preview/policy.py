@@ -95,8 +95,7 @@ class QuestionEngine:
 
     def __init__(self, policy: PreviewPolicy, gold: str, synthesis: SynthesisConfig):
         self.policy, self.gold = policy, gold
-        overrides = {name: getattr(synthesis, name) for name in ("temperature", "top_p", "top_k")}
-        self.sampling = replace(policy.sampling, **{k: v for k, v in overrides.items() if v is not None})
+        self.sampling = replace(policy.sampling, **synthesis.sampling)
 
     async def generate(self, prompt_ids: list[int], max_tokens: int) -> list[int]:
         """See ``construction.policy.Engine``."""

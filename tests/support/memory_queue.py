@@ -69,7 +69,7 @@ class MemoryQueue:
         tags = [self.tags[key] for key in keys]
         return KVBatchMeta(keys=keys, tags=tags, partition_id=rows.TRAIN_PARTITION, extra_info={})
 
-    def add(self, key, length, reward, constructed=False, masked=()):
+    def add(self, key, length, reward, constructed=False, masked=(), prefix=2):
         """One row as verl stores it, of so many response tokens.
 
         Args:
@@ -78,6 +78,7 @@ class MemoryQueue:
             reward: Of the whole row.
             constructed: Whether it belongs to G_ref.
             masked: Response tokens that are not trained on.
+            prefix: Leading tokens that a constructed row shares with y⁻.
         """
         uid = rows.uid_of_key(key)
         responses = torch.arange(length) + 20 + len(self.rows)
@@ -100,7 +101,7 @@ class MemoryQueue:
         steps = {"global_steps": 1, "min_global_steps": 0, "max_global_steps": 0}
         self.tags[key] = {"seq_len": len(input_ids), "prompt_len": len(PROMPT), "response_len": length, **steps}
         if constructed:
-            self.tags[key][rows.UID_TAG] = rows.reflected_uid(uid)
+            self.tags[key] |= {rows.UID_TAG: rows.reflected_uid(uid), rows.PREFIX_LENGTH_TAG: prefix}
 
 
 def log_probs(input_ids):

@@ -45,6 +45,8 @@ def test_defaults_are_the_papers():
         ({7: 2}, "tapo.7=7: unknown key; known keys: enable, seed"),
         ([1], "tapo=[1]: must be a node with keys; write tapo.<key>=<value>"),
         ({"ots": {"w_min": 2.0, "w_max": 1.0}}, "tapo.ots.w_max=1.0: is below tapo.ots.w_min"),
+        ({"ots": {"spare_turn": -1}}, "tapo.ots.spare_turn=-1: is negative; use 0 (off) or more"),
+        ({"ots": {"spare_turn": 4, "enable": False}}, "tapo.ots.spare_turn=4: spares nothing without OTS; set it to 0"),
         ({"advantage": {"mode": "mixed"}}, "use one of decoupled, joint, anchored"),
         ({"synthesis": {"timeout_s": 0}}, "tapo.synthesis.timeout_s=0.0: must be positive"),
         ({"synthesis": {"top_p": 0.0}}, "tapo.synthesis.top_p=0.0"),

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from recipe_tapo.algorithm.token_weights import ots_weights
+from recipe_tapo.algorithm.token_weights import ots_weights, spare_turns
 
 
 def test_a_token_of_typical_probability_weighs_one():
@@ -35,3 +35,14 @@ def test_on_policy_tokens_weigh_at_least_one_on_average():
     entropy = -(probabilities * probabilities.log()).sum()
     w = ots_weights(probabilities.log(), entropy.expand(3))
     assert (probabilities * w).sum() >= 1
+
+
+def test_a_turns_first_tokens_weigh_at_least_one():
+    # Rows of 4, 3 and 2 tokens that preserve 1, 2 and 1; two tokens of each turn are spared, one where the row ends.
+    weights = torch.tensor([0.5, 0.01, 0.2, 0.3, 3.0, 0.4, 0.01, 0.1, 2.0])
+    spared = spare_turns(weights, torch.tensor([1, 6, 8]), torch.tensor([4, 7, 9]), tokens=2)
+    torch.testing.assert_close(spared, torch.tensor([0.5, 1.0, 1.0, 0.3, 3.0, 0.4, 1.0, 0.1, 2.0]))
+    assert weights[1].item() == pytest.approx(0.01)  # the argument stays as it was
+    torch.testing.assert_close(spare_turns(weights, torch.tensor([1, 6]), torch.tensor([4, 7]), tokens=0), weights)
+    nothing = torch.zeros(0, dtype=torch.long)
+    torch.testing.assert_close(spare_turns(weights, nothing, nothing, tokens=2), weights)

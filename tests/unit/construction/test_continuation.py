@@ -49,7 +49,7 @@ class ScriptedEngine:
         return Grade(float(right), right)
 
 
-def construct(monkeypatch, engine, max_model_len=2000, log_probs=None, wrong=WRONG, pauses=False, **tapo):
+def construct(monkeypatch, engine, max_model_len=2000, log_probs=None, wrong=WRONG, **tapo):
     monkeypatch.setattr(
         TOKENIZER, "apply_chat_template", lambda messages, **_: messages[0]["content"] + "\n", raising=False
     )
@@ -57,7 +57,7 @@ def construct(monkeypatch, engine, max_model_len=2000, log_probs=None, wrong=WRO
     config = TapoConfig.from_mapping(
         {"selection": {"n_pos": 1, "n_neg": 1, "m_max": 1}, "synthesis": synthesis, **tapo}
     )
-    policy = Policy(TOKENIZER, max_model_len, max_response_length=200, stop_ids=frozenset({EOS}), pauses=pauses)
+    policy = Policy(TOKENIZER, max_model_len, max_response_length=200, stop_ids=frozenset({EOS}))
     group = RolloutGroup("q", QUESTION, global_step=1, size=2)
     group.rollouts = [
         Rollout(0, [*encode(wrong), EOS], False, encode(QUESTION), log_probs),
@@ -98,11 +98,6 @@ def test_the_teacher_needs_no_word_and_takes_the_samplers_scores_where_they_were
     )
     assert attempt.record.located_step == 3
     assert len(engine.scored) == 1
-
-    # Recorded scores may be of other weights than those to come.
-    engine = ScriptedEngine(fall_at="So")
-    construct(monkeypatch, engine, log_probs=recorded, pauses=True, synthesis={"locate": "teacher"})
-    assert len(engine.scored) == 2
 
 
 def test_a_fixed_transition_is_part_of_the_answer_that_the_policy_goes_on_from(monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ from recipe_tapo.construction import requests
 from recipe_tapo.construction.reports import GroupReport, TeacherReport
 from recipe_tapo.engine import agent_loop, given_up, opsd_rows
 from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
-from recipe_tapo.engine.rows import REPORT_TAG, UID_TAG
+from recipe_tapo.engine.rows import PREFIX_LENGTH_TAG, REPORT_TAG, UID_TAG
 from recipe_tapo.records.attempts import read_dump
 
 EOS = TOKENIZER.eos_token_id
@@ -64,7 +64,15 @@ def grade(text):
     return 1.0 if text.rstrip().endswith("\\boxed{4}") else 0.0
 
 
-def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000, scheduling_policy="priority", **tapo):
+def make_worker(
+    monkeypatch,
+    behaviour=answer,
+    grader=grade,
+    max_model_len=4000,
+    scheduling_policy="priority",
+    temperature=1.0,
+    **tapo,
+):
     store = Store()
     for module in (agent_loop, agent_loop_tq):
         monkeypatch.setattr(module, "tq", store)
@@ -81,7 +89,7 @@ def make_worker(monkeypatch, behaviour=answer, grader=grade, max_model_len=4000,
                     "prompt_length": 50,
                     "response_length": 200,
                     "scheduling_policy": scheduling_policy,
-                    **{"temperature": 1.0, "top_p": 1.0, "top_k": -1},
+                    **{"temperature": temperature, "top_p": 1.0, "top_k": -1},
                 }
             },
             "data": {"apply_chat_template_kwargs": {}},
@@ -166,6 +174,7 @@ def test_an_eligible_group_gains_its_constructions_as_a_group_of_their_own(monke
     sampled = [*encode(WRONG), EOS]
     prefix_length = report.prefix_lengths[0]
     assert prefix_length > 0
+    assert store.tags["q1_8_0"][PREFIX_LENGTH_TAG] == prefix_length
     assert row["responses"].tolist()[:prefix_length] == sampled[:prefix_length]
     assert row["responses"].tolist()[-1] == EOS
     assert row["prompts"].tolist() == encode("2x=8?")  # the plain query, never the synthesis prompt
@@ -219,6 +228,24 @@ def test_no_default_time_out_runs_while_the_engine_stands_still_for_training(mon
     assert len([t for t in timeouts(False) if t > 120.0]) == 4
     paused = timeouts(True)
     assert paused.count(None) == 4 and paused.count(120.0) == 4
+
+
+@pytest.mark.parametrize(
+    ("temperature", "pauses", "recorded"), [(1.0, False, True), (0.7, False, False), (1.0, True, False)]
+)
+def test_recorded_log_probs_stand_for_scores_where_sampling_was_plain_and_no_training_comes_in_between(
+    monkeypatch, temperature, pauses, recorded
+):
+    seen = []
+
+    async def finish(self, group, engine):
+        seen.extend(rollout.log_probs is not None for rollout in group.rollouts)
+
+    monkeypatch.setattr(agent_loop, "pauses", lambda client: pauses)
+    monkeypatch.setattr(TapoAgentLoopWorker, "_finish", finish)
+    worker, _ = make_worker(monkeypatch, temperature=temperature)
+    run_group(monkeypatch, worker)
+    assert seen == [recorded] * 8
 
 
 def test_the_request_carries_the_prompt_the_budget_and_the_rollouts_sampling(monkeypatch):

@@ -26,6 +26,12 @@ def test_it_says_which_model_the_mode_is_for_and_which_mode_the_others_take(mode
     assert f"use tapo.synthesis.mode={other}" in line
 
 
+def test_it_says_what_is_spared_by_ots():
+    assert "at least 1 in the first 8 tokens of a turn" in banner(
+        TapoConfig.from_mapping({"ots": {"spare_turn": 8}}), CONFIG
+    )
+
+
 def test_what_constructs_nothing_gives_no_advice():
     assert "cold start" not in banner(TapoConfig(enable=False), CONFIG)
 

@@ -145,14 +145,34 @@ def test_token_factors_are_eq_7s_weights_of_constructions_and_1_elsewhere(monkey
     step = Step(monkeypatch, two_questions(), "actor_rollout_ref.actor.ppo_mini_batch_size=1").run()
     factors = step.column(rows.TOKEN_FACTOR)
     assert len(factors) == 12  # padding too: verl fetches the field of every row
+    turns = []
     for key, factor in factors.items():
         row = step.queue.rows[key]
         expected = torch.ones(len(row[rows.RESPONSES]))
         if key in rows.reflected_keys(step.batch):
             expected = (row[rows.OLD_LOG_PROBS] + row[rows.ENTROPY]).exp().clamp(0.01, 10)
         close(factor, expected)
+        if key in rows.reflected_keys(step.batch):
+            turns.append(expected[2].item())
+    assert step.metrics["tapo/ots_weight/turn"] == pytest.approx(np.mean(turns))
     off = Step(monkeypatch, two_questions(), "tapo.ots.enable=false").run()
     assert all(bool((factor == 1).all()) for factor in off.column(rows.TOKEN_FACTOR).values())
+
+
+def test_a_turn_is_spared_by_ots_where_a_prefix_is_preserved(monkeypatch):
+    def factors(*overrides):
+        queue = two_questions()
+        queue.tags["a_6_0"][rows.PREFIX_LENGTH_TAG] = 0
+        step = Step(monkeypatch, queue, *overrides).run()
+        return {key: step.column(rows.TOKEN_FACTOR)[key] for key in rows.reflected_keys(step.batch)}
+
+    plain, spared = factors(), factors("tapo.ots.spare_turn=1")
+    for key, weights in plain.items():
+        expected = weights.clone()
+        if key != "a_6_0":
+            expected[2] = max(1.0, expected[2])
+        close(spared[key], expected)
+    assert any(weights[2] < 1 for key, weights in plain.items() if key != "a_6_0")
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
