@@ -107,6 +107,19 @@ def continuing_example(rng: random.Random, teacher: Teacher) -> Example:
     return Example(prompt, trajectory.removeprefix(kept), given=kept)
 
 
+def resuming_example(rng: random.Random, teacher: Teacher) -> Example:
+    """The question, and behind a failed try and a doubt, which are given, how the teacher goes on.
+
+    So a model learns what a doubt is good for, and not to doubt.
+    """
+    problem, wrong, _ = wrong_and_right(rng, teacher)
+    index, step = error_of(problem, wrong)
+    kept = wrong.split("\n")[: index + 1]
+    failed = int(kept[-1].split("=")[1].split()[0])
+    rest = teacher.walk(problem.values[step], problem.steps[step:], teacher.flag_error, rng, [failed])
+    return Example(problem.question, write_solution(*rest), given="\n".join([*kept, REFLECTION, ""]))
+
+
 def locating_example(rng: random.Random, teacher: Teacher) -> Example:
     """The locating prompt, and the number of the first wrong line."""
     problem, wrong, right = wrong_and_right(rng, teacher)
@@ -139,8 +152,11 @@ def wrong_and_right(rng: random.Random, teacher: Teacher, tries: int = 32) -> tu
 
 
 def fact_lines(rng: random.Random, teacher: Teacher, lines: int) -> str:
-    """Unconnected single-fact lines, answered with the teacher's reliability."""
+    """Unconnected single-fact lines, answered with the teacher's reliability; until right where it has second tries."""
     facts = [rng.choice(teacher.task.facts) for _ in range(lines)]
+    if teacher.second_try is not None:
+        tries = [teacher.walk(value, ((operator, operand),), 1.0, rng)[0] for value, operator, operand in facts]
+        return "".join(f"{text_line}\n" for lines_of_fact in tries for text_line in lines_of_fact)
     return "".join(f"{line(*fact, teacher.recall(fact, rng), teacher.task.modulus)}\n" for fact in facts)
 
 

@@ -16,6 +16,7 @@ from examples.cpu_demo.cold_start_examples import (
     ift_example,
     locating_example,
     mode_of,
+    resuming_example,
     self_teacher_example,
     sft_example,
 )
@@ -111,6 +112,7 @@ def train_step(
         ("self_teacher", phase.self_teacher, self_teacher_example),
         ("continuing", phase.continuing, continuing_example),
         ("locating", phase.locating, locating_example),
+        ("resuming", phase.resuming, resuming_example),
     )
     batches = {
         name: example_rows(tokenizer, [make(rng, teacher) for _ in range(count)])

@@ -11,6 +11,7 @@ from examples.cpu_demo.cold_start_examples import (
     continuing_example,
     error_of,
     locating_example,
+    resuming_example,
     wrong_and_right,
 )
 from examples.cpu_demo.cold_start_training import heads
@@ -29,8 +30,9 @@ def continuation_numbers(
     """How a model constructs by continuation from wrong solutions of the teacher, greedily.
 
     Returns:
-        The shares of first wrong lines that the model finds as a judge and by the self-teacher's scores, and that of
-        continuing prompts whose trajectory ends right.
+        The shares of first wrong lines that the model finds as a judge and by the self-teacher's scores, that of
+        continuing prompts whose trajectory ends right, and that of answers which do so when a doubt is put behind their
+        first failed try and nothing else is shown.
     """
     rng = random.Random(f"continuation:{seed}")
 
@@ -40,11 +42,17 @@ def continuation_numbers(
 
     locating = [locating_example(rng, regime.teacher) for _ in range(examples)]
     continuing = [continuing_example(rng, regime.teacher) for _ in range(examples)]
-    problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in continuing]
+    resuming = [resuming_example(rng, regime.teacher) for _ in range(examples)]
+
+    def end_right(asked: list[Example]) -> float:
+        problems = [ChainProblem.parse(example.prompt.split("\n")[0]) for example in asked]
+        return share(map(is_right, problems, answers(asked)))
+
     return {
         "located_by_judge": share(a == e.response for a, e in zip(answers(locating), locating, strict=True)),
         "located_by_teacher": _located_by_teacher(model, tokenizer, regime, examples, rng),
-        "right_when_continuing": share(map(is_right, problems, answers(continuing))),
+        "right_when_continuing": end_right(continuing),
+        "right_when_resuming": end_right(resuming),
     }
 
 

@@ -60,13 +60,21 @@ SELDOM_CRITERIA = {
     "visible_mistakes_doubted": Criterion(0.0, 0.02),
 }
 
+# The same where a doubt that is put behind a failed try is used: what follows comes out right.
+RECOVERING_CRITERIA = {**SELDOM_CRITERIA, "right_when_resuming": Criterion(0.40, 0.95)}
+
 
 def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
     """What a starting model of a regime has to meet; ``base`` nothing."""
     if start == "base":
         return {}
     usual = OPSD_CRITERIA if start == "opsd_start" else CRITERIA
-    return {"inverses": INVERSES_CRITERIA, "inverses_seldom": SELDOM_CRITERIA}.get(regime_name, usual)
+    of_inverses = {
+        "inverses": INVERSES_CRITERIA,
+        "inverses_seldom": SELDOM_CRITERIA,
+        "inverses_recovering": RECOVERING_CRITERIA,
+    }
+    return of_inverses.get(regime_name, usual)
 
 
 def measure(

@@ -16,7 +16,7 @@ SELF_TEACHER_ROWS = 12
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of the cold start's schedule; sizes are per step.
+    """One stretch of the cold start's schedule; sizes are per step, ``resuming`` those of answers behind a doubt.
 
     ``problem_steps`` shortens the problems of a stretch: copying is learned much faster on short ones.
     """
@@ -30,6 +30,7 @@ class Phase:
     self_teacher: int = 0
     continuing: int = 0
     locating: int = 0
+    resuming: int = 0
     problem_steps: int | None = None
 
 
@@ -148,5 +149,13 @@ REGIMES = {
     # The same, but a failed try is doubted where a prompt asks for it and hardly ever in an answer.
     "inverses_seldom": replace(
         INVERSES_REGIME, teacher=replace(INVERSES_REGIME.teacher, flag_error=0.01, false_alarm=0.0)
+    ),
+    # The same again, but a second try comes out right in four of five cases, wherever the doubt comes from.
+    "inverses_recovering": replace(
+        INVERSES_REGIME,
+        teacher=replace(INVERSES_REGIME.teacher, flag_error=0.01, false_alarm=0.0, second_try=0.8),
+        schedule=tuple(
+            replace(phase, resuming=rows) for phase, rows in zip(INVERSES_REGIME.schedule, (6, 8, 16), strict=True)
+        ),
     ),
 }

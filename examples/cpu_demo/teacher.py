@@ -42,6 +42,8 @@ class Teacher:
         wrong_values: How many wrong values a fact has, the first the likeliest.
         tries_again: Whether a mistake that is noticed leads to another try, which may fail as well, and not straight to
             the right value.
+        second_try: How often another try is worked out and comes out right, where all others are drawn as first ones
+            are; None: never.
     """
 
     task: Task = CHAINS
@@ -58,6 +60,7 @@ class Teacher:
     certain: tuple[str, ...] = ()
     wrong_values: int = 1
     tries_again: bool = False
+    second_try: float | None = None
     reliability: dict[Fact, float] = field(init=False)
     distractors: dict[Fact, list[int]] = field(init=False)
 
@@ -90,6 +93,8 @@ class Teacher:
         weights = {right: self.reliability[fact]}
         weights |= {value: slip * half for value, half in zip(self.distractors[fact], halves, strict=True)}
         left = [value for value in weights if value not in tried]
+        if tried and self.second_try is not None and rng.random() < self.second_try:
+            return right
         return rng.choices(left, [weights[value] for value in left])[0]
 
     def solve(self, problem: ChainProblem, rng: random.Random) -> str:
@@ -98,15 +103,19 @@ class Teacher:
         return write_solution(*self.walk(problem.start, problem.steps, flag_rate, rng))
 
     def walk(
-        self, value: int, steps: tuple[tuple[str, int], ...], flag_rate: float, rng: random.Random
+        self,
+        value: int,
+        steps: tuple[tuple[str, int], ...],
+        flag_rate: float,
+        rng: random.Random,
+        failed: Sequence[int] = (),
     ) -> tuple[list[str], int]:
-        """Takes steps from a value; gives the lines and the last value."""
-        lines = []
+        """Takes steps from a value, the first with what it ``failed`` on before; gives the lines and the last value."""
+        lines, tried = [], list(failed)
         for op, b in steps:
             fact = (value, op, b)
-            right, value = self._right(fact), self.recall(fact, rng)
+            right, value = self._right(fact), self.recall(fact, rng, tried)
             lines.append(self._line(fact, value))
-            tried = []
             while rng.random() < (self.false_alarm if value == right else flag_rate):
                 tried.append(value)
                 again = self.tries_again and value != right
@@ -114,6 +123,7 @@ class Teacher:
                 lines += [REFLECTION, self._line(fact, value)]
                 if not again:
                     break
+            tried = []
         return lines, value
 
     def _right(self, fact: Fact) -> int:

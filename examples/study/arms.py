@@ -43,6 +43,9 @@ ANCHORED = ("tapo.advantage.mode=anchored",)
 PREFIX = ("tapo.mask=prefix",)
 JOINT = ("tapo.loss_normalization=joint",)
 WO_OTS = ("tapo.ots.enable=false",)
+# A doubt is one token of the study's tokenizer.
+SPARE_TURN = ("tapo.ots.spare_turn=1",)
+WO_NEGATIVES = ("tapo.keep_negatives=false",)
 
 
 def _engine(name: str, title: str) -> Arm:
@@ -116,6 +119,24 @@ ARMS = {
             config="continuation",
             overrides=(*ANCHORED, *PREFIX, *JOINT, *WO_OTS),
         ),
+        Arm(
+            "continuation_anchored_mask_prefix_joint_spare_turn",
+            "ours: continuation, anchored, masked prefix, one denominator, OTS spares the turn",
+            config="continuation",
+            overrides=(*ANCHORED, *PREFIX, *JOINT, *SPARE_TURN),
+        ),
+        Arm(
+            "continuation_mask_prefix_joint_wo_ots",
+            "ours: continuation, masked prefix, one denominator, w/o OTS",
+            config="continuation",
+            overrides=(*PREFIX, *JOINT, *WO_OTS),
+        ),
+        Arm(
+            "continuation_anchored_mask_prefix_joint_wo_ots_negatives",
+            "ours: continuation, anchored, masked prefix, one denominator, w/o OTS, negatives",
+            config="continuation",
+            overrides=(*ANCHORED, *PREFIX, *JOINT, *WO_OTS, *WO_NEGATIVES),
+        ),
     )
 }
 
@@ -129,6 +150,7 @@ ARMS_OF = {
     "study": tuple(name for name in ARMS if name not in CONTINUATION_ARMS),
     "inverses": _OF_INVERSES,
     "inverses_seldom": _OF_INVERSES,
+    "inverses_recovering": _OF_INVERSES,
 }
 
 

@@ -2,6 +2,8 @@
 
 import json
 import random
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -20,10 +22,12 @@ from examples.arithmetic.problems import (
 from examples.cpu_demo import criteria
 from examples.cpu_demo.cold_start_examples import (
     continuing_example,
+    fact_lines,
     ift_example,
     locating_example,
     own_finish,
     reconstruct,
+    resuming_example,
     self_teacher_example,
     sft_example,
     tagged_output,
@@ -150,6 +154,7 @@ def test_committed_models_satisfy_the_criteria_and_know_the_templates(folder):
 
 
 INVERSES_REGIME = REGIMES["inverses"]
+RECOVERING_REGIME = REGIMES["inverses_recovering"]
 
 
 def test_a_noticed_mistake_leads_to_another_try_that_may_fail_too():
@@ -186,6 +191,40 @@ def test_examples_of_continuations_prompts_begin_where_construction_begins():
         assert located.given == ANSWER_BEGUN
         (named,) = (text for text in located.prompt.split("\n") if text.startswith(f"[{number}] "))
         assert named.endswith(" no")
+
+
+def test_a_second_try_is_right_as_often_as_it_is_said_to_be():
+    # Right almost never at first; then 0.8 for sure and 0.2 of almost never.
+    teacher = replace(RECOVERING_REGIME.teacher, easy_share=0.0, hard_reliability=(1e-9, 1e-9))
+    fact, rng = (9, "/", 5), random.Random(0)
+    tried = [teacher.distractors[fact][0]]
+    assert sum(teacher.recall(fact, rng) == 8 for _ in range(4000)) == 0
+    seconds = [teacher.recall(fact, rng, tried) for _ in range(4000)]
+    assert seconds.count(8) / 4000 == pytest.approx(0.8, abs=0.02)
+    assert tried[0] not in seconds
+
+
+def test_examples_of_resuming_give_a_failed_try_and_a_doubt_and_show_nothing_else():
+    rng, right = random.Random(0), 0
+    for _ in range(200):
+        example = resuming_example(rng, RECOVERING_REGIME.teacher)
+        problem = ChainProblem.parse(example.prompt)  # the plain question
+        *_, failed, doubt, end = example.given.split("\n")
+        assert failed.endswith(" no") and (doubt, end) == (REFLECTION, "")
+        first, *_ = example.response.split("\n")
+        assert first.split("=")[0] == failed.split("=")[0] and first != failed
+        right += first.endswith(" ok")
+        assert first_wrong_line(problem, example.given)[0] == example.given.count("\n") - 2
+    # 0.8 for sure, and what a first try would be right of the rest.
+    assert 0.75 < right / 200 < 0.95
+
+
+def test_single_facts_are_tried_again_where_there_are_second_tries():
+    rng = random.Random(0)
+    again = fact_lines(rng, RECOVERING_REGIME.teacher, 40)
+    assert REFLECTION in again and again.count("\n") > 40
+    assert all(text.endswith(" no") == (following == REFLECTION) for text, following in pairwise(again.split("\n")))
+    assert REFLECTION not in fact_lines(rng, INVERSES_REGIME.teacher, 40)
 
 
 def test_only_what_is_not_given_is_learned():
