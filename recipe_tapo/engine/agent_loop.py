@@ -68,6 +68,7 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         )
         # Where training comes in between, recorded ones are of other weights than scores to come.
         self.own_log_probs = records_own_log_probs(rollout) and not policy.pauses
+        self.synthesis_sampling = self.tapo.synthesis.sampling
         self.constructor = Constructor(self.tapo, policy)
         self.teacher = SelfTeacher(self.tapo, policy)
         self.dump = AttemptDump(self.tapo.dump_dir) if self.tapo.dump_dir else None
@@ -92,7 +93,7 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         finally:
             group = self.groups.get(kwargs["uid"])
             if group is not None and group.end_session() and group.rollouts:
-                await self._finish(group, VerlEngine(self, self.tapo, sampling_params))
+                await self._finish(group, VerlEngine(self, {**sampling_params, **self.synthesis_sampling}))
 
     async def _agent_loop_postprocess(
         self, output: AgentLoopOutput | list[AgentLoopOutput], validate: bool, **kwargs

@@ -32,11 +32,6 @@ def synthesis_budget(tapo: TapoConfig, config: DictConfig) -> int:
     return tapo.synthesis.max_tokens or config.actor_rollout_ref.rollout.response_length
 
 
-def synthesis_sampling_params(tapo: TapoConfig, rollout_params: dict[str, Any], max_tokens: int) -> dict[str, Any]:
-    """The rollout's sampling parameters with TAPO's overrides and token budget."""
-    return {**rollout_params, **tapo.synthesis.sampling, "logprobs": False, "max_tokens": max_tokens}
-
-
 def records_own_log_probs(rollout: DictConfig) -> bool:
     """Whether the log-probabilities recorded at sampling are the policy's own, as scores of given tokens are.
 

@@ -12,12 +12,11 @@ from verl.workers.rollout.replica import TokenOutput
 from recipe_tapo.algorithm.selection import is_correct
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.algorithm.trajectory import Trajectory
-from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.group import Rollout, Versions
 from recipe_tapo.construction.policy import Grade, Sampled
 from recipe_tapo.engine.given_up import ending_with_its_caller
 from recipe_tapo.engine.rows import NEWEST_VERSION_TAG, OLDEST_VERSION_TAG, REWARD_INFO
-from recipe_tapo.engine.verl_config import request_priority, synthesis_sampling_params
+from recipe_tapo.engine.verl_config import request_priority
 
 _ABORTED = ("aborted", "abort")  # vLLM and TensorRT-LLM, SGLang
 _ASK_AGAIN_S = 1.0  # as verl's client waits
@@ -84,19 +83,17 @@ class VerlEngine:
 
     Args:
         worker: verl's agent-loop worker, which knows servers and reward function.
-        tapo: The configuration.
-        sampling_params: How the group's rollouts were sampled.
+        sampling_params: How synthesis is sampled.
     """
 
-    def __init__(self, worker: AgentLoopWorker, tapo: TapoConfig, sampling_params: dict[str, Any]):
+    def __init__(self, worker: AgentLoopWorker, sampling_params: dict[str, Any]):
         self.worker = worker
-        self.tapo = tapo
         self.sampling_params = sampling_params
         self.priority = request_priority(worker.config)
 
     async def generate(self, prompt_ids: list[int], max_tokens: int) -> list[int]:
         """See ``Engine``. Raises RuntimeError where the server gave the request up."""
-        output = await self._request(prompt_ids, synthesis_sampling_params(self.tapo, self.sampling_params, max_tokens))
+        output = await self._request(prompt_ids, {**self.sampling_params, "logprobs": False, "max_tokens": max_tokens})
         return Sampled(output.token_ids, versions_of(output.extra_fields))
 
     async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:

@@ -88,7 +88,7 @@ def test_a_time_out_ends_the_request_on_the_server(server):
     config = OmegaConf.create({"actor_rollout_ref": {"rollout": ROLLOUT}})
     client = Client(config)
     sampling_params = {"temperature": 1.0, "ignore_eos": True}
-    engine = VerlEngine(SimpleNamespace(llm_client=client, config=config), TapoConfig(), sampling_params)
+    engine = VerlEngine(SimpleNamespace(llm_client=client, config=config), sampling_params)
 
     def requests(timeout_s):
         tapo = TapoConfig.from_mapping({"synthesis": {"timeout_s": timeout_s}})

@@ -10,7 +10,6 @@ from engine import CHECKPOINT, Run
 from omegaconf import OmegaConf
 
 from examples.cpu_demo import questions as demo_questions
-from recipe_tapo.config import TapoConfig
 from recipe_tapo.cpu.vllm_alias import answer_for_vllm
 from recipe_tapo.engine.verl_engine import VerlEngine
 from recipe_tapo.sampling.offline import OfflineSampler
@@ -38,7 +37,7 @@ def test_the_teachers_log_probs_are_those_of_the_model():
             return SimpleNamespace(stop_reason="completed", token_ids=[], extra_fields=fields)
 
     config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"scheduling_policy": "fcfs"}}})
-    policy = VerlEngine(SimpleNamespace(llm_client=Client(), config=config), TapoConfig(), {})
+    policy = VerlEngine(SimpleNamespace(llm_client=Client(), config=config), {})
     ours = torch.tensor(asyncio.run(policy.score_tokens(ids)))
 
     model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)

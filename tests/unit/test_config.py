@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from recipe_tapo.algorithm.prompts import PromptTemplateError, fill_template, load_template
 from recipe_tapo.config import TapoConfig, TapoConfigError
 from recipe_tapo.engine.context_length import set_max_model_len
-from recipe_tapo.engine.verl_config import check_config, synthesis_sampling_params
+from recipe_tapo.engine.verl_config import check_config
 
 
 def test_defaults_are_the_papers():
@@ -202,12 +202,9 @@ def test_a_length_that_fits_no_synthesis_is_refused_and_one_that_fits_some_is_ke
 
 
 def test_synthesis_samples_like_the_rollout_unless_told_otherwise():
-    rollout = {"temperature": 1.0, "top_p": 0.9, "top_k": -1, "logprobs": True}
-    same = synthesis_sampling_params(TapoConfig(), rollout, 64)
-    assert same == {**rollout, "logprobs": False, "max_tokens": 64}
-    cooler = TapoConfig.from_mapping({"synthesis": {"temperature": 0.0}})
-    assert synthesis_sampling_params(cooler, rollout, 64)["temperature"] == 0.0
-    assert rollout["logprobs"] is True
+    assert TapoConfig().synthesis.sampling == {}
+    cooler = TapoConfig.from_mapping({"synthesis": {"temperature": 0.0, "top_k": -1}})
+    assert cooler.synthesis.sampling == {"temperature": 0.0, "top_k": -1}
 
 
 def test_a_template_of_the_users_own_must_hold_every_placeholder(tmp_path):

@@ -256,6 +256,11 @@ def test_the_request_carries_the_prompt_the_budget_and_the_rollouts_sampling(mon
     assert RIGHT in prompt and WRONG in prompt and "## Problem\n2x=8?" in prompt
     assert sampling_params == {"temperature": 1.0, "logprobs": False, "max_tokens": 300}
 
+    worker, _ = make_worker(monkeypatch, synthesis={"temperature": 0.0, "top_p": 0.9})
+    run_group(monkeypatch, worker)
+    _, sampling_params = worker.llm_client.requests[0]
+    assert (sampling_params["temperature"], sampling_params["top_p"]) == (0.0, 0.9)
+
 
 @pytest.mark.parametrize(("policy", "priority"), [("priority", -1), ("fcfs", 0)])
 def test_constructions_go_ahead_of_waiting_rollouts_where_the_scheduler_knows_priorities(monkeypatch, policy, priority):

@@ -13,7 +13,6 @@ from verl.workers.rollout.llm_server import FullyAsyncLLMServerClient, LLMServer
 from verl.workers.rollout.replica import TokenOutput
 
 from recipe_tapo.algorithm.trajectory import Trajectory
-from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.group import Rollout
 from recipe_tapo.engine.agent_loop import TapoAgentLoopWorker
 from recipe_tapo.engine.verl_engine import VerlEngine, VerlRollout, make_row
@@ -36,7 +35,7 @@ def test_an_aborted_request_has_failed_whichever_server_says_so(stop_reason):
         return SimpleNamespace(token_ids=[1, 2], stop_reason=stop_reason, extra_fields={})
 
     worker.llm_client = SimpleNamespace(generate=generate)
-    engine = VerlEngine(worker, TapoConfig(), {})
+    engine = VerlEngine(worker, {})
     with pytest.raises(RuntimeError, match="aborted"):
         asyncio.run(engine.generate([1], 5))
 
@@ -90,7 +89,7 @@ def test_a_reward_function_behind_every_manager_sees_that_a_row_is_constructed(n
         rollout = Rollout(0, output.response_ids, False, source=VerlRollout(output, fields))
         ids = encode("x = 3. Wait, x = 4")
         trajectory = Trajectory("x = 3. Wait, x = 4", ids, [1] * len(ids), prefix_length=0, prefix_fraction=0.0)
-        return await VerlEngine(worker, TapoConfig(), {}).grade(rollout, trajectory)
+        return await VerlEngine(worker, {}).grade(rollout, trajectory)
 
     assert asyncio.run(grade()).score == 1.0
     ((text, extra_info),) = told
@@ -117,7 +116,7 @@ class AbortingServer:
         return TokenOutput(token_ids=ids, log_probs=[], stop_reason=stop_reason, extra_fields=extra)
 
 
-def asynchronous_engine(monkeypatch, server, **tapo):
+def asynchronous_engine(monkeypatch, server):
     """Construction's engine on verl's own client, without a load balancer and without its pause of a second."""
 
     async def acquire(self, request_id, **_):
@@ -130,7 +129,7 @@ def asynchronous_engine(monkeypatch, server, **tapo):
     worker = make_worker()
     worker.config = OmegaConf.create({"actor_rollout_ref": {"rollout": {**ROLLOUT, "name": "vllm"}}})
     worker.llm_client = FullyAsyncLLMServerClient(worker.config)
-    return VerlEngine(worker, TapoConfig.from_mapping(tapo), {"temperature": 1.0, "logprobs": True})
+    return VerlEngine(worker, {"temperature": 1.0, "logprobs": True})
 
 
 def test_a_synthesis_that_training_interrupts_goes_on_and_names_the_weights_that_wrote_it(monkeypatch):
@@ -172,7 +171,7 @@ def test_the_synchronous_client_asks_once(asks):
     worker.llm_client = SimpleNamespace(generate=generate)
     arguments = {"choose": ([1], ["1"], 2), "score_tokens": ([1],)}[asks]
     with pytest.raises(RuntimeError, match="aborted"):
-        asyncio.run(getattr(VerlEngine(worker, TapoConfig(), {}), asks)(*arguments))
+        asyncio.run(getattr(VerlEngine(worker, {}), asks)(*arguments))
 
 
 @pytest.mark.parametrize(("versions", "expected"), [((3, 4), (3, 4)), (None, (1, 2))])
