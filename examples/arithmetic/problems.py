@@ -1,9 +1,10 @@
 r"""Step-by-step arithmetic: ``Compute 9+5*4*2+3 mod 13``, evaluated strictly from left to right.
 
-A solution has one line per step and ends with ``Final Answer: \boxed{c}``. There are two tasks. In ``CHAINS`` nothing
+A solution has one line per step and ends with ``Final Answer: \boxed{c}``. There are three tasks. In ``CHAINS`` nothing
 in a wrong line shows that it is wrong. In ``INVERSES`` a quotient has to be found, and its line says what it amounts to
 when multiplied back and whether that is what was divided: ``9/5=6 6*5=30 no``, ``9/5=8 8*5=9 ok``. Checking takes a
-multiplication, solving the inverse of one.
+multiplication, solving the inverse of one. In ``MISSES`` the check also says by how much the quotient is missed:
+``9:5=6 6*5=30 +2``, for 6 + 2 fives make 9 (modulo 31). Who looks at it knows the answer.
 """
 
 import random
@@ -17,7 +18,8 @@ REFLECTION = "Wait, let me double-check."
 FINAL = "Final Answer: \\boxed{"
 
 _VAL_SHARE = 10  # one problem in ten belongs to the validation half, whatever the seed
-_QUESTION = re.compile(r"Compute (\d+)((?:[+*/]\d+)+) mod (\d+)")
+_QUESTION = re.compile(r"Compute (\d+)((?:[+*/:]\d+)+) mod (\d+)")
+_SHOWS_MISTAKE = re.compile(r" (?:no|[+-]\d+)$")
 _ANSWER = re.compile(r"\\boxed\{(\d+)\}")
 
 Fact = tuple[int, str, int]
@@ -29,7 +31,7 @@ class Task:
 
     Attributes:
         modulus: A prime.
-        operators: ``+``, ``*`` and ``/``.
+        operators: ``+``, ``*``, ``/`` and ``:``; the last two divide, and their lines check differently.
         operands: What may stand behind an operator.
         first_value: The smallest value a problem starts from.
     """
@@ -48,11 +50,12 @@ class Task:
 
 CHAINS = Task(13, ("+", "*"), tuple(range(1, 7)))
 INVERSES = Task(31, ("*", "/"), tuple(range(2, 13)), first_value=1)
+MISSES = Task(31, ("*", ":"), tuple(range(2, 13)), first_value=1)
 
 
 def apply(value: int, operator: str, operand: int, modulus: int) -> int:
     """Evaluates one atomic fact."""
-    if operator == "/":
+    if operator in "/:":
         return value * pow(operand, -1, modulus) % modulus
     return (value + operand if operator == "+" else value * operand) % modulus
 
@@ -60,10 +63,22 @@ def apply(value: int, operator: str, operand: int, modulus: int) -> int:
 def line(value: int, operator: str, operand: int, result: int, modulus: int) -> str:
     """Writes one solution line, right or wrong; a quotient with its check."""
     text = f"{value}{operator}{operand}={result}"
-    if operator != "/":
+    if operator not in "/:":
         return text
-    product = result * operand % modulus
-    return f"{text} {result}*{operand}={product} {'ok' if product == value else 'no'}"
+    missed = offset(value, operand, result, modulus)
+    wrong = "no" if operator == "/" else f"{missed:+d}"
+    return f"{text} {result}*{operand}={result * operand % modulus} {wrong if missed else 'ok'}"
+
+
+def offset(value: int, operand: int, quotient: int, modulus: int) -> int:
+    """By how much a quotient is missed: what is to be added to it, of the two ways round the shorter one."""
+    missed = (apply(value, "/", operand, modulus) - quotient) % modulus
+    return missed if missed <= modulus // 2 else missed - modulus
+
+
+def shows_mistake(text_line: str) -> bool:
+    """Whether a line says itself that it is wrong."""
+    return _SHOWS_MISTAKE.search(text_line) is not None
 
 
 @dataclass(frozen=True)
@@ -109,7 +124,7 @@ class ChainProblem:
         match = _QUESTION.fullmatch(question.strip())
         if match is None:
             raise ValueError(f"not a question of this task: {question!r}")
-        steps = tuple((op, int(b)) for op, b in re.findall(r"([+*/])(\d+)", match.group(2)))
+        steps = tuple((op, int(b)) for op, b in re.findall(r"([+*/:])(\d+)", match.group(2)))
         return cls(int(match.group(1)), steps, int(match.group(3)))
 
 

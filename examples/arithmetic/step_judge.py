@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from examples.arithmetic.problems import FINAL, REFLECTION, ChainProblem, apply, is_right, line
 
-_RESULT = re.compile(r"=(\d+)(?: \d+\*\d+=\d+ (?:ok|no))?$")
+_RESULT = re.compile(r"=(\d+)(?: \d+\*\d+=\d+ (?:ok|no|[+-]\d+))?$")
 
 
 @dataclass(frozen=True)

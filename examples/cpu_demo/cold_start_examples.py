@@ -152,9 +152,9 @@ def wrong_and_right(rng: random.Random, teacher: Teacher, tries: int = 32) -> tu
 
 
 def fact_lines(rng: random.Random, teacher: Teacher, lines: int) -> str:
-    """Unconnected single-fact lines, answered with the teacher's reliability; until right where it has second tries."""
+    """Unconnected single-fact lines with the teacher's reliability, tried until right where it tries facts again."""
     facts = [rng.choice(teacher.task.facts) for _ in range(lines)]
-    if teacher.second_try is not None:
+    if teacher.facts_again:
         tries = [teacher.walk(value, ((operator, operand),), 1.0, rng)[0] for value, operator, operand in facts]
         return "".join(f"{text_line}\n" for lines_of_fact in tries for text_line in lines_of_fact)
     return "".join(f"{line(*fact, teacher.recall(fact, rng), teacher.task.modulus)}\n" for fact in facts)

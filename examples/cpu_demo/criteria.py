@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right, write_solution
+from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right, shows_mistake, write_solution
 from examples.cpu_demo.generation import Sampler
 from examples.cpu_demo.quality import GROUP, construct, construction_numbers, is_eligible, is_formatted, share
 from examples.cpu_demo.regime import Regime, StartName
@@ -73,6 +73,7 @@ def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
         "inverses": INVERSES_CRITERIA,
         "inverses_seldom": SELDOM_CRITERIA,
         "inverses_recovering": RECOVERING_CRITERIA,
+        "misses": RECOVERING_CRITERIA,
     }
     return of_inverses.get(regime_name, usual)
 
@@ -140,7 +141,7 @@ def visible_mistakes_doubted(texts: Sequence[str]) -> float:
         following == REFLECTION
         for text in texts
         for text_line, following in pairwise(text.split("\n"))
-        if text_line.endswith(" no")
+        if shows_mistake(text_line)
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from examples.arithmetic.problems import INVERSES, ChainProblem, make_problems
+from examples.arithmetic.problems import INVERSES, MISSES, ChainProblem, make_problems
 from examples.cpu_demo.teacher import Teacher
 from recipe_tapo.algorithm.prompts import CONTINUATION_OWN, LOCATE, MODES, SELF_TEACHER
 
@@ -109,6 +109,10 @@ INVERSES_REGIME = Regime(
 )
 
 
+RESUMING_SCHEDULE = tuple(
+    replace(phase, resuming=rows) for phase, rows in zip(INVERSES_REGIME.schedule, (6, 8, 16), strict=True)
+)
+
 # Copying must be learned before the facts: the other order gives few verbatim prefixes. The second phase's
 # IFT share sets how many constructions fail; without failures G_ref teaches nothing (demo: 8 gives 45 %,
 # 12 gives 28 %, 16 gives 3 %).
@@ -153,9 +157,20 @@ REGIMES = {
     # The same again, but a second try comes out right in four of five cases, wherever the doubt comes from.
     "inverses_recovering": replace(
         INVERSES_REGIME,
-        teacher=replace(INVERSES_REGIME.teacher, flag_error=0.01, false_alarm=0.0, second_try=0.8),
-        schedule=tuple(
-            replace(phase, resuming=rows) for phase, rows in zip(INVERSES_REGIME.schedule, (6, 8, 16), strict=True)
+        teacher=replace(INVERSES_REGIME.teacher, flag_error=0.01, false_alarm=0.0, second_try=0.8, facts_again=True),
+        schedule=RESUMING_SCHEDULE,
+    ),
+    # A second try comes out right because the first one shows by how much it misses, and not from memory.
+    "misses": replace(
+        INVERSES_REGIME,
+        teacher=replace(
+            INVERSES_REGIME.teacher,
+            task=MISSES,
+            flag_error=0.01,
+            false_alarm=0.0,
+            second_try=1.0,
+            near=(1, -1, 2, -2),
         ),
+        schedule=RESUMING_SCHEDULE,
     ),
 }

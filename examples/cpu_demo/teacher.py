@@ -44,6 +44,8 @@ class Teacher:
             the right value.
         second_try: How often another try is worked out and comes out right, where all others are drawn as first ones
             are; None: never.
+        facts_again: Whether its rows of single facts try again until they are right.
+        near: By how much its wrong values miss the right one; (): by anything.
     """
 
     task: Task = CHAINS
@@ -61,6 +63,8 @@ class Teacher:
     wrong_values: int = 1
     tries_again: bool = False
     second_try: float | None = None
+    facts_again: bool = False
+    near: tuple[int, ...] = ()
     reliability: dict[Fact, float] = field(init=False)
     distractors: dict[Fact, list[int]] = field(init=False)
 
@@ -77,6 +81,8 @@ class Teacher:
         self.distractors = {}
         for fact in sorted(facts):
             others = [value for value in range(self.task.modulus) if value != self._right(fact)]
+            if self.near:
+                others = [(self._right(fact) + missed) % self.task.modulus for missed in self.near]
             self.distractors[fact] = []
             for _ in range(self.wrong_values):
                 self.distractors[fact].append(rng.choice(others))

@@ -63,6 +63,13 @@ def pieces(task: Task = CHAINS, modes: Sequence[str] = MODES) -> list[str]:
     texts = [*numbers, *task.operators, *phrases, *ANALYSIS.values(), *template_chunks(modes)]
     if "/" in task.operators:
         texts += [" ", " ok", " no", SHORT_ANALYSIS]
+    if ":" in task.operators:
+        texts += [
+            " ",
+            " ok",
+            *(f" {sign}{n}" for n in range(1, task.modulus // 2 + 1) for sign in "+-"),
+            SHORT_ANALYSIS,
+        ]
     if LOCATE in modes:
         texts += [ANSWER_BEGUN, "[", "] ", "]."]
     return list(dict.fromkeys(texts))

@@ -13,8 +13,10 @@ from examples.arithmetic.problems import (
     line,
     make_problems,
     random_problem,
+    shows_mistake,
     write_solution,
 )
+from examples.arithmetic.step_judge import find_reflections
 from examples.cpu_demo.cold_start_examples import (
     micro_reflective,
 )
@@ -109,6 +111,22 @@ def test_a_quotients_line_shows_whether_it_is_right():
     assert first_wrong_line(QUOTIENTS, wrong) == (0, 0)
     mended = write_solution(["9/5=6 6*5=30 no", REFLECTION, *QUOTIENTS.right_lines()], 16)
     assert micro_reflective(QUOTIENTS, wrong) == mended
+
+
+def test_a_missed_quotients_line_shows_by_how_much():
+    # 9:5 = 8. From 6 two are missing; from 9 one is too much; 25 + 14 = 39 = 8, and 24 - 16 = 8 is the longer way round.
+    assert line(9, ":", 5, 8, 31) == "9:5=8 8*5=9 ok"
+    assert line(9, ":", 5, 6, 31) == "9:5=6 6*5=30 +2"
+    assert line(9, ":", 5, 9, 31) == "9:5=9 9*5=14 -1"
+    assert line(9, ":", 5, 25, 31) == "9:5=25 25*5=1 +14"
+    assert line(9, ":", 5, 24, 31) == "9:5=24 24*5=27 +15"
+    problem = ChainProblem.parse("Compute 9:5*4:2 mod 31")
+    assert problem.answer == QUOTIENTS.answer == 16
+    shown = ["9:5=6 6*5=30 +2", "9/5=6 6*5=30 no", "9:5=9 9*5=14 -1"]
+    silent = [*problem.right_lines(), *QUOTIENTS.right_lines(), REFLECTION, "3+2=4"]
+    assert all(map(shows_mistake, shown)) and not any(map(shows_mistake, silent))
+    (reflection,) = find_reflections(problem, write_solution([shown[0], REFLECTION, *problem.right_lines()], 16))
+    assert reflection.located and reflection.diagnosed
 
 
 def test_every_quotient_multiplied_back_is_what_was_divided():

@@ -17,6 +17,7 @@ from examples.arithmetic.problems import (
     apply,
     first_wrong_line,
     is_right,
+    offset,
     write_solution,
 )
 from examples.cpu_demo import criteria
@@ -227,6 +228,13 @@ def test_single_facts_are_tried_again_where_there_are_second_tries():
     assert REFLECTION not in fact_lines(rng, INVERSES_REGIME.teacher, 40)
 
 
+def test_a_teacher_that_misses_by_little_misses_by_what_it_is_told():
+    teacher = REGIMES["misses"].teacher
+    for (value, operator, operand), wrong in teacher.distractors.items():
+        assert len(set(wrong)) == 3
+        assert {abs(offset(value, operand, quotient, 31)) for quotient in wrong} <= {1, 2}
+
+
 def test_only_what_is_not_given_is_learned():
     tokenizer = build_tokenizer(INVERSES, INVERSES_REGIME.prompts)
     example = continuing_example(random.Random(3), INVERSES_REGIME.teacher)
@@ -236,18 +244,23 @@ def test_only_what_is_not_given_is_learned():
     assert example.given + example.response in tokenizer.decode(ids, skip_special_tokens=True)
 
 
-def test_the_inverses_tokenizer_and_widths_serve_the_regime():
-    tokenizer, rng = build_tokenizer(INVERSES, INVERSES_REGIME.prompts), random.Random(0)
+@pytest.mark.parametrize("name", ["inverses", "inverses_recovering", "misses"])
+def test_the_tokenizer_and_widths_serve_the_regime(name):
+    regime, rng = REGIMES[name], random.Random(0)
+    tokenizer = build_tokenizer(regime.teacher.task, regime.prompts)
     first_byte = tokenizer.convert_tokens_to_ids("<0x00>")
-    makers = (sft_example, ift_example, self_teacher_example, continuing_example, locating_example)
+    makers = (
+        *(sft_example, ift_example, self_teacher_example, continuing_example, locating_example),
+        *([resuming_example] if regime.teacher.second_try else []),
+    )
     for make in makers:
         for _ in range(40):
-            example = make(rng, INVERSES_REGIME.teacher)
+            example = make(rng, regime.teacher)
             for text in (example.prompt, example.given + example.response):
                 ids = tokenizer(text)["input_ids"]
                 assert tokenizer.decode(ids) == text
                 assert max(ids) < first_byte
-            assert len(tokenizer(example.response)["input_ids"]) < INVERSES_REGIME.max_response_length
+            assert len(tokenizer(example.response)["input_ids"]) < regime.max_response_length
 
 
 def test_a_visible_mistake_counts_as_doubted_where_the_next_line_doubts_it():
