@@ -114,7 +114,7 @@ def test_a_quotients_line_shows_whether_it_is_right():
 
 
 def test_a_missed_quotients_line_shows_by_how_much():
-    # 9:5 = 8. From 6 two are missing; from 9 one is too much; 25 + 14 = 39 = 8, and 24 - 16 = 8 is the longer way round.
+    # 9:5 = 8. From 6 two are missing, from 9 one is too much; 25 + 14 = 39 = 8; from 24 it is 15 up or 16 down.
     assert line(9, ":", 5, 8, 31) == "9:5=8 8*5=9 ok"
     assert line(9, ":", 5, 6, 31) == "9:5=6 6*5=30 +2"
     assert line(9, ":", 5, 9, 31) == "9:5=9 9*5=14 -1"

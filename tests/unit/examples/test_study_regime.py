@@ -230,7 +230,7 @@ def test_single_facts_are_tried_again_where_there_are_second_tries():
 
 def test_a_teacher_that_misses_by_little_misses_by_what_it_is_told():
     teacher = REGIMES["misses"].teacher
-    for (value, operator, operand), wrong in teacher.distractors.items():
+    for (value, _, operand), wrong in teacher.distractors.items():
         assert len(set(wrong)) == 3
         assert {abs(offset(value, operand, quotient, 31)) for quotient in wrong} <= {1, 2}
 
