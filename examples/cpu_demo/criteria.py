@@ -62,6 +62,8 @@ SELDOM_CRITERIA = {
 
 # The same where a doubt that is put behind a failed try is used: what follows comes out right.
 RECOVERING_CRITERIA = {**SELDOM_CRITERIA, "right_when_resuming": Criterion(0.40, 0.95)}
+# OPSD, whose prompt this is, is none of the arms.
+MISSES_CRITERIA = {name: range_ for name, range_ in RECOVERING_CRITERIA.items() if name != "right_when_shown"}
 
 
 def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
@@ -73,7 +75,7 @@ def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
         "inverses": INVERSES_CRITERIA,
         "inverses_seldom": SELDOM_CRITERIA,
         "inverses_recovering": RECOVERING_CRITERIA,
-        "misses": RECOVERING_CRITERIA,
+        "misses": MISSES_CRITERIA,
     }
     return of_inverses.get(regime_name, usual)
 

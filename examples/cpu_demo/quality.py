@@ -42,7 +42,11 @@ def is_formatted(text: str, steps: int = STEPS) -> bool:
     *lines, last = text.split("\n")
     if final_answer(last) is None or not last.startswith("Final Answer: "):
         return False
-    return sum(line.count("=") == 1 + ("/" in line) or line == REFLECTION for line in lines) == len(lines) >= steps
+    return (
+        sum(line.count("=") == 1 + ("/" in line or ":" in line) or line == REFLECTION for line in lines)
+        == len(lines)
+        >= steps
+    )
 
 
 def prefix_kind(problem: ChainProblem, wrong: str, reconstruction: str) -> str:

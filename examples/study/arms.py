@@ -151,7 +151,7 @@ ARMS_OF = {
     "inverses": _OF_INVERSES,
     "inverses_seldom": _OF_INVERSES,
     "inverses_recovering": _OF_INVERSES,
-    "misses": _OF_INVERSES,
+    "misses": tuple(name for name in _OF_INVERSES if name != "opsd"),
 }
 
 
