@@ -19,7 +19,10 @@ FINAL = "Final Answer: \\boxed{"
 
 _VAL_SHARE = 10  # one problem in ten belongs to the validation half, whatever the seed
 _QUESTION = re.compile(r"Compute (\d+)((?:[+*/:]\d+)+) mod (\d+)")
-_SHOWS_MISTAKE = re.compile(r" (?:no|[+-]\d+)$")
+DIVISIONS = "/:"
+_MISTAKE = r" (?:no|[+-]\d+)"
+_SHOWS_MISTAKE = re.compile(_MISTAKE + "$")
+_RESULT = re.compile(rf"=(\d+)(?: \d+\*\d+=\d+(?: ok|{_MISTAKE}))?$")
 _ANSWER = re.compile(r"\\boxed\{(\d+)\}")
 
 Fact = tuple[int, str, int]
@@ -55,7 +58,7 @@ MISSES = Task(31, ("*", ":"), tuple(range(2, 13)), first_value=1)
 
 def apply(value: int, operator: str, operand: int, modulus: int) -> int:
     """Evaluates one atomic fact."""
-    if operator in "/:":
+    if operator in DIVISIONS:
         return value * pow(operand, -1, modulus) % modulus
     return (value + operand if operator == "+" else value * operand) % modulus
 
@@ -63,7 +66,7 @@ def apply(value: int, operator: str, operand: int, modulus: int) -> int:
 def line(value: int, operator: str, operand: int, result: int, modulus: int) -> str:
     """Writes one solution line, right or wrong; a quotient with its check."""
     text = f"{value}{operator}{operand}={result}"
-    if operator not in "/:":
+    if operator not in DIVISIONS:
         return text
     missed = offset(value, operand, result, modulus)
     wrong = "no" if operator == "/" else f"{missed:+d}"
@@ -74,6 +77,12 @@ def offset(value: int, operand: int, quotient: int, modulus: int) -> int:
     """By how much a quotient is missed: what is to be added to it, of the two ways round the shorter one."""
     missed = (apply(value, "/", operand, modulus) - quotient) % modulus
     return missed if missed <= modulus // 2 else missed - modulus
+
+
+def stated_result(text_line: str) -> int | None:
+    """The value that a solution line arrives at; None of a line that states none."""
+    found = _RESULT.search(text_line)
+    return int(found.group(1)) if found else None
 
 
 def shows_mistake(text_line: str) -> bool:

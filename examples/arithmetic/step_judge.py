@@ -1,11 +1,8 @@
 """A judge of reflections that knows the task's true steps: ``--judge examples.arithmetic.step_judge:judge``."""
 
-import re
 from dataclasses import dataclass
 
-from examples.arithmetic.problems import FINAL, REFLECTION, ChainProblem, apply, is_right, line
-
-_RESULT = re.compile(r"=(\d+)(?: \d+\*\d+=\d+ (?:ok|no|[+-]\d+))?$")
+from examples.arithmetic.problems import FINAL, REFLECTION, ChainProblem, apply, is_right, line, stated_result
 
 
 @dataclass(frozen=True)
@@ -61,8 +58,7 @@ def find_reflections(problem: ChainProblem, solution: str) -> list[Reflection]:
             close(text, right)
             reflecting = False
         taken.append(Step(number, value, right))
-        result = _RESULT.search(text)
-        number, value = number + 1, int(result.group(1)) if result else None
+        number, value = number + 1, stated_result(text)
     if reflecting:
         close("", False)
     return reflections

@@ -10,6 +10,7 @@ from examples.arithmetic.problems import (
     is_right,
     line,
     random_problem,
+    stated_result,
     write_solution,
 )
 from examples.cpu_demo.teacher import Teacher
@@ -115,7 +116,8 @@ def resuming_example(rng: random.Random, teacher: Teacher) -> Example:
     problem, wrong, _ = wrong_and_right(rng, teacher)
     index, step = error_of(problem, wrong)
     kept = wrong.split("\n")[: index + 1]
-    failed = int(kept[-1].split("=")[1].split()[0])
+    failed = stated_result(kept[-1])
+    assert failed is not None  # of a step
     rest = teacher.walk(problem.values[step], problem.steps[step:], teacher.flag_error, rng, [failed])
     return Example(problem.question, write_solution(*rest), given="\n".join([*kept, REFLECTION, ""]))
 

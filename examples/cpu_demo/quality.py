@@ -8,6 +8,7 @@ from typing import cast
 from transformers import PreTrainedTokenizerBase
 
 from examples.arithmetic.problems import (
+    DIVISIONS,
     REFLECTION,
     STEPS,
     ChainProblem,
@@ -42,10 +43,8 @@ def is_formatted(text: str, steps: int = STEPS) -> bool:
     *lines, last = text.split("\n")
     if final_answer(last) is None or not last.startswith("Final Answer: "):
         return False
-    return (
-        sum(line.count("=") == 1 + ("/" in line or ":" in line) or line == REFLECTION for line in lines)
-        == len(lines)
-        >= steps
+    return len(lines) >= steps and all(
+        line == REFLECTION or line.count("=") == 1 + any(sign in line for sign in DIVISIONS) for line in lines
     )
 
 

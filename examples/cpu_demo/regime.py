@@ -109,6 +109,7 @@ INVERSES_REGIME = Regime(
 )
 
 
+SELDOM_TEACHER = replace(INVERSES_REGIME.teacher, flag_error=0.01, false_alarm=0.0)
 RESUMING_SCHEDULE = tuple(
     replace(phase, resuming=rows) for phase, rows in zip(INVERSES_REGIME.schedule, (6, 8, 16), strict=True)
 )
@@ -151,26 +152,17 @@ REGIMES = {
     ),
     "inverses": INVERSES_REGIME,
     # The same, but a failed try is doubted where a prompt asks for it and hardly ever in an answer.
-    "inverses_seldom": replace(
-        INVERSES_REGIME, teacher=replace(INVERSES_REGIME.teacher, flag_error=0.01, false_alarm=0.0)
-    ),
+    "inverses_seldom": replace(INVERSES_REGIME, teacher=SELDOM_TEACHER),
     # The same again, but a second try comes out right in four of five cases, wherever the doubt comes from.
     "inverses_recovering": replace(
         INVERSES_REGIME,
-        teacher=replace(INVERSES_REGIME.teacher, flag_error=0.01, false_alarm=0.0, second_try=0.8, facts_again=True),
+        teacher=replace(SELDOM_TEACHER, second_try=0.8, facts_again=True),
         schedule=RESUMING_SCHEDULE,
     ),
     # A second try comes out right because the first one shows by how much it misses, and not from memory.
     "misses": replace(
         INVERSES_REGIME,
-        teacher=replace(
-            INVERSES_REGIME.teacher,
-            task=MISSES,
-            flag_error=0.01,
-            false_alarm=0.0,
-            second_try=1.0,
-            near=(1, -1, 2, -2),
-        ),
+        teacher=replace(SELDOM_TEACHER, task=MISSES, second_try=1.0, near=(1, -1, 2, -2)),
         schedule=RESUMING_SCHEDULE,
     ),
 }

@@ -61,15 +61,10 @@ def pieces(task: Task = CHAINS, modes: Sequence[str] = MODES) -> list[str]:
     numbers = [str(value) for value in range(task.modulus)]
     phrases = [phrase.replace("{modulus}", str(task.modulus)) for phrase in _PHRASES]
     texts = [*numbers, *task.operators, *phrases, *ANALYSIS.values(), *template_chunks(modes)]
-    if "/" in task.operators:
-        texts += [" ", " ok", " no", SHORT_ANALYSIS]
-    if ":" in task.operators:
-        texts += [
-            " ",
-            " ok",
-            *(f" {sign}{n}" for n in range(1, task.modulus // 2 + 1) for sign in "+-"),
-            SHORT_ANALYSIS,
-        ]
+    misses = [f" {sign}{number}" for number in range(1, task.modulus // 2 + 1) for sign in "+-"]
+    for division, mistakes in (("/", [" no"]), (":", misses)):
+        if division in task.operators:
+            texts += [" ", " ok", *mistakes, SHORT_ANALYSIS]
     if LOCATE in modes:
         texts += [ANSWER_BEGUN, "[", "] ", "]."]
     return list(dict.fromkeys(texts))

@@ -39,17 +39,25 @@ class Arm:
         return OPSD_BASELINE if self.start == "opsd_start" else BASELINE
 
 
-ANCHORED = ("tapo.advantage.mode=anchored",)
-PREFIX = ("tapo.mask=prefix",)
-JOINT = ("tapo.loss_normalization=joint",)
-WO_OTS = ("tapo.ots.enable=false",)
-# A doubt is one token of the study's tokenizer.
-SPARE_TURN = ("tapo.ots.spare_turn=1",)
-WO_NEGATIVES = ("tapo.keep_negatives=false",)
+# What an arm changes about continuation: the words of its title, and the key.
+_CHANGES = {
+    "anchored": ("anchored", "tapo.advantage.mode=anchored"),
+    "mask_prefix": ("masked prefix", "tapo.mask=prefix"),
+    "joint": ("one denominator", "tapo.loss_normalization=joint"),
+    "wo_ots": ("w/o OTS", "tapo.ots.enable=false"),
+    "spare_turn": ("OTS spares the turn", "tapo.ots.spare_turn=1"),  # a doubt is one token of the study's tokenizer
+    "negatives": ("negatives", "tapo.keep_negatives=false"),  # behind wo_ots: without both
+}
 
 
 def _engine(name: str, title: str) -> Arm:
     return Arm(name, title, config=name)
+
+
+def _continuation(*changes: str) -> Arm:
+    titles, overrides = zip(*(_CHANGES[change] for change in changes), strict=True)
+    name, title = "_".join(["continuation", *changes]), ", ".join(["ours: continuation", *titles])
+    return Arm(name, title, config="continuation", overrides=overrides)
 
 
 ARMS = {
@@ -81,62 +89,22 @@ ARMS = {
         _engine("joint_normalization", "ours: one denominator"),
         _engine("continuation", "ours: continuation"),
         _engine("continuation_mask_mistake", "ours: continuation, masked mistake"),
-        Arm("continuation_mask_prefix", "ours: continuation, masked prefix", config="continuation", overrides=PREFIX),
-        Arm("continuation_joint", "ours: continuation, one denominator", config="continuation", overrides=JOINT),
+        _continuation("mask_prefix"),
+        _continuation("joint"),
         Arm(
             "continuation_mask_mistake_joint",
             "ours: continuation, masked mistake, one denominator",
             config="continuation_mask_mistake",
-            overrides=JOINT,
+            overrides=("tapo.loss_normalization=joint",),
         ),
-        Arm(
-            "continuation_mask_prefix_joint",
-            "ours: continuation, masked prefix, one denominator",
-            config="continuation",
-            overrides=(*PREFIX, *JOINT),
-        ),
-        Arm(
-            "continuation_anchored_mask_prefix",
-            "ours: continuation, anchored, masked prefix",
-            config="continuation",
-            overrides=(*ANCHORED, *PREFIX),
-        ),
-        Arm(
-            "continuation_anchored_mask_prefix_joint",
-            "ours: continuation, anchored, masked prefix, one denominator",
-            config="continuation",
-            overrides=(*ANCHORED, *PREFIX, *JOINT),
-        ),
-        Arm(
-            "continuation_anchored_mask_prefix_wo_ots",
-            "ours: continuation, anchored, masked prefix, w/o OTS",
-            config="continuation",
-            overrides=(*ANCHORED, *PREFIX, *WO_OTS),
-        ),
-        Arm(
-            "continuation_anchored_mask_prefix_joint_wo_ots",
-            "ours: continuation, anchored, masked prefix, one denominator, w/o OTS",
-            config="continuation",
-            overrides=(*ANCHORED, *PREFIX, *JOINT, *WO_OTS),
-        ),
-        Arm(
-            "continuation_anchored_mask_prefix_joint_spare_turn",
-            "ours: continuation, anchored, masked prefix, one denominator, OTS spares the turn",
-            config="continuation",
-            overrides=(*ANCHORED, *PREFIX, *JOINT, *SPARE_TURN),
-        ),
-        Arm(
-            "continuation_mask_prefix_joint_wo_ots",
-            "ours: continuation, masked prefix, one denominator, w/o OTS",
-            config="continuation",
-            overrides=(*PREFIX, *JOINT, *WO_OTS),
-        ),
-        Arm(
-            "continuation_anchored_mask_prefix_joint_wo_ots_negatives",
-            "ours: continuation, anchored, masked prefix, one denominator, w/o OTS, negatives",
-            config="continuation",
-            overrides=(*ANCHORED, *PREFIX, *JOINT, *WO_OTS, *WO_NEGATIVES),
-        ),
+        _continuation("mask_prefix", "joint"),
+        _continuation("anchored", "mask_prefix"),
+        _continuation("anchored", "mask_prefix", "joint"),
+        _continuation("anchored", "mask_prefix", "wo_ots"),
+        _continuation("anchored", "mask_prefix", "joint", "wo_ots"),
+        _continuation("anchored", "mask_prefix", "joint", "spare_turn"),
+        _continuation("mask_prefix", "joint", "wo_ots"),
+        _continuation("anchored", "mask_prefix", "joint", "wo_ots", "negatives"),
     )
 }
 
