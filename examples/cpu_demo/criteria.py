@@ -64,6 +64,8 @@ SELDOM_CRITERIA = {
 RECOVERING_CRITERIA = {**SELDOM_CRITERIA, "right_when_resuming": Criterion(0.40, 0.95)}
 # OPSD, whose prompt this is, is none of the arms.
 MISSES_CRITERIA = {name: range_ for name, range_ in RECOVERING_CRITERIA.items() if name != "right_when_shown"}
+# The same where the model does not turn by itself at all.
+NEVER_CRITERIA = {**MISSES_CRITERIA, "visible_mistakes_doubted": Criterion(0.0, 0.001)}
 
 
 def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
@@ -76,6 +78,7 @@ def criteria_of(regime_name: str, start: StartName) -> dict[str, Criterion]:
         "inverses_seldom": SELDOM_CRITERIA,
         "inverses_recovering": RECOVERING_CRITERIA,
         "misses": MISSES_CRITERIA,
+        "misses_never": NEVER_CRITERIA,
     }
     return of_inverses.get(regime_name, usual)
 

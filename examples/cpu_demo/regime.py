@@ -114,6 +114,13 @@ RESUMING_SCHEDULE = tuple(
     replace(phase, resuming=rows) for phase, rows in zip(INVERSES_REGIME.schedule, (6, 8, 16), strict=True)
 )
 
+# A second try comes out right because the first one shows by how much it misses, and not from memory.
+MISSES_REGIME = replace(
+    INVERSES_REGIME,
+    teacher=replace(SELDOM_TEACHER, task=MISSES, second_try=1.0, near=(1, -1, 2, -2)),
+    schedule=RESUMING_SCHEDULE,
+)
+
 # Copying must be learned before the facts: the other order gives few verbatim prefixes. The second phase's
 # IFT share sets how many constructions fail; without failures G_ref teaches nothing (demo: 8 gives 45 %,
 # 12 gives 28 %, 16 gives 3 %).
@@ -159,10 +166,7 @@ REGIMES = {
         teacher=replace(SELDOM_TEACHER, second_try=0.8, facts_again=True),
         schedule=RESUMING_SCHEDULE,
     ),
-    # A second try comes out right because the first one shows by how much it misses, and not from memory.
-    "misses": replace(
-        INVERSES_REGIME,
-        teacher=replace(SELDOM_TEACHER, task=MISSES, second_try=1.0, near=(1, -1, 2, -2)),
-        schedule=RESUMING_SCHEDULE,
-    ),
+    "misses": MISSES_REGIME,
+    # The same, but no failed try is doubted in an answer to a plain question.
+    "misses_never": replace(MISSES_REGIME, teacher=replace(MISSES_REGIME.teacher, flag_error=0.0)),
 }

@@ -114,12 +114,14 @@ CONTINUATION_ARMS = tuple(name for name in ARMS if name.startswith("continuation
 _OWN_START = tuple(name for name, arm in ARMS.items() if arm.start != "cold_start")
 _THRESHOLDS = tuple(name for name in ARMS if name.startswith("thresholds"))
 _OF_INVERSES = tuple(name for name in ARMS if name not in (*_OWN_START, *_THRESHOLDS))
+_OF_MISSES = tuple(name for name in _OF_INVERSES if name != "opsd")
 ARMS_OF = {
     "study": tuple(name for name in ARMS if name not in CONTINUATION_ARMS),
     "inverses": _OF_INVERSES,
     "inverses_seldom": _OF_INVERSES,
     "inverses_recovering": _OF_INVERSES,
-    "misses": tuple(name for name in _OF_INVERSES if name != "opsd"),
+    "misses": _OF_MISSES,
+    "misses_never": _OF_MISSES,
 }
 
 

@@ -235,6 +235,12 @@ def test_a_teacher_that_misses_by_little_misses_by_what_it_is_told():
         assert {abs(offset(value, operand, quotient, 31)) for quotient in wrong} <= {1, 2}
 
 
+def test_a_teacher_that_never_turns_doubts_only_where_a_prompt_asks_for_it():
+    teacher, rng = REGIMES["misses_never"].teacher, random.Random(0)
+    assert not any(REFLECTION in sft_example(rng, teacher).response for _ in range(300))
+    assert all(REFLECTION in continuing_example(rng, teacher).response for _ in range(30))
+
+
 def test_only_what_is_not_given_is_learned():
     tokenizer = build_tokenizer(INVERSES, INVERSES_REGIME.prompts)
     example = continuing_example(random.Random(3), INVERSES_REGIME.teacher)
