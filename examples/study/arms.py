@@ -45,7 +45,6 @@ _CHANGES = {
     "mask_prefix": ("masked prefix", "tapo.mask=prefix"),
     "joint": ("one denominator", "tapo.loss_normalization=joint"),
     "wo_ots": ("w/o OTS", "tapo.ots.enable=false"),
-    "spare_turn": ("OTS spares the turn", "tapo.ots.spare_turn=1"),  # a doubt is one token of the study's tokenizer
     "negatives": ("negatives", "tapo.keep_negatives=false"),  # behind wo_ots: without both
 }
 
@@ -102,7 +101,11 @@ ARMS = {
         _continuation("anchored", "mask_prefix", "joint"),
         _continuation("anchored", "mask_prefix", "wo_ots"),
         _continuation("anchored", "mask_prefix", "joint", "wo_ots"),
-        _continuation("anchored", "mask_prefix", "joint", "spare_turn"),
+        Arm(
+            "continuation_anchored_mask_prefix_joint_spare_turn",
+            "ours: continuation, anchored, masked prefix, one denominator, OTS spares the turn",
+            config="turning",  # its one spared token is the whole doubt for the study's tokenizer
+        ),
         _continuation("mask_prefix", "joint", "wo_ots"),
         _continuation("anchored", "mask_prefix", "joint", "wo_ots", "negatives"),
     )

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import yaml
 
-from examples.arithmetic.problems import ChainProblem, first_wrong_line
+from examples.arithmetic.problems import REFLECTION, ChainProblem, first_wrong_line
 from examples.cpu_demo.quality import lines_kept
 from examples.study.results import Record
 from recipe_tapo.algorithm.advantages import group_advantages
@@ -39,7 +39,8 @@ def prefix_kind(question: str, wrong: str, reconstruction: str) -> str:
 def construction_record(folder: Path) -> Record:
     """Shares of the kinds among parsed constructions, the locator's accuracy, and the mistakes' advantage.
 
-    ``located`` is the share of attempts whose located step is the first wrong line; continuation alone locates.
+    ``located`` is the share of attempts whose located step is the first wrong line, ``located_turning`` the same of
+    those whose wrong rollout doubts one of its lines; continuation alone locates.
 
     ``error_advantage`` is the sum of Eq. 5's advantages over the trained rows that keep the first wrong line, per
     trained row. Above 0, G_ref makes the mistakes themselves more likely. Left out where no dump is, where prefixes
@@ -52,9 +53,11 @@ def construction_record(folder: Path) -> Record:
     kinds = [prefix_kind(row["question"], row["error_rollout"], row["reconstruction"]) for row in rows]
     counts = Counter(kinds)
     record: Record = {f"prefix_{kind}": counts[kind] / len(rows) for kind in KINDS}
-    located = [_is_first_wrong(row) for row in attempts if row.get("located_step") is not None]
-    if located:
-        record["located"] = sum(located) / len(located)
+    locating = [row for row in attempts if row.get("located_step") is not None]
+    turning = [row for row in locating if REFLECTION in row["error_rollout"]]
+    for name, located in (("located", locating), ("located_turning", turning)):
+        if located:
+            record[name] = sum(map(_is_first_wrong, located)) / len(located)
     tapo = yaml.safe_load((folder / "hydra" / ".hydra" / "config.yaml").read_text(encoding="utf-8"))["tapo"]
     if tapo["advantage"]["mode"] == "decoupled" and tapo["mask"] == "none":
         record["error_advantage"] = _error_advantage(rows, kinds)

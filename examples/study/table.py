@@ -102,8 +102,10 @@ PREFIXES = (
         "located, %",
         _key("located"),
         100,
-        note="Located: attempts of continuation whose located step is the first wrong line.",
+        note="Located: attempts of continuation whose located step is the first wrong line; in turning ones: of those "
+        "whose wrong rollout doubts a line.",
     ),
+    Column("located in turning ones, %", _key("located_turning"), 100),
     Column(
         "advantage of the errors",
         _key("error_advantage"),

@@ -112,6 +112,28 @@ def test_the_numbers_of_the_readme_are_the_studys():
         assert cells == study[arm], arm
 
 
+def test_the_differences_of_misses_never_are_the_studys():
+    table = ROOT / "examples" / "study" / "results" / "misses_never" / "table.md"
+    ours = "ours: continuation, anchored, masked prefix, one denominator, "
+    names = {"TAPO": "TAPO", "ours": f"{ours}w/o OTS", "ours, OTS spares the doubt": f"{ours}OTS spares the turn"}
+    measured = {name: [] for name in names.values()}
+    for part in table.read_text().split("### ")[1:3]:  # held-out accuracy, the same at equal tokens
+        for line in part.splitlines():
+            cells = [cell.strip().replace("-", "−") for cell in line.strip("|").split("|")]
+            if cells[0] in measured:
+                measured[cells[0]] += [cell for cell in cells if "[" in cell]
+    shown = rows(DOCS / "study.md", "`misses_never`, 12 of 60 runs")
+    assert len(shown) == len(names)
+    for name, sampled, greedy, pass_at_8, equal_tokens in shown:
+        found = [cell.strip("*") for cell in (greedy, sampled, pass_at_8, equal_tokens)]
+        known = measured[names[name]]
+        assert found == [*known[:3], known[4]], name  # the fourth is that of the tokens themselves
+    readme = re.search(
+        r"(\d\.\d) points above .* 95 % interval (\d\.\d) to (\d+\.\d)", (ROOT / "README.md").read_text()
+    )
+    assert measured[names["ours, OTS spares the doubt"]][1] == "+{} [+{}, +{}]".format(*readme.groups())
+
+
 def test_versions_are_those_of_setup_cfg():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")

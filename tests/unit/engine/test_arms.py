@@ -36,6 +36,9 @@ DIFFERENCES = {
     "joint_normalization": {"loss_normalization": "joint"},
     "continuation": {"synthesis.mode": "continuation"},
     "continuation_mask_mistake": {"synthesis.mode": "continuation", "mask": "mistake"},
+    "turning": ANCHORED
+    | MASKED
+    | {"synthesis.mode": "continuation", "loss_normalization": "joint", "ots.spare_turn": 1},
 }
 
 

@@ -68,6 +68,20 @@ def test_no_advantage_where_prefixes_are_not_trained_by_eq_5(tmp_path):
         assert "error_advantage" not in record and record["prefix_up_to_error"] == pytest.approx(1 / 3)
 
 
+def test_the_locators_share_is_counted_again_where_the_wrong_rollout_turns(tmp_path):
+    # Its second line is the first wrong one. Of two rollouts that do not turn both are located, of two that do one.
+    turning = f"1+1=2\n2+1=4\n{REFLECTION}\n2+1=5\nFinal Answer: \\boxed{{5}}"
+    folder = write_run(tmp_path / "run", ROWS[:1] * 5)
+    dump = folder / "dump" / "1.jsonl"
+    records = [json.loads(text_line) for text_line in dump.read_text().splitlines()]
+    located = [(WRONG, 2), (WRONG, 2), (turning, 2), (turning, 1), (WRONG, None)]
+    for record, (wrong, step) in zip(records, located, strict=True):
+        record |= {"error_rollout": wrong, "located_step": step}
+    dump.write_text("".join(json.dumps(record) + "\n" for record in records))
+    record = construction_record(folder)
+    assert (record["located"], record["located_turning"]) == (0.75, 0.5)
+
+
 def test_a_run_without_constructions_has_none(tmp_path):
     assert construction_record(tmp_path) == {}
     assert construction_record(write_run(tmp_path / "run", NOT_TRAINED[1:])) == {}
