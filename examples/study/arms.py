@@ -43,6 +43,7 @@ class Arm:
 _CHANGES = {
     "anchored": ("anchored", "tapo.advantage.mode=anchored"),
     "mask_prefix": ("masked prefix", "tapo.mask=prefix"),
+    "mask_mistake": ("masked mistake", "tapo.mask=mistake"),
     "joint": ("one denominator", "tapo.loss_normalization=joint"),
     "wo_ots": ("w/o OTS", "tapo.ots.enable=false"),
     "negatives": ("negatives", "tapo.keep_negatives=false"),  # behind wo_ots: without both
@@ -90,12 +91,7 @@ ARMS = {
         _engine("continuation_mask_mistake", "ours: continuation, masked mistake"),
         _continuation("mask_prefix"),
         _continuation("joint"),
-        Arm(
-            "continuation_mask_mistake_joint",
-            "ours: continuation, masked mistake, one denominator",
-            config="continuation_mask_mistake",
-            overrides=("tapo.loss_normalization=joint",),
-        ),
+        _continuation("mask_mistake", "joint"),
         _continuation("mask_prefix", "joint"),
         _continuation("anchored", "mask_prefix"),
         _continuation("anchored", "mask_prefix", "joint"),

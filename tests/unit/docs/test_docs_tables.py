@@ -116,12 +116,9 @@ def test_the_differences_of_misses_never_are_the_studys():
     table = ROOT / "examples" / "study" / "results" / "misses_never" / "table.md"
     ours = "ours: continuation, anchored, masked prefix, one denominator, "
     names = {"TAPO": "TAPO", "ours": f"{ours}w/o OTS", "ours, OTS spares the doubt": f"{ours}OTS spares the turn"}
-    measured = {name: [] for name in names.values()}
-    for part in table.read_text().split("### ")[1:3]:  # held-out accuracy, the same at equal tokens
-        for line in part.splitlines():
-            cells = [cell.strip().replace("-", "−") for cell in line.strip("|").split("|")]
-            if cells[0] in measured:
-                measured[cells[0]] += [cell for cell in cells if "[" in cell]
+    measured = {}
+    for arm, _, *cells in rows(table, "arm")[:8]:  # four arms: held-out accuracy, the same at equal tokens
+        measured.setdefault(arm, []).extend(cell.replace("-", "−") for cell in cells if "[" in cell)
     shown = rows(DOCS / "study.md", "`misses_never`, 12 of 60 runs")
     assert len(shown) == len(names)
     for name, sampled, greedy, pass_at_8, equal_tokens in shown:
