@@ -9,6 +9,7 @@ from recipe_tapo.errors import InputError
 BASELINE = "grpo"
 OPSD_BASELINE = "grpo_opsd_start"
 SFT_SOURCE = "tapo"
+WRITTEN_ANEW = "full_reconstruction_anchored_joint_wo_ots"
 Kind = Literal["start", "engine", "sft"]
 
 
@@ -42,6 +43,7 @@ class Arm:
 # What an arm changes about continuation: the words of its title, and the key.
 _CHANGES = {
     "anchored": ("anchored", "tapo.advantage.mode=anchored"),
+    "one_group": ("one group", "tapo.advantage.mode=joint"),  # without DAE
     "mask_prefix": ("masked prefix", "tapo.mask=prefix"),
     "mask_mistake": ("masked mistake", "tapo.mask=mistake"),
     "joint": ("one denominator", "tapo.loss_normalization=joint"),
@@ -103,7 +105,14 @@ ARMS = {
             config="turning",  # its one spared token is the whole doubt for the study's tokenizer
         ),
         _continuation("mask_prefix", "joint", "wo_ots"),
+        _continuation("one_group", "mask_prefix", "joint", "wo_ots"),
         _continuation("anchored", "mask_prefix", "joint", "wo_ots", "negatives"),
+        Arm(
+            WRITTEN_ANEW,
+            "ours: full reconstruction, anchored, one denominator, w/o OTS",
+            config="full_reconstruction",
+            overrides=tuple(_CHANGES[change][1] for change in ("anchored", "joint", "wo_ots")),
+        ),
     )
 }
 
@@ -115,7 +124,7 @@ _THRESHOLDS = tuple(name for name in ARMS if name.startswith("thresholds"))
 _OF_INVERSES = tuple(name for name in ARMS if name not in (*_OWN_START, *_THRESHOLDS))
 _OF_MISSES = tuple(name for name in _OF_INVERSES if name != "opsd")
 ARMS_OF = {
-    "study": tuple(name for name in ARMS if name not in CONTINUATION_ARMS),
+    "study": tuple(name for name in ARMS if name not in (*CONTINUATION_ARMS, WRITTEN_ANEW)),
     "inverses": _OF_INVERSES,
     "inverses_seldom": _OF_INVERSES,
     "inverses_recovering": _OF_INVERSES,

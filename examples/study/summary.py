@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.runs.metrics import METRICS
-from examples.study.arms import BASELINE, CONTINUATION_ARMS, OPSD_BASELINE
+from examples.study.arms import BASELINE, CONTINUATION_ARMS, OPSD_BASELINE, WRITTEN_ANEW
 from examples.study.figures import draw_study
 from examples.study.plan import RECORD
 from examples.study.results import Record, read_records, write_results
@@ -37,7 +37,7 @@ DYNAMICS = {
     "_ablations": ("wo_ots", "wo_negatives", "wo_ots_negatives", "wo_dae_ots_negatives", "full_reconstruction"),
     "_thresholds": ("thresholds_2_2_2", "thresholds_2_2_4", "thresholds_1_5_3"),
     "_ours": ("anchored", "masked_prefix", "anchored_masked_prefix", "joint_normalization"),
-    "_continuation": CONTINUATION_ARMS,
+    "_continuation": (*CONTINUATION_ARMS, WRITTEN_ANEW),
     "_opsd": ("opsd", OPSD_BASELINE, "tapo_opsd_start", "opsd_opsd_start"),
 }
 
