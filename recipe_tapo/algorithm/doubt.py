@@ -2,11 +2,17 @@
 
 import re
 
+_PLAIN = (
+    r"wait|hold on|hmm+|oops|hang on|let me (?:double[- ]?|re)?(?:check|verify|examine|consider|calculate|think)"
+    r"|double[- ]check(?:ing)?|re-?check(?:ing)?|(?:\w+n['’]t|not) (?:look |seem |quite )?(?:right|correct)|incorrect"
+    r"|mistake|is wrong|was wrong"
+)
+_CHINESE = r"等等|等一下|不对|再检查|重新(?:检查|验证|计算|考虑)|错误|有误"
+_PLAIN_DOUBT = re.compile(rf"\b(?:{_PLAIN})\b|{_CHINESE}", re.IGNORECASE)
+# Words that doubt only where a doubt is due.
 _DOUBT = re.compile(
-    r"\b(?:wait|hold on|hmm+|oops|hang on|let me (?:double[- ]?|re)?(?:check|verify|examine|consider|calculate|think)"
-    r"|double[- ]check(?:ing)?|re-?check(?:ing)?|(?:n't|not) (?:look |seem |quite )?(?:right|correct)|incorrect"
-    r"|mistake|error|slip|should(?: actually)? (?:be|have)|actually|however|is wrong|was wrong|correct(?:ion|ing))\b"
-    r"|等等|等一下|不对|再检查|重新(?:检查|验证|计算|考虑)|错误|有误|实际上",
+    rf"\b(?:{_PLAIN}|error|slip|should(?: actually)? (?:be|have)|actually|however|correct(?:ion|ing))\b"
+    rf"|{_CHINESE}|实际上",
     re.IGNORECASE,
 )
 # A doubt later than this is about something else.
@@ -20,3 +26,12 @@ def expresses_doubt(text: str) -> bool:
         text: What stands behind the preserved prefix.
     """
     return _DOUBT.search(text[:_REACH]) is not None
+
+
+def doubts_somewhere(text: str) -> bool:
+    """Whether a text says in plain words, wherever, that it doubts itself; "however" and its like do not count.
+
+    Args:
+        text: A whole rollout.
+    """
+    return _PLAIN_DOUBT.search(text) is not None

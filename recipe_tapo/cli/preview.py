@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from recipe_tapo.algorithm.doubt import doubts_somewhere
+from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.cli.flag_types import natural, positive
 from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
 from recipe_tapo.cli.tables import print_table
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     variants = [make_variant(text, args.set) for text in args.variants]
     questions = load_problems("train", args.input.expanduser(), args.questions)
     folder = args.output.expanduser()
-    summaries = asyncio.run(_preview(args, folder, variants, questions))
+    summaries, rollouts = asyncio.run(_preview(args, folder, variants, questions))
     with atomic_paths(folder / "preview.json") as (path,):
         path.write_text(json.dumps([asdict(s) for s in summaries], indent=2) + "\n", encoding="utf-8")
     page = folder / "preview.html"
@@ -81,6 +83,8 @@ def run(args: argparse.Namespace) -> None:
     if attempts:
         write_report(page, [], folder / "attempts")
     print_table("Constructions of this model", ("", *(s.name for s in summaries)), table_lines(summaries, args.batch))
+    doubting = sum(map(doubts_somewhere, rollouts))
+    print(f"{doubting} of {len(rollouts)} rollouts doubt themselves in words (wait, let me check, …).")
     for summary in summaries:
         print(advice(summary))
     if attempts:
@@ -89,7 +93,8 @@ def run(args: argparse.Namespace) -> None:
 
 async def _preview(
     args: argparse.Namespace, folder: Path, variants: list[Variant], questions: list[Problem]
-) -> list[Summary]:
+) -> tuple[list[Summary], list[str]]:
+    """The variants' summaries, and the texts of all rollouts."""
     policy = make_policy(args)
     await policy.start()
     try:
@@ -109,6 +114,7 @@ async def _preview(
             results = await preview.construct(variant, questions, groups)
             write_attempts(folder / "attempts" / variant.name, results)
             summaries.append(summarize(variant.name, results))
+        rollouts = [decode(policy.tokenizer, r.response_ids) for group in groups.values() for r in group.rollouts]
     finally:
         policy.close()
-    return summaries
+    return summaries, rollouts

@@ -81,6 +81,7 @@ def test_both_modes_stand_side_by_side_and_the_sentence_says_which_one_serves(ru
     assert "micro_reflective: only 0% of the attempts are usable (most are rejected as missing_tag)" in printed
     assert "needs the cold start" in printed and "tapo.synthesis.mode=continuation" in printed
     assert "continuation: this model's constructions are fit to train on." in printed
+    assert "0 of 8 rollouts doubt themselves in words" in printed
     page = (tmp_path / "out" / "preview.html").read_text()
     data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])["constructions"]
     assert {record["variant"] for record in data["records"]} == {"micro_reflective", "continuation"}

@@ -1,0 +1,35 @@
+"""Which texts turn, judged by their words."""
+
+import pytest
+
+from recipe_tapo.algorithm.doubt import doubts_somewhere, expresses_doubt
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wait, 3 × 4 is 12.",
+        "Hmm, that is off.",
+        "Let me re-check the last line.",
+        "This doesn't look right.",
+        "That isn’t right.",
+        "等等，这里不对。",
+    ],
+)
+def test_plain_words_of_doubt_count_everywhere(text):
+    assert expresses_doubt(text)
+    assert doubts_somewhere(500 * "x = 1. " + text)
+
+
+@pytest.mark.parametrize("text", ["However, x must be even.", "It should be 7.", "The error of the estimate is 2."])
+def test_words_that_doubt_only_where_a_doubt_is_due_do_not_count_in_a_whole_rollout(text):
+    assert expresses_doubt(text)
+    assert not doubts_somewhere(text)
+
+
+def test_a_doubt_far_behind_the_prefix_is_about_something_else():
+    assert not expresses_doubt(400 * "x" + " Wait, no.")
+
+
+def test_a_word_that_holds_one_is_none():
+    assert not doubts_somewhere("The waiter waits for the slippers.")
