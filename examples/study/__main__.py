@@ -93,12 +93,18 @@ def alone(output_dir: Path) -> Iterator[None]:
         yield
 
 
+def make_estimator(output_dir: Path, settings: Settings, jobs: int) -> Estimator:
+    """An estimator that knows the folder's finished runs; one of several at a time counts for its share."""
+    estimator = Estimator(settings.steps, jobs)
+    for record in read_records(output_dir):
+        if "training_s" in record:
+            estimator.saw(ARMS[record["arm"]].kind, record["training_s"] * jobs / record.get("jobs", 1))
+    return estimator
+
+
 def carry_out(plan: list[StudyRun], runner: Runner, console: Console) -> bool:
     """Runs what is not done; False if a run failed."""
-    estimator = Estimator(runner.settings.steps, runner.jobs)
-    for record in read_records(runner.output_dir):
-        if "training_s" in record and record.get("jobs", 1) == runner.jobs:
-            estimator.saw(ARMS[record["arm"]].kind, record["training_s"])
+    estimator = make_estimator(runner.output_dir, runner.settings, runner.jobs)
     done = [run for run in plan if run.is_done(runner.output_dir)]
     for run in plan:
         if run not in done:
@@ -148,7 +154,8 @@ def study(arguments: argparse.Namespace, console: Console) -> bool:
         for run in plan:
             state = "done" if run.is_done(output_dir) else "to do"
             console.print(f"{state:6s} {run.folder(output_dir).name}", markup=False, highlight=False)
-        left = Estimator(settings.steps, arguments.jobs).left([run for run in plan if not run.is_done(output_dir)])
+        todo = [run for run in plan if not run.is_done(output_dir)]
+        left = make_estimator(output_dir, settings, arguments.jobs).left(todo)
         console.print(
             f"{len(plan)} runs, about {minutes(left)} to go, with two cores for each of {arguments.jobs} at a time"
         )

@@ -8,6 +8,7 @@ from recipe_tapo.errors import InputError
 
 RECORD = "record.json"
 TRAINED = "trained"
+DUMP = "dump"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def make_plan(arms: list[Arm], seeds: list[int], rl_seeds: list[int], output_dir
     """All runs, seed by seed, so that a study cut short compares all arms on fewer seeds.
 
     Raises:
-        InputError: SFT is asked for, but neither planned nor finished are the runs that it learns from.
+        InputError: SFT is asked for, but what it learns from is neither planned nor there.
     """
     plan: list[StudyRun] = []
     for rl_seed in rl_seeds:
@@ -74,7 +75,13 @@ def make_plan(arms: list[Arm], seeds: list[int], rl_seeds: list[int], output_dir
     for run in plan:
         if run.arm.kind == "sft":
             source = sft_source(run)
-            if source not in plan and not source.is_done(output_dir):
+            if source.is_done(output_dir):
+                if not run.is_done(output_dir) and not (source.folder(output_dir) / DUMP).is_dir():
+                    raise InputError(
+                        f"--arms {run.arm.name}: of {source.folder(output_dir).name} only the result was taken over, not "
+                        f"what it constructed; train it in another --output_dir, without --known_results"
+                    )
+            elif source not in plan:
                 raise InputError(
                     f"--arms {run.arm.name}: learns what {SFT_SOURCE} constructs; add {SFT_SOURCE} to --arms"
                 )

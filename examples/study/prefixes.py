@@ -11,6 +11,7 @@ import yaml
 
 from examples.arithmetic.problems import REFLECTION, ChainProblem, first_wrong_line
 from examples.cpu_demo.quality import lines_kept
+from examples.study.plan import DUMP
 from examples.study.results import Record
 from recipe_tapo.algorithm.advantages import group_advantages
 from recipe_tapo.records.attempts import read_dump
@@ -46,7 +47,7 @@ def construction_record(folder: Path) -> Record:
     trained row. Above 0, G_ref makes the mistakes themselves more likely. Left out where no dump is, where prefixes
     are not trained, and where advantages are not those of Eq. 5.
     """
-    attempts = list(read_dump(folder / "dump"))
+    attempts = list(read_dump(folder / DUMP))
     rows = [row for row in attempts if row["reconstruction"] is not None]
     if not rows:
         return {}

@@ -14,7 +14,7 @@ from examples.cpu_demo.regime import REGIMES
 from examples.runs.metrics import METRICS, read_metrics
 from examples.runs.provenance import commit, machine
 from examples.study import rl_arm, sft_arm
-from examples.study.plan import TRAINED, StudyRun, sft_source
+from examples.study.plan import DUMP, TRAINED, StudyRun, sft_source
 from examples.study.prefixes import construction_record
 from examples.study.results import training_record, write_record
 from examples.study.settings import Settings
@@ -67,7 +67,7 @@ class Runner:
     def _train(self, run: StudyRun, folder: Path, watch: Watch) -> None:
         model = self.start.model(run.seed, run.arm.start)
         if run.arm.kind == "sft":
-            dump = sft_source(run).folder(self.output_dir) / "dump"
+            dump = sft_source(run).folder(self.output_dir) / DUMP
             sft_arm.train(dump, self.settings, model, folder, lambda: watch(0, "training"))
             return
 

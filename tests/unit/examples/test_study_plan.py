@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from examples.study import rl_arm, sft_arm
+from examples.study.__main__ import make_estimator
 from examples.study.arms import ARMS, ARMS_OF, CONTINUATION_ARMS, WRITTEN_ANEW, find_arms
 from examples.study.plan import PRESETS, StudyRun, make_plan
 from examples.study.progress import Estimator, minutes
@@ -56,6 +57,9 @@ def test_sft_needs_the_constructions_it_learns(tmp_path):
     folder = StudyRun(ARMS["tapo"], 0, 0).folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / "record.json").write_text("{}")
+    with pytest.raises(InputError, match="of tapo-seed0-0 only the result was taken over, not what it constructed"):
+        make_plan(find_arms(["sft", "tapo"]), [0], [0], tmp_path)
+    (folder / "dump").mkdir()
     assert names(make_plan(find_arms(["sft"]), [0], [0], tmp_path)) == ["sft-seed0-0"]
 
 
@@ -108,6 +112,16 @@ def test_sft_learns_right_constructions_for_as_many_steps_at_the_same_rate(tmp_p
     (dump / "1-a.jsonl").write_text("")
     with pytest.raises(InputError, match="no right construction to learn"):
         sft_arm.write_examples(dump, tmp_path / "examples.parquet")
+
+
+def test_runs_that_shared_the_machine_count_for_their_share(tmp_path):
+    for name, jobs, seconds in (("grpo", 1, 300), ("tapo", 2, 800)):
+        folder = StudyRun(ARMS[name], 0, 0).folder(tmp_path)
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(json.dumps({"arm": name, "jobs": jobs, "training_s": seconds}))
+    # One run alone takes (300 + 800 / 2) / 2 seconds; of four at a time each takes four times that.
+    assert make_estimator(tmp_path, SETTINGS, 1).seconds("engine") == 350
+    assert make_estimator(tmp_path, SETTINGS, 4).seconds("engine") == 1400
 
 
 def test_the_time_left_is_learned_from_runs_of_the_same_kind():
