@@ -78,7 +78,7 @@ def make_plan(arms: list[Arm], seeds: list[int], rl_seeds: list[int], output_dir
             if source.is_done(output_dir):
                 if not run.is_done(output_dir) and not (source.folder(output_dir) / DUMP).is_dir():
                     raise InputError(
-                        f"--arms {run.arm.name}: of {source.folder(output_dir).name} only the result was taken over, not "
+                        f"--arms {run.arm.name}: of {source.folder(output_dir).name} only the result is here, not "
                         f"what it constructed; train it in another --output_dir, without --known_results"
                     )
             elif source not in plan:

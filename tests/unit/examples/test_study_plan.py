@@ -57,7 +57,7 @@ def test_sft_needs_the_constructions_it_learns(tmp_path):
     folder = StudyRun(ARMS["tapo"], 0, 0).folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / "record.json").write_text("{}")
-    with pytest.raises(InputError, match="of tapo-seed0-0 only the result was taken over, not what it constructed"):
+    with pytest.raises(InputError, match="of tapo-seed0-0 only the result is here, not what it constructed"):
         make_plan(find_arms(["sft", "tapo"]), [0], [0], tmp_path)
     (folder / "dump").mkdir()
     assert names(make_plan(find_arms(["sft"]), [0], [0], tmp_path)) == ["sft-seed0-0"]
