@@ -18,7 +18,7 @@ from recipe_tapo.algorithm.prompts import (
     load_template,
     question_text,
 )
-from recipe_tapo.algorithm.steps import split_steps
+from recipe_tapo.algorithm.steps import repeated_steps, split_steps
 from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 IFT_MODES: Mapping[str, tuple[str, ...]] = {
@@ -51,7 +51,7 @@ def continuation_rows(query: Query, result: dict) -> list[IftRow] | str:
     """
     error = result["error"].strip()
     steps = split_steps(error)
-    repeated = [step for step in steps if step.end <= len(result["prefix_text"])]
+    repeated = repeated_steps(error, result["trajectory"].strip())
     if not repeated:
         return NO_STEP
     wrong = repeated[-1]

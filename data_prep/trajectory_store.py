@@ -109,9 +109,12 @@ def _judge(tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tupl
         outcome = _failure(output) or build(result, tokenizer)
         if isinstance(outcome, RejectReason):
             result["reason"] = outcome.value
-        elif echoes_template(outcome.text, phrases):
+            continue
+        # As in training: what the wrong response says itself is no echo and no leak.
+        new = outcome.new_text(tokenizer)
+        if echoes_template(new, phrases):
             result["reason"] = RejectReason.TEMPLATE_ECHO.value
-        elif leaks(outcome.text, patterns):
+        elif leaks(outcome.text, patterns, start=len(outcome.text) - len(new)):
             result["reason"] = RejectReason.LEAK.value
         else:
             result["trajectory"] = outcome.text.strip()

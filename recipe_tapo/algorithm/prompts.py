@@ -106,13 +106,36 @@ def read_lines(path: str | Path | None, name: str) -> list[str]:
     return entries
 
 
+def teacher_chat(
+    template: str, messages: Sequence[Mapping[str, Any]], question: str, correct_rollout: str
+) -> list[dict[str, Any]]:
+    """The chat in which the policy is its own teacher, π(· | x, y⁺) (paper §4, OPSD): the student's, with y⁺ in it.
+
+    Whatever else the student sees, a system message or an instruction behind the question, the teacher sees as well;
+    otherwise the two would differ on tokens that have nothing to do with y⁺.
+
+    Args:
+        template: Of the kind ``self_teacher``.
+        messages: The student's chat, whose last user message is x; empty where the question is all of it.
+        question: For a chat without a user message.
+        correct_rollout: y⁺.
+    """
+    chat = [dict(message) for message in messages]
+    last = next((message for message in reversed(chat) if message.get("role") == "user"), None)
+    if last is None:
+        last = {"role": "user", "content": question}
+        chat.append(last)
+    last["content"] = fill_template(template, question=message_text(last["content"]), correct_rollout=correct_rollout)
+    return chat
+
+
 def render_prompt(tokenizer: ChatTokenizer, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:
     """Token ids of a prompt as the only user message of a chat, ready for the assistant's turn."""
     return render_chat(tokenizer, [{"role": "user", "content": prompt}], chat_template_kwargs)
 
 
 def render_chat(
-    tokenizer: ChatTokenizer, messages: Sequence[Mapping[str, str]], chat_template_kwargs: Mapping[str, Any]
+    tokenizer: ChatTokenizer, messages: Sequence[Mapping[str, Any]], chat_template_kwargs: Mapping[str, Any]
 ) -> list[int]:
     """Token ids of a chat, ready for the assistant's turn."""
     chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs)
@@ -134,5 +157,5 @@ def message_text(content: Any) -> str:
     """The text of a chat message whose content is a string or a list of typed parts."""
     if isinstance(content, str):
         return content.strip()
-    parts = [part.get("text", "") if isinstance(part, Mapping) else str(part) for part in content or []]
+    parts = [part.get("text") or "" if isinstance(part, Mapping) else str(part) for part in content or []]
     return "\n".join(parts).strip()

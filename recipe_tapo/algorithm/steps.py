@@ -61,6 +61,21 @@ def split_steps(text: str) -> list[Step]:
     return [Step(start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
+def repeated_steps(text: str, other: str) -> list[Step]:
+    """The first steps of a text that another one repeats whole.
+
+    White space at a step's end does not count: where the text goes on in the next line, the other may go on behind a
+    blank one. The other may also repeat the beginning of one step more.
+
+    Args:
+        text: Whose steps.
+        other: What begins as the text does.
+    """
+    pairs = enumerate(zip(text, other, strict=False))
+    common = next((i for i, (mine, theirs) in pairs if mine != theirs), min(len(text), len(other)))
+    return [step for step in split_steps(text) if step.start + len(text[step.start : step.end].rstrip()) <= common]
+
+
 class _OpenBlock:
     """Whether display mathematics or a code block is open behind the lines read so far."""
 

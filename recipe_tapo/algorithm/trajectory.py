@@ -6,7 +6,7 @@ from typing import Literal
 
 from recipe_tapo.algorithm.parsing import has_final_answer, parse_reconstruction
 from recipe_tapo.algorithm.splice import splice, tokens_until
-from recipe_tapo.algorithm.steps import split_steps
+from recipe_tapo.algorithm.steps import repeated_steps
 from recipe_tapo.algorithm.tokens import Tokenizer, decode
 from recipe_tapo.reasons import Recovery, RejectReason
 
@@ -32,6 +32,10 @@ class Trajectory:
     prefix_length: int
     prefix_fraction: float
     recovered: Recovery | None = None
+
+    def new_text(self, tokenizer: Tokenizer) -> str:
+        """What stands behind the preserved prefix: words that the policy wrote."""
+        return decode(tokenizer, self.response_ids[self.prefix_length :])
 
     @property
     def new_tokens(self) -> int:
@@ -78,11 +82,11 @@ def build_trajectory(
     prefix_fraction = row.prefix_length / max(1, len(error_ids))
     if prefix_fraction < min_prefix_fraction:
         return RejectReason.PREFIX_TOO_SHORT
-    mistake_start = last_step_start(error_ids, row.prefix_length, tokenizer) if mask == "mistake" else 0
+    mistake_start = last_step_start(error_ids, text, tokenizer) if mask == "mistake" else 0
     return Trajectory(
         text=text,
         response_ids=response_ids,
-        response_mask=mask_tokens(len(response_ids), row.prefix_length, mistake_start, mask),
+        response_mask=mask_tokens(len(response_ids), row.prefix_length, min(mistake_start, row.prefix_length), mask),
         prefix_length=row.prefix_length,
         prefix_fraction=prefix_fraction,
         recovered=parsed.recovered,
@@ -133,20 +137,19 @@ def continue_trajectory(
     )
 
 
-def last_step_start(error_ids: Sequence[int], prefix_length: int, tokenizer: Tokenizer) -> int:
-    """Where the last of y⁻'s steps that a prefix holds whole begins, in tokens; 0 where it holds none.
+def last_step_start(error_ids: Sequence[int], text: str, tokenizer: Tokenizer) -> int:
+    """Where the last of y⁻'s steps that a trajectory repeats whole begins, in tokens; 0 where it repeats none.
 
-    The prefix may go on a little into the next step: a turn can begin with the word that y⁻ went on with.
+    Texts decide, not tokens: the preserved tokens can end before a full stop that the trajectory repeats, where y⁻ has
+    one token for it and the line break behind it.
 
     Args:
         error_ids: y⁻.
-        prefix_length: How many of its ids are preserved.
+        text: The trajectory.
         tokenizer: The policy's tokenizer.
     """
-    text = decode(tokenizer, error_ids)
-    kept = len(decode(tokenizer, error_ids[:prefix_length]).rstrip())
-    whole = [step for step in split_steps(text) if len(text[: step.end].rstrip()) <= kept]
-    return tokens_until(error_ids, whole[-1].start, tokenizer) if whole else 0
+    repeated = repeated_steps(decode(tokenizer, error_ids), text)
+    return tokens_until(error_ids, repeated[-1].start, tokenizer) if repeated else 0
 
 
 def mask_tokens(length: int, prefix_length: int, mistake_start: int, mask: Mask) -> list[int]:

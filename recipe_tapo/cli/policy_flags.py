@@ -24,7 +24,8 @@ def add_policy(parser: argparse.ArgumentParser, n: bool = True) -> None:
 
 def policy_settings(args: argparse.Namespace) -> dict[str, Any]:
     """What results depend on."""
-    return {**model_settings(args), "tokenizer": args.tokenizer, **asdict(sampling_of(args))}
+    context = {"max_model_len": args.max_model_len}  # a server's requests are cut to it as well
+    return {**model_settings(args), **context, "tokenizer": args.tokenizer, **asdict(sampling_of(args))}
 
 
 def make_policy(args: argparse.Namespace) -> PreviewPolicy:

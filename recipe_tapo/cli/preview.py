@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_policy(parser)
 
 
-def run(args: argparse.Namespace) -> None:
-    """Runs the command."""
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; exit code 1 where a variant's attempts failed for reasons of the engine or the grader."""
     variants = [make_variant(text, args.set) for text in args.variants]
     questions = load_problems("train", args.input.expanduser(), args.questions)
     folder = args.output.expanduser()
@@ -83,12 +83,16 @@ def run(args: argparse.Namespace) -> None:
     if attempts:
         write_report(page, [], folder / "attempts")
     print_table("Constructions of this model", ("", *(s.name for s in summaries)), table_lines(summaries, args.batch))
+    left_out = len(questions) - len(rollouts) // args.n
+    if left_out:
+        print(f"{left_out} of {len(questions)} questions leave no room for an answer and were left out.")
     doubting = sum(map(doubts_somewhere, rollouts))
     print(f"{doubting} of {len(rollouts)} rollouts doubt themselves in words (wait, let me check, …).")
     for summary in summaries:
         print(advice(summary))
     if attempts:
         print(f"examples: {page}")
+    return int(any(summary.failed for summary in summaries))
 
 
 async def _preview(

@@ -1,6 +1,8 @@
 """One construction attempt on its way from a wrong rollout to a graded trajectory."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.construction.group import Rollout
@@ -19,6 +21,7 @@ class Attempt:
         correct: Its right sibling y⁺.
         record: What is written of the attempt; ``record.reason`` names why there is nothing to train on.
         seed: Of what is drawn at random within the attempt.
+        messages: The chat that both answer; empty where the question is all of it.
         trajectory: The constructed trajectory; None where it came to nothing before.
         grade: Its reward; None where it came to nothing before.
     """
@@ -27,6 +30,7 @@ class Attempt:
     correct: Rollout
     record: AttemptRecord
     seed: int = 0
+    messages: Sequence[Mapping[str, Any]] = ()
     trajectory: Trajectory | None = None
     grade: Grade | None = None
 

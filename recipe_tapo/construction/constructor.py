@@ -101,7 +101,7 @@ class Constructor:
             error_versions=error.versions,
             correct_versions=correct.versions,
         )
-        return Attempt(error, correct, record, seed)
+        return Attempt(error, correct, record, seed, group.messages)
 
     async def _run(self, attempt: Attempt, engine: Engine, report: GroupReport) -> None:
         """Ends in a graded trajectory or in a counted reason."""
@@ -143,7 +143,7 @@ class Constructor:
     def _guard(self, attempt: Attempt, trajectory: Trajectory, report: GroupReport) -> None:
         """Rejects what must not be learned (ours); counts what passes."""
         synthesis = self.tapo.synthesis
-        new = decode(self.policy.tokenizer, trajectory.response_ids[trajectory.prefix_length :])
+        new = trajectory.new_text(self.policy.tokenizer)
         if synthesis.echo_check and echoes_template(new, self.synthesis.phrases):
             raise Rejected(RejectReason.TEMPLATE_ECHO)
         if trajectory.new_tokens < synthesis.min_new_tokens:

@@ -1,5 +1,6 @@
 """One question's rollouts as they finish."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,7 @@ class RolloutGroup:
         question: The question as the synthesis prompt shows it.
         global_step: The training step that the rollouts belong to.
         size: How many sessions were started (``rollout.n``).
+        messages: The chat that the rollouts answer; empty where the question is all of it.
         rollouts: Those that ended with a graded single output.
         unfit: Why TAPO cannot rewrite these rollouts, which must each be one generated turn of text alone; None
             where nothing so far stands against it.
@@ -50,6 +52,7 @@ class RolloutGroup:
     question: str
     global_step: int
     size: int
+    messages: Sequence[Mapping[str, Any]] = ()
     rollouts: list[Rollout] = field(default_factory=list)
     unfit: RejectReason | None = None
     ended: int = 0

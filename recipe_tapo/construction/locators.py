@@ -1,10 +1,18 @@
 """Who says where a wrong rollout first goes wrong (``synthesis.locate``, ours)."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
 from recipe_tapo.algorithm.locate import largest_fall, numbered, token_ends
-from recipe_tapo.algorithm.prompts import LOCATE_PROMPTS, fill_template, load_template, render_prompt
+from recipe_tapo.algorithm.prompts import (
+    LOCATE_PROMPTS,
+    fill_template,
+    load_template,
+    render_chat,
+    render_prompt,
+    teacher_chat,
+)
 from recipe_tapo.algorithm.steps import Step
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt
@@ -14,6 +22,8 @@ from recipe_tapo.reasons import Rejected, RejectReason
 
 # The answer begun for the policy, so that a number is all that is left to say.
 ANSWER_BEGUN = "The first wrong step is step ["
+# A choice closes the bracket: "1" alone is the beginning of "12", and a policy whose next token would be "]" goes on.
+_ANSWER_END = "]"
 
 
 class Locator(Protocol):
@@ -44,11 +54,11 @@ class JudgeLocator:
         tokenizer = self.policy.tokenizer
         begun = tokenizer.encode(ANSWER_BEGUN, add_special_tokens=False)
         prompt_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun
-        choices = [str(number) for number in range(1, len(steps) + 1)]
+        choices = [f"{number}{_ANSWER_END}" for number in range(1, len(steps) + 1)]
         answer = await requests.choose(prompt_ids, choices)
         if answer not in choices:
             raise Rejected(RejectReason.LOCATE_FAILED)
-        return int(answer) - 1
+        return choices.index(answer)
 
 
 class TeacherLocator:
@@ -61,16 +71,17 @@ class TeacherLocator:
     async def locate(self, attempt: Attempt, steps: Sequence[Step], requests: Requests) -> int:
         """See ``Locator``."""
         tokenizer, error = self.policy.tokenizer, attempt.error
-        prompt = fill_template(
-            self.template, question=attempt.record.question, correct_rollout=attempt.record.correct_rollout
-        )
+        record = attempt.record
+        chat = teacher_chat(self.template, attempt.messages, record.question, record.correct_rollout)
         ids = list(error.response_ids)
         plain = error.log_probs
         if plain is None:
             plain = (await requests.score_tokens([*error.prompt_ids, *ids]))[-len(ids) :]
-        shown_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + ids
+        shown_ids = render_chat(tokenizer, chat, self.policy.chat_template_kwargs) + ids
         shown = (await requests.score_tokens(shown_ids))[-len(ids) :]
-        located = largest_fall(plain, shown, token_ends(ids, steps, tokenizer))
+        # Long rollouts are decoded again for every step; meanwhile the worker's other rollouts go on.
+        ends = await asyncio.to_thread(token_ends, ids, steps, tokenizer)
+        located = largest_fall(plain, shown, ends)
         if located is None:
             raise Rejected(RejectReason.LOCATE_FAILED)
         return located

@@ -3,7 +3,7 @@
 import asyncio
 
 from recipe_tapo.algorithm.opsd import choose_siblings
-from recipe_tapo.algorithm.prompts import SELF_TEACHER, fill_template, load_template, render_prompt
+from recipe_tapo.algorithm.prompts import SELF_TEACHER, load_template, render_chat, teacher_chat
 from recipe_tapo.algorithm.selection import group_rng
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.config import TapoConfig
@@ -61,17 +61,17 @@ class SelfTeacher:
             return []
         requests = Requests(self.tapo, self.policy, engine, self.failures)
         scores = await asyncio.gather(
-            *(self._score_one(group.question, student, sibling, requests, report) for student, sibling in pairs)
+            *(self._score_one(group, student, sibling, requests, report) for student, sibling in pairs)
         )
         return [(student, score) for (student, _), score in zip(pairs, scores, strict=True) if score is not None]
 
     async def _score_one(
-        self, question: str, student: Rollout, sibling: Rollout, requests: Requests, report: TeacherReport
+        self, group: RolloutGroup, student: Rollout, sibling: Rollout, requests: Requests, report: TeacherReport
     ) -> list[float] | None:
         tokenizer = self.policy.tokenizer
         shown = decode(tokenizer, sibling.response_ids)
-        prompt = fill_template(self.template, question=question, correct_rollout=shown)
-        ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + list(student.response_ids)
+        chat = teacher_chat(self.template, group.messages, group.question, shown)
+        ids = render_chat(tokenizer, chat, self.policy.chat_template_kwargs) + list(student.response_ids)
         try:
             log_probs = await requests.score_tokens(ids)
         except Rejected as rejection:

@@ -76,16 +76,24 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
     async def _run_prompt(self, prompt: dict, sampling_params: dict, trajectory: dict, trace: bool = False) -> None:
         uid = prompt["uid"]
         if self.tapo.enable and not trajectory["validate"]:
-            self.groups[uid] = RolloutGroup(
-                uid=uid,
-                question=question_text(prompt["raw_prompt"], prompt.get("extra_info")),
-                global_step=int(prompt["global_steps"]),
-                size=int(prompt.get("__rollout_n__", self.config.actor_rollout_ref.rollout.n)),
-            )
+            # What is raised here verl would not see, and wait for this prompt for ever.
+            try:
+                self.groups[uid] = self._new_group(prompt)
+            except Exception as error:
+                self.constructor.failures.note("reading a prompt (it is trained on as in GRPO)", error)
         try:
             await super()._run_prompt(prompt, sampling_params, trajectory=trajectory, trace=trace)
         finally:
             self.groups.pop(uid, None)
+
+    def _new_group(self, prompt: dict) -> RolloutGroup:
+        return RolloutGroup(
+            uid=prompt["uid"],
+            question=question_text(prompt["raw_prompt"], prompt.get("extra_info")),
+            messages=prompt["raw_prompt"],
+            global_step=int(prompt["global_steps"]),
+            size=int(prompt.get("__rollout_n__", self.config.actor_rollout_ref.rollout.n)),
+        )
 
     async def _run_agent_loop(self, sampling_params: dict[str, Any], trajectory: dict[str, Any], **kwargs) -> None:
         try:

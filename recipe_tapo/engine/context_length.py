@@ -41,8 +41,10 @@ def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, mode
     rollout = config.actor_rollout_ref.rollout
     if tapo.opsd.enable:
         what, templates, budget = "teacher's view", [load_template(tapo.opsd.prompt_path, SELF_TEACHER)], 1
+        least = 1
     else:
         what, templates, budget = "synthesis", _templates(tapo), synthesis_budget(tapo, config)
+        least = max(1, tapo.synthesis.min_new_tokens)
     nothing = dict.fromkeys(("question", "error_rollout", "correct_rollout", "wrong_step", "numbered_steps"), "")
     empty = [fill_template(template, **nothing) for template in templates]
     overhead = max(len(tokenizer.encode(text, add_special_tokens=False)) for text in empty)
@@ -60,11 +62,11 @@ def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, mode
             length = model_max_length  # verl refuses more
         with open_dict(config):
             rollout.max_model_len = length
-    elif rollout.max_model_len <= overhead + budget:
+    elif rollout.max_model_len <= overhead + least:
         raise refuse(
             "actor_rollout_ref.rollout.max_model_len",
             rollout.max_model_len,
-            f"no {what} can fit: its template takes {overhead} tokens and its output {budget}",
+            f"no {what} can fit: its template takes {overhead} tokens and its output at least {least}",
             f"raise it (the longest {what} needs {longest}), lower tapo.synthesis.max_tokens or leave it unset",
         )
     elif rollout.max_model_len < longest:

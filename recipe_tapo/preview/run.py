@@ -2,28 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from recipe_tapo.algorithm.prompts import question_text, render_chat
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.construction.constructor import Constructor
+from recipe_tapo.construction.failed_steps import MACHINERY
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Policy
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.preview.measure import measure
 from recipe_tapo.preview.policy import PreviewPolicy, QuestionEngine, grade
 from recipe_tapo.preview.variants import Variant
-from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.records.store import ResultStore
-from recipe_tapo.sampling.requests import derive_seed
+from recipe_tapo.sampling.requests import derive_seed, one_line
 
-_UNANSWERED = (RejectReason.REQUEST_FAILED.value, RejectReason.TIMED_OUT.value)
+T = TypeVar("T")
 
 
 class Preview:
@@ -62,18 +63,30 @@ class Preview:
         )
 
     async def sample(self, questions: Sequence[Problem]) -> dict[int, RolloutGroup]:
-        """Rollouts of every question, graded."""
+        """Rollouts, graded, of every question that leaves room for an answer.
+
+        Raises:
+            InputError: The engine fails, or no question leaves room.
+        """
         with (
             ResultStore(self.folder / "rollouts.jsonl", ("question", "session"), self.settings) as store,
             tqdm(total=len(questions), desc="rollouts", disable=None) as progress,
         ):
             groups = await asyncio.gather(*(self._group(q, store, progress) for q in questions))
-        return {question.problem_idx: group for question, group in zip(questions, groups, strict=True)}
+        fitting = {q.problem_idx: group for q, group in zip(questions, groups, strict=True) if group is not None}
+        if not fitting:
+            raise InputError(f"no question leaves room for an answer in {self.policy.max_model_len} tokens of context")
+        return fitting
 
-    async def _group(self, question: Problem, store: ResultStore, progress: tqdm) -> RolloutGroup:
+    async def _group(self, question: Problem, store: ResultStore, progress: tqdm) -> RolloutGroup | None:
         text = question_text(question.messages, {"question": question.question})
-        group = RolloutGroup(str(question.problem_idx), text, global_step=0, size=self.rollouts)
+        group = RolloutGroup(
+            str(question.problem_idx), text, global_step=0, size=self.rollouts, messages=question.messages
+        )
         prompt_ids = render_chat(self.policy.tokenizer, question.messages, self.view.chat_template_kwargs)
+        if len(prompt_ids) >= self.policy.max_model_len:
+            progress.update()
+            return None
         async with self.places:
             rows = await asyncio.gather(
                 *(self._rollout(question, session, prompt_ids, store) for session in range(self.rollouts))
@@ -89,7 +102,7 @@ class Preview:
         if known is not None:
             return known
         seed = derive_seed(self.seed, question.problem_idx, session)
-        ids = await self.policy.generate(prompt_ids, self.policy.sampling, seed)
+        ids = await _answered(self.policy.generate(prompt_ids, self.policy.sampling, seed))
         right = (await grade(decode(self.policy.tokenizer, ids), question.gold)).right
         row = {"question": question.problem_idx, "session": session, "ids": ids, "right": right}
         store.add([row])
@@ -98,7 +111,8 @@ class Preview:
     async def construct(
         self, variant: Variant, questions: Sequence[Problem], groups: dict[int, RolloutGroup]
     ) -> list[dict[str, Any]]:
-        """One result per question: the group's report, and a record and a measurement per attempt."""
+        """One result per question that has a group: its report, and a record and a measurement per attempt."""
+        questions = [question for question in questions if question.problem_idx in groups]
         constructor = Constructor(variant.tapo, self.view)
         path = self.folder / f"{variant.name}.jsonl"
         settings = {**self.settings, "tapo": variant.tapo.model_dump()}
@@ -120,7 +134,7 @@ class Preview:
                 engine = QuestionEngine(self.policy, question.gold, constructor.tapo.synthesis)
                 attempts, report = await constructor.construct(group, engine)
                 seconds = time.monotonic() - started
-                measured = [await measure(attempt, constructor.tapo, self.policy) for attempt in attempts]
+                measured = [await _answered(measure(attempt, constructor.tapo, self.policy)) for attempt in attempts]
             known = {
                 "question": question.problem_idx,
                 "seconds": seconds,
@@ -128,11 +142,22 @@ class Preview:
                 "records": [asdict(attempt.record) for attempt in attempts],
                 "measured": measured,
             }
-            # What the engine did not answer is asked again by the next run.
-            if not any(record["reason"] in _UNANSWERED for record in known["records"]):
+            # What failed for reasons of the machinery is tried again by the next run.
+            if not any(record["reason"] in MACHINERY for record in known["records"]):
                 store.add([known])
         progress.update()
         return known
+
+
+async def _answered(request: Awaitable[T]) -> T:
+    try:
+        return await request
+    except InputError:
+        raise
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(
+            f"the engine failed ({one_line(error)}); what it answered is kept, and the same command goes on"
+        ) from error
 
 
 def write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:

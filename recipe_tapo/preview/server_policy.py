@@ -92,7 +92,7 @@ class ServerPolicy:
         )
         ids = choice.get("token_ids")
         if not isinstance(ids, list):
-            raise InputError(f"{self.url}: the server returns no token ids; a preview needs vLLM 0.10.2 or later")
+            raise InputError(f"{self.url}: the server returns no token ids; a preview needs vLLM 0.12 or later")
         return ids
 
     async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:
@@ -131,7 +131,9 @@ class ServerPolicy:
             return await request
         except _FATAL as error:
             raise InputError(f"{self.url}: {one_line(error)}") from error
-        except openai.APITimeoutError:
-            raise
         except openai.APIConnectionError as error:
+            if isinstance(error, openai.APITimeoutError):
+                raise RuntimeError(f"{self.url}: {one_line(error)}") from error
             raise InputError(f"{self.url}: {one_line(error)}; is the server running?") from error
+        except openai.APIError as error:
+            raise RuntimeError(f"{self.url}: {one_line(error)}") from error

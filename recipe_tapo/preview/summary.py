@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from recipe_tapo.algorithm.prompts import CONTINUATION
+from recipe_tapo.construction.failed_steps import MACHINERY
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,16 @@ class Summary:
     new_tokens: float | None
     seconds: float | None
     rows_per_group: float | None
+
+    @property
+    def machinery(self) -> dict[str, int]:
+        """Attempts that failed for reasons of the engine or the grader, by reason."""
+        return {reason: count for reason, count in self.rejected.items() if reason in MACHINERY}
+
+    @property
+    def failed(self) -> bool:
+        """Whether these are most of the attempts."""
+        return 2 * sum(self.machinery.values()) > self.attempts
 
 
 def summarize(name: str, results: Sequence[dict[str, Any]]) -> Summary:
@@ -92,6 +103,12 @@ def advice(summary: Summary) -> str:
     """What a variant's numbers say about training with it."""
     if not summary.attempts:
         return f"{summary.name}: no group is eligible, so nothing would be constructed; see tapo.selection."
+    if summary.failed:
+        return (
+            f"{summary.name}: most attempts failed for reasons of the engine or the grader "
+            f"({', '.join(summary.machinery)}), which says nothing about the model. See the messages above, and run it "
+            "again when they are mended."
+        )
     problems = []
     if summary.usable is not None and summary.usable < 0.8:
         most = max(summary.rejected.items(), key=lambda item: item[1], default=("", 0))

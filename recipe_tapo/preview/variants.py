@@ -28,6 +28,8 @@ def make_variant(text: str, settings: Sequence[str]) -> Variant:
         InputError: One of them is no setting of TAPO's.
     """
     mode, *rest = text.split(":")
+    if len(rest) > 2:
+        raise InputError(f"--variants {text}: expected MODE[:LOCATE[:TRANSITION]]")
     # All requests are sent at once, and waiting for a place in the engine is no failure.
     patient = {"timeout_s": 1e6}
     synthesis: dict[str, Any] = {"mode": mode, **patient, **dict(zip(("locate", "transition"), rest, strict=False))}
@@ -40,6 +42,8 @@ def make_variant(text: str, settings: Sequence[str]) -> Variant:
         inner = node
         for parent in parents:
             inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise InputError(f"--set {setting}: {parent} was set to {inner} before and has no keys")
         try:
             inner[name] = json.loads(value)
         except ValueError:

@@ -16,12 +16,14 @@ class ScriptedPolicy:
         choice: What it chooses.
     """
 
-    def __init__(self, answers: dict[str, str], choice: str = "2"):
+    max_model_len = 4000
+
+    def __init__(self, answers: dict[str, str], choice: str = "2]"):
         self.answers, self.choice = answers, choice
         self.sampling, self.asked, self.stopped = SAMPLING, [], 0
 
     async def start(self):
-        self.tokenizer, self.max_model_len, self.stop_ids = TOKENIZER, 4000, frozenset({EOS})
+        self.tokenizer, self.stop_ids = TOKENIZER, frozenset({EOS})
 
     def close(self):
         self.stopped += 1

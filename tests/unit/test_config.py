@@ -193,12 +193,14 @@ def test_the_limit_of_a_multi_modal_model_is_that_of_its_text_model(monkeypatch)
 
 
 def test_a_length_that_fits_no_synthesis_is_refused_and_one_that_fits_some_is_kept():
-    config = verl_config(**{"actor_rollout_ref.rollout.max_model_len": 300})
+    least = OVERHEAD + TapoConfig().synthesis.min_new_tokens
+    config = verl_config(**{"actor_rollout_ref.rollout.max_model_len": least})
     with pytest.raises(TapoConfigError, match="no synthesis can fit"):
         set_max_model_len(TapoConfig(), config, Words(), model_max_length=100_000)
-    config = verl_config(**{"actor_rollout_ref.rollout.max_model_len": LONGEST - 1})
-    set_max_model_len(TapoConfig(), config, Words(), model_max_length=100_000)
-    assert config.actor_rollout_ref.rollout.max_model_len == LONGEST - 1
+    for length in (least + 1, LONGEST - 1):  # an output may be shorter than the longest there can be
+        config = verl_config(**{"actor_rollout_ref.rollout.max_model_len": length})
+        set_max_model_len(TapoConfig(), config, Words(), model_max_length=100_000)
+        assert config.actor_rollout_ref.rollout.max_model_len == length
 
 
 def test_synthesis_samples_like_the_rollout_unless_told_otherwise():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from small_tokenizer import EOS, TOKENIZER, encode, letters
 from tokenizers_of_models import tokenizer_of
 
-from recipe_tapo.algorithm.prompts import question_text
+from recipe_tapo.algorithm.prompts import question_text, teacher_chat
 from recipe_tapo.algorithm.splice import join, splice
 from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
@@ -103,6 +103,31 @@ def test_the_masked_mistake_is_a_step_of_the_rollout_however_the_turn_begins(tur
     assert row.response_mask[:right] == [1] * right
     assert row.response_mask[right : row.prefix_length] == [0] * (row.prefix_length - right)
     assert row.response_mask[row.prefix_length :] == [1] * (len(row.response_ids) - row.prefix_length)
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n", " "])
+def test_the_masked_mistake_is_the_last_step_repeated_whatever_stands_behind_it(gap):
+    """Of ".\\n", one token of y⁻, a trajectory that goes on otherwise keeps nothing; but it repeats the step."""
+    tokenizer = tokenizer_of("byte_level")
+    right, mistake = "So 2x = 8.\n", "Divide by 2, so x = 3.\n"
+    error_ids = tokenizer.encode(f"{right}{mistake}Final Answer: \\boxed{{3}}")
+    output = OUTPUT.replace("2x = 8\nx = 3\nWait, x = 4", f"{right}{mistake.strip()}{gap}Wait, x = 4")
+    row = build_trajectory(output, error_ids=error_ids, mask="mistake", **(BUILD | {"tokenizer": tokenizer}))
+    shown = [i for i, trained in zip(row.response_ids, row.response_mask, strict=True) if not trained]
+    assert tokenizer.decode(shown).startswith("Divide by 2, so x = 3")
+    assert row.response_mask.index(0) == len(tokenizer.encode(right))
+
+
+def test_the_teachers_chat_is_the_students_with_a_right_solution_in_it():
+    template = "{question} | {correct_rollout}"
+    student = [
+        {"role": "system", "content": "Think in <think>."},
+        {"role": "user", "content": [{"type": "text", "text": "2x=8? Box it."}]},
+    ]
+    asked = {"role": "user", "content": "2x=8? Box it. | x=4"}
+    assert teacher_chat(template, student, "2x=8?", "x=4") == [student[0], asked]
+    assert student[1]["content"] == [{"type": "text", "text": "2x=8? Box it."}]
+    assert teacher_chat(template, [], "2x=8? Box it.", "x=4") == [asked]
 
 
 def test_a_text_that_does_not_survive_encoding_is_given_up_soon(monkeypatch):

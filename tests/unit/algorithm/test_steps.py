@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recipe_tapo.algorithm.steps import split_steps
+from recipe_tapo.algorithm.steps import repeated_steps, split_steps
 
 
 def parts(text):
@@ -38,6 +38,23 @@ def test_what_a_step_is(text, expected):
 
 def test_a_block_that_is_never_closed_goes_on_to_the_end():
     assert parts("a\n\\[ x\nb\nc") == ["a\n", "\\[ x\nb\nc"]
+
+
+@pytest.mark.parametrize(
+    ("other", "repeated"),
+    [
+        ("a.\nb.\nWait", ["a.\n", "b.\n"]),
+        ("a.\nb.\n\nWait", ["a.\n", "b.\n"]),
+        ("a.\nb. Wait", ["a.\n", "b.\n"]),
+        ("a.\nb.\nc, no, wait", ["a.\n", "b.\n"]),  # of c. the other repeats only the beginning
+        ("a.\nbut", ["a.\n"]),
+        ("Wait", []),
+        ("", []),
+    ],
+)
+def test_which_steps_another_text_repeats_whole(other, repeated):
+    text = "a.\nb.\nc."
+    assert [text[step.start : step.end] for step in repeated_steps(text, other)] == repeated
 
 
 @settings(max_examples=2000, deadline=None)

@@ -28,8 +28,9 @@ def rows_of(build, monkeypatch):
     return rows
 
 
-def test_continuation_teaches_to_locate_the_step_and_to_go_on_behind_it(rows_of):
-    trajectory = f"Step one.\nBad step.\n{GOES_ON}"
+@pytest.mark.parametrize("gap", ["\n", "\n\n", " "])
+def test_continuation_teaches_to_locate_the_step_and_to_go_on_behind_it(rows_of, gap):
+    trajectory = f"Step one.\nBad step.{gap}{GOES_ON}"
     rows, report = rows_of(trajectory, "continuation")
     by_answer = {row["messages"][1]["content"]: row["messages"][0]["content"] for row in rows}
     shown = {"question": "Question 0?", "correct_rollout": RIGHT}

@@ -111,7 +111,7 @@ def make_worker(
     return worker, store
 
 
-def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked=()):
+def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked=(), raw_prompt=None):
     """Runs one prompt's group of rollouts through verl's ``_run_prompt``, with scripted agent loops.
 
     Args:
@@ -122,6 +122,7 @@ def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked
         fail: Sessions that raise.
         images: What the prompt shows beside its text.
         masked: Sessions with a token that a tool wrote.
+        raw_prompt: The chat of the prompt, where it is another one.
     """
 
     async def run_agent_loop(self, sampling_params, trajectory, **kwargs):
@@ -145,7 +146,7 @@ def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked
     monkeypatch.setattr(TapoAgentLoopWorker.__mro__[1], "_run_agent_loop", run_agent_loop)
     prompt = {
         "uid": "q1",
-        "raw_prompt": [{"role": "user", "content": "2x=8?"}],
+        "raw_prompt": raw_prompt or [{"role": "user", "content": "2x=8?"}],
         "global_steps": 1,
         "data_source": "test",
         "index": 0,
@@ -313,6 +314,15 @@ def test_rollouts_that_a_text_prompt_cannot_show_are_not_rewritten(monkeypatch, 
     assert report.rejected == ({} if reason is None else {reason: 4})
     assert len(worker.llm_client.requests) == (4 if reason is None else 0)
     assert len(store.rows) == (12 if reason is None else 8)
+
+
+def test_a_prompt_that_cannot_be_read_is_rolled_out_as_in_grpo(monkeypatch, caplog):
+    """verl would wait for ever for a prompt whose task ends before its own handling of errors."""
+    worker, store = make_worker(monkeypatch)
+    run_group(monkeypatch, worker, raw_prompt="2x=8?")
+    assert len([key for key, row in store.rows.items() if row]) == 8
+    assert not any(REPORT_TAG in tag for tag in store.tags.values())
+    assert "reading a prompt" in caplog.text
 
 
 def test_a_failing_call_costs_that_construction_only(monkeypatch):

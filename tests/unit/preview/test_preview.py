@@ -38,14 +38,17 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         TOKENIZER, "apply_chat_template", lambda messages, **_: messages[-1]["content"] + "\n", raising=False
     )
-    rows = [
-        {"prompt": [{"role": "user", "content": f"2x={n}? Box it."}], "reward_model": {"ground_truth": "4"},
-         "data_source": "t", "extra_info": {"question": f"2x={n}?"}}
-        for n in range(2)
-    ]  # fmt: skip
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
 
-    def run(policy, *flags):
+    def write(behind_the_last):
+        rows = [
+            {"prompt": [{"role": "user", "content": f"2x={n}? Box it.{behind_the_last if n else ''}"}],
+             "reward_model": {"ground_truth": "4"}, "data_source": "t", "extra_info": {"question": f"2x={n}?"}}
+            for n in range(2)
+        ]  # fmt: skip
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+
+    def run(policy, *flags, long=""):
+        write(f" {long}" if long else "")
         monkeypatch.setattr(preview, "make_policy", lambda args: policy)
         arguments = (
             ["preview", "--model", "m", "--input", str(tmp_path / "train.parquet"), "--output", str(tmp_path / "out"),
@@ -88,16 +91,59 @@ def test_both_modes_stand_side_by_side_and_the_sentence_says_which_one_serves(ru
     assert [r["trained"] for r in data["records"] if r["variant"] == "continuation"] == [True] * 4
 
 
-def test_a_second_run_asks_nothing_but_what_was_not_answered(run):
+def test_a_second_run_asks_nothing_but_what_was_not_answered(run, capsys):
     broken = Policy({})
     broken.broken = True
-    assert "request_failed" in run(broken, "--variants", "continuation")
+    with pytest.raises(SystemExit) as ended:
+        run(broken, "--variants", "continuation")
+    assert ended.value.code == 1
+    printed = capsys.readouterr().out
+    assert "continuation: most attempts failed for reasons of the engine or the grader (request_failed)" in printed
     again = Policy({})
     run(again, "--variants", "continuation")
     assert [seed for _, _, seed in again.asked] == [None] * 4
     third = Policy({})
     run(third, "--variants", "continuation")
     assert third.asked == []
+
+
+def test_an_engine_that_fails_ends_the_preview_in_one_line(run, capsys):
+    class Failing(Policy):
+        async def generate(self, prompt_ids, sampling, seed=None):
+            raise RuntimeError("the engine is dead")
+
+    with pytest.raises(SystemExit) as ended:
+        run(Failing({}))
+    assert ended.value.code == 2
+    assert (
+        "error: the engine failed (RuntimeError: the engine is dead); what it answered is kept"
+        in capsys.readouterr().err
+    )
+
+
+def test_a_question_that_leaves_no_room_is_left_out(run, capsys):
+    policy = Policy({})
+    policy.max_model_len = len(encode("2x=1? Box it. Be brief.\n"))
+    printed = run(policy, "--variants", "continuation", long="Be brief.")
+    assert "1 of 2 questions leave no room for an answer and were left out." in printed
+    assert "0 of 4 rollouts doubt" in printed
+    policy.max_model_len = 5
+    with pytest.raises(SystemExit):
+        run(policy, "--variants", "continuation", long="Be brief.")
+    assert "no question leaves room for an answer in 5 tokens" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--variants", "continuation:judge:own:typo"), "expected MODE[:LOCATE[:TRANSITION]]"),
+        (("--set", "selection=3", "selection.n_pos=1"), "selection was set to 3 before and has no keys"),
+    ],
+)
+def test_flags_that_say_too_much_are_refused(run, capsys, flags, says):
+    with pytest.raises(SystemExit):
+        run(Policy({}), *flags)
+    assert says in capsys.readouterr().err
 
 
 def summary(name, **values):
