@@ -3,7 +3,7 @@
 from recipe_tapo.algorithm.token_weights import ots_weights
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt
-from recipe_tapo.preview.policy import PreviewPolicy
+from recipe_tapo.preview.policy import PreviewPolicy, answered
 
 # The tokens behind the preserved prefix in which the turn is made.
 TURN_TOKENS = 12
@@ -15,6 +15,9 @@ async def measure(attempt: Attempt, tapo: TapoConfig, policy: PreviewPolicy) -> 
     Returns:
         ``nll`` and ``turn_nll`` in nats per token, and ``at_w_min``, the share of tokens at the lower bound of w; None
         for an attempt that gave nothing to train on.
+
+    Raises:
+        InputError: The engine fails.
     """
     trajectory = attempt.trajectory
     if attempt.record.reason is not None or trajectory is None:
@@ -22,7 +25,7 @@ async def measure(attempt: Attempt, tapo: TapoConfig, policy: PreviewPolicy) -> 
     import torch
 
     prompt_ids = attempt.error.prompt_ids
-    likelihood = await policy.likelihood([*prompt_ids, *trajectory.response_ids])
+    likelihood = await answered(policy.likelihood([*prompt_ids, *trajectory.response_ids]))
     start = len(prompt_ids) + trajectory.prefix_length
     log_probs, entropies = torch.tensor(likelihood.log_probs), torch.tensor(likelihood.entropies)
     weights = ots_weights(log_probs, entropies, w_min=tapo.ots.w_min, w_max=tapo.ots.w_max)[start:]

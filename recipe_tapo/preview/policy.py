@@ -2,16 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import SynthesisConfig
 from recipe_tapo.construction.group import Rollout
 from recipe_tapo.construction.policy import Grade
+from recipe_tapo.errors import InputError
 from recipe_tapo.grading.score import score_response
-from recipe_tapo.sampling.requests import Sampling
+from recipe_tapo.sampling.requests import Sampling, one_line
+
+T = TypeVar("T")
 
 # How many of a token's likeliest alternatives its entropy is summed over.
 TOP = 20
@@ -64,6 +67,20 @@ class PreviewPolicy(Protocol):
     async def likelihood(self, token_ids: list[int], top: int = TOP) -> Likelihood:
         """What it thinks of a token sequence."""
         ...
+
+
+async def answered(request: Awaitable[T]) -> T:
+    """Waits for the engine.
+
+    Raises:
+        InputError: It fails; the message says how to go on.
+    """
+    try:
+        return await request
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(
+            f"the engine failed ({one_line(error)}); what it answered is kept, and the same command goes on"
+        ) from error
 
 
 def read_likelihood(token_ids: Sequence[int], entries: Sequence[dict[int, float]]) -> Likelihood:

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tqdm import tqdm
 
@@ -18,13 +18,11 @@ from recipe_tapo.construction.policy import Policy
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.preview.measure import measure
-from recipe_tapo.preview.policy import PreviewPolicy, QuestionEngine, grade
+from recipe_tapo.preview.policy import PreviewPolicy, QuestionEngine, answered, grade
 from recipe_tapo.preview.variants import Variant
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.records.store import ResultStore
-from recipe_tapo.sampling.requests import derive_seed, one_line
-
-T = TypeVar("T")
+from recipe_tapo.sampling.requests import derive_seed
 
 
 class Preview:
@@ -102,7 +100,7 @@ class Preview:
         if known is not None:
             return known
         seed = derive_seed(self.seed, question.problem_idx, session)
-        ids = await _answered(self.policy.generate(prompt_ids, self.policy.sampling, seed))
+        ids = await answered(self.policy.generate(prompt_ids, self.policy.sampling, seed))
         right = (await grade(decode(self.policy.tokenizer, ids), question.gold)).right
         row = {"question": question.problem_idx, "session": session, "ids": ids, "right": right}
         store.add([row])
@@ -134,7 +132,7 @@ class Preview:
                 engine = QuestionEngine(self.policy, question.gold, constructor.tapo.synthesis)
                 attempts, report = await constructor.construct(group, engine)
                 seconds = time.monotonic() - started
-                measured = [await _answered(measure(attempt, constructor.tapo, self.policy)) for attempt in attempts]
+                measured = [await measure(attempt, constructor.tapo, self.policy) for attempt in attempts]
             known = {
                 "question": question.problem_idx,
                 "seconds": seconds,
@@ -147,17 +145,6 @@ class Preview:
                 store.add([known])
         progress.update()
         return known
-
-
-async def _answered(request: Awaitable[T]) -> T:
-    try:
-        return await request
-    except InputError:
-        raise
-    except (RuntimeError, ValueError, OSError) as error:
-        raise InputError(
-            f"the engine failed ({one_line(error)}); what it answered is kept, and the same command goes on"
-        ) from error
 
 
 def write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:
