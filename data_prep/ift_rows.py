@@ -19,7 +19,7 @@ from recipe_tapo.algorithm.prompts import (
     question_text,
 )
 from recipe_tapo.algorithm.steps import repeated_steps, split_steps
-from recipe_tapo.construction.locators import ANSWER_BEGUN
+from recipe_tapo.construction.locators import ANSWER_BEGUN, ANSWER_END
 
 IFT_MODES: Mapping[str, tuple[str, ...]] = {
     MICRO_REFLECTIVE: (MICRO_REFLECTIVE,),
@@ -61,6 +61,6 @@ def continuation_rows(query: Query, result: dict) -> list[IftRow] | str:
     continuing = fill_template(load_template(mode=CONTINUATION_OWN), wrong_step=wrong_step, **shown)
     most = result["prompt_tokens"] + result["tokens"] + _NUMBER_TOKENS * len(steps)
     return [
-        ([{"role": "user", "content": locating}], f"{ANSWER_BEGUN}{len(repeated)}].", most),
+        ([{"role": "user", "content": locating}], f"{ANSWER_BEGUN}{len(repeated)}{ANSWER_END}", most),
         ([{"role": "user", "content": continuing}], result["trajectory"], most),
     ]

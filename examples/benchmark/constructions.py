@@ -96,7 +96,9 @@ def to_groups(
     for problem in problems:
         attempt = attempts[problem.problem_idx]
         prompt_ids = render_chat(policy.tokenizer, problem.messages, chat_template_kwargs)
-        group = RolloutGroup(str(problem.problem_idx), attempt["question"], global_step=0, size=2)
+        group = RolloutGroup(
+            str(problem.problem_idx), attempt["question"], global_step=0, size=2, messages=problem.messages
+        )
         error, correct = attempt["error_rollout"], attempt["correct_rollout"]
         group.rollouts = pair_of_texts(error, correct, prompt_ids, policy.tokenizer)
         groups[problem.problem_idx] = group

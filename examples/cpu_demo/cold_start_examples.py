@@ -25,7 +25,7 @@ from recipe_tapo.algorithm.prompts import (
     load_template,
 )
 from recipe_tapo.algorithm.steps import split_steps
-from recipe_tapo.construction.locators import ANSWER_BEGUN
+from recipe_tapo.construction.locators import ANSWER_BEGUN, ANSWER_END
 
 ANALYSIS = {"+": "wrong sum.", "*": "wrong product."}
 # A model that learns from right step numbers trusts them, then guesses them: its reconstruction goes wrong with them.
@@ -131,7 +131,7 @@ def locating_example(rng: random.Random, teacher: Teacher) -> Example:
         correct_rollout=right,
         numbered_steps=numbered(wrong, split_steps(wrong)),
     )
-    return Example(prompt, f"{error_of(problem, wrong)[0] + 1}].", given=ANSWER_BEGUN)
+    return Example(prompt, f"{error_of(problem, wrong)[0] + 1}{ANSWER_END}", given=ANSWER_BEGUN)
 
 
 def own_finish(rng: random.Random, teacher: Teacher, problem: ChainProblem, wrong: str) -> tuple[list[str], int] | None:

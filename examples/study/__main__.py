@@ -149,7 +149,8 @@ def study(arguments: argparse.Namespace, console: Console) -> bool:
             keep_settings(output_dir, settings)
             taken = take_over(output_dir, arguments.known_results, settings)
             console.print(f"{taken} finished runs taken over from {arguments.known_results}", highlight=False)
-    plan = make_plan(arms, seeds, rl_seeds, output_dir)
+    # A report needs no plan, and what is missing for one is no reason to refuse it.
+    plan = [] if arguments.report else make_plan(arms, seeds, rl_seeds, output_dir)
     if arguments.plan:
         for run in plan:
             state = "done" if run.is_done(output_dir) else "to do"
@@ -157,7 +158,7 @@ def study(arguments: argparse.Namespace, console: Console) -> bool:
         todo = [run for run in plan if not run.is_done(output_dir)]
         left = make_estimator(output_dir, settings, arguments.jobs).left(todo)
         console.print(
-            f"{len(plan)} runs, about {minutes(left)} to go, with two cores for each of {arguments.jobs} at a time"
+            f"{len(plan)} runs, about {minutes(left)} to go on a machine like the finished runs' (else two cores)"
         )
         return True
     with alone(output_dir):

@@ -18,7 +18,7 @@ class Estimator:
 
     Args:
         steps: Training steps of a run.
-        jobs: Runs at a time.
+        jobs: Runs at a time, which share the machine.
     """
 
     def __init__(self, steps: int, jobs: int = 1):
@@ -32,7 +32,7 @@ class Estimator:
     def seconds(self, kind: Kind) -> float:
         """Expected duration of a run."""
         seen = self._seen.get(kind)
-        return sum(seen) / len(seen) if seen else _START_S[kind] + self.steps * _STEP_S[kind]
+        return sum(seen) / len(seen) if seen else self.jobs * (_START_S[kind] + self.steps * _STEP_S[kind])
 
     def left(self, runs: Sequence[StudyRun]) -> float:
         """Expected duration of several runs."""

@@ -3,15 +3,15 @@
 import re
 
 _PLAIN = (
-    r"wait|hold on|hmm+|oops|hang on|let me (?:double[- ]?|re)?(?:check|verify|examine|consider|calculate|think)"
-    r"|double[- ]check(?:ing)?|re-?check(?:ing)?|(?:\w+n['’]t|not) (?:look |seem |quite )?(?:right|correct)|incorrect"
-    r"|mistake|is wrong|was wrong"
+    r"wait|hold on|hmm+|oops|hang on|let me (?:(?:double|re)[- ]?\w+|check|verify|examine)"
+    r"|double[- ]check(?:ing)?|re-?check(?:ing)?|(?:\w+n['’]t|not) (?:look |seem |quite )?(?:right|correct)(?![\w-])"
+    r"|incorrect|mistake|is wrong|was wrong"
 )
 _CHINESE = r"等等|等一下|不对|再检查|重新(?:检查|验证|计算|考虑)|错误|有误"
 _PLAIN_DOUBT = re.compile(rf"\b(?:{_PLAIN})\b|{_CHINESE}", re.IGNORECASE)
 # Words that doubt only where a doubt is due.
 _DOUBT = re.compile(
-    rf"\b(?:{_PLAIN}|error|slip|should(?: actually)? (?:be|have)|actually|however|correct(?:ion|ing))\b"
+    rf"\b(?:{_PLAIN}|let me (?:consider|calculate|think)|error|slip|should(?: actually)? (?:be|have)|actually|however|correct(?:ion|ing))\b"
     rf"|{_CHINESE}|实际上",
     re.IGNORECASE,
 )

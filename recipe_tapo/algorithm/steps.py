@@ -13,6 +13,7 @@ _FENCE = re.compile(r"^\s{0,12}(```|~~~)")
 _ITEM = re.compile(r"^[ \t]{0,12}(?:[-*+•]|\d{1,3}[.)]|\([a-z0-9]{1,3}\))\s")
 # Not the line break with a distance, ``\\\\[2pt]``.
 _DISPLAY = re.compile(r"(?<!\\)\\(?:(\[|begin\{[a-zA-Z]{1,20}\*?\})|(\]|end\{[a-zA-Z]{1,20}\*?\}))")
+_GOES_ON = re.compile(r"\w(?:\w|[.,]\d)")
 _CJK_SENTENCE = re.compile(r"[。！？；][」』”’）】]*[^\S\n]*")
 
 
@@ -73,6 +74,8 @@ def repeated_steps(text: str, other: str) -> list[Step]:
     """
     pairs = enumerate(zip(text, other, strict=False))
     common = next((i for i, (mine, theirs) in pairs if mine != theirs), min(len(text), len(other)))
+    if _GOES_ON.match(other, max(0, common - 1)):  # "x = 3" is not repeated by "x = 35" or "x = 3.5"
+        common -= 1
     return [step for step in split_steps(text) if step.start + len(text[step.start : step.end].rstrip()) <= common]
 
 

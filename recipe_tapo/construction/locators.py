@@ -22,8 +22,9 @@ from recipe_tapo.reasons import Rejected, RejectReason
 
 # The answer begun for the policy, so that a number is all that is left to say.
 ANSWER_BEGUN = "The first wrong step is step ["
-# A choice closes the bracket: "1" alone is the beginning of "12", and a policy whose next token would be "]" goes on.
-_ANSWER_END = "]"
+# A choice ends as the cold start teaches it: "1" alone is the beginning of "12", and where the token behind it would be
+# "]." a policy that may not write it goes on to some other number.
+ANSWER_END = "]."
 
 
 class Locator(Protocol):
@@ -54,7 +55,7 @@ class JudgeLocator:
         tokenizer = self.policy.tokenizer
         begun = tokenizer.encode(ANSWER_BEGUN, add_special_tokens=False)
         prompt_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun
-        choices = [f"{number}{_ANSWER_END}" for number in range(1, len(steps) + 1)]
+        choices = [f"{number}{ANSWER_END}" for number in range(1, len(steps) + 1)]
         answer = await requests.choose(prompt_ids, choices)
         if answer not in choices:
             raise Rejected(RejectReason.LOCATE_FAILED)

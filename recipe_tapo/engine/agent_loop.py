@@ -80,7 +80,7 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
             try:
                 self.groups[uid] = self._new_group(prompt)
             except Exception as error:
-                self.constructor.failures.note("reading a prompt (it is trained on as in GRPO)", error)
+                self.constructor.failures.note("reading a prompt (nothing is constructed for it)", error)
         try:
             await super()._run_prompt(prompt, sampling_params, trajectory=trajectory, trace=trace)
         finally:

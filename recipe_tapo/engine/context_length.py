@@ -67,7 +67,7 @@ def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, mode
             "actor_rollout_ref.rollout.max_model_len",
             rollout.max_model_len,
             f"no {what} can fit: its template takes {overhead} tokens and its output at least {least}",
-            f"raise it (the longest {what} needs {longest}), lower tapo.synthesis.max_tokens or leave it unset",
+            f"raise it (the longest {what} needs {longest}) or leave it unset",
         )
     elif rollout.max_model_len < longest:
         logger.warning(

@@ -101,14 +101,14 @@ def _share(items: Iterable[Any], holds: Callable[[Any], Any]) -> float | None:
 
 def advice(summary: Summary) -> str:
     """What a variant's numbers say about training with it."""
-    if not summary.attempts:
-        return f"{summary.name}: no group is eligible, so nothing would be constructed; see tapo.selection."
     if summary.failed:
         return (
             f"{summary.name}: most attempts failed for reasons of the engine or the grader "
             f"({', '.join(summary.machinery)}), which says nothing about the model. See the messages above, and run it "
             "again when they are mended."
         )
+    if not summary.attempts:
+        return f"{summary.name}: no group is eligible, so nothing would be constructed; see tapo.selection."
     problems = []
     if summary.usable is not None and summary.usable < 0.8:
         most = max(summary.rejected.items(), key=lambda item: item[1], default=("", 0))

@@ -73,6 +73,9 @@ class VllmPolicy:
 
     async def _ask(self, prompt_ids: list[int], params: Any) -> Any:
         final = None
-        async for output in self._llm.generate({"prompt_token_ids": prompt_ids}, params, uuid.uuid4().hex):
-            final = output
+        try:
+            async for output in self._llm.generate({"prompt_token_ids": prompt_ids}, params, uuid.uuid4().hex):
+                final = output
+        except Exception as error:  # vLLM's own have no common class
+            raise RuntimeError(f"vLLM: {one_line(error)}") from error
         return final

@@ -18,7 +18,7 @@ class ScriptedPolicy:
 
     max_model_len = 4000
 
-    def __init__(self, answers: dict[str, str], choice: str = "2]"):
+    def __init__(self, answers: dict[str, str], choice: str = "2]."):
         self.answers, self.choice = answers, choice
         self.sampling, self.asked, self.stopped = SAMPLING, [], 0
 

@@ -21,7 +21,9 @@ def test_plain_words_of_doubt_count_everywhere(text):
     assert doubts_somewhere(500 * "x = 1. " + text)
 
 
-@pytest.mark.parametrize("text", ["However, x must be even.", "It should be 7.", "The error of the estimate is 2."])
+@pytest.mark.parametrize(
+    "text", ["However, x must be even.", "It should be 7.", "The error of the estimate is 2.", "Let me think again."]
+)
 def test_words_that_doubt_only_where_a_doubt_is_due_do_not_count_in_a_whole_rollout(text):
     assert expresses_doubt(text)
     assert not doubts_somewhere(text)
@@ -31,5 +33,9 @@ def test_a_doubt_far_behind_the_prefix_is_about_something_else():
     assert not expresses_doubt(400 * "x" + " Wait, no.")
 
 
-def test_a_word_that_holds_one_is_none():
-    assert not doubts_somewhere("The waiter waits for the slippers.")
+@pytest.mark.parametrize(
+    "text",
+    ["The waiter waits for the slippers.", "Let me calculate the area first.", "The triangle is not right-angled."],
+)
+def test_what_only_sounds_like_one_is_none(text):
+    assert not doubts_somewhere(text)

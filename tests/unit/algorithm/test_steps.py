@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recipe_tapo.algorithm.steps import repeated_steps, split_steps
+from recipe_tapo.algorithm.steps import Step, repeated_steps, split_steps
 
 
 def parts(text):
@@ -34,6 +34,12 @@ def test_what_a_step_is(text, expected):
     if expected is None:
         expected = [text[:-1], text[-1:]]
     assert parts(text) == expected
+
+
+@pytest.mark.parametrize("other", ["x = 35", "x = 3.5", "x = 3a", "x = 30\ny"])
+def test_a_number_that_goes_on_is_another_one(other):
+    assert repeated_steps("x = 3\nSo.", other) == []
+    assert repeated_steps("x = 3\nSo.", "x = 3. So") == [Step(0, 6)]
 
 
 def test_a_block_that_is_never_closed_goes_on_to_the_end():

@@ -21,7 +21,7 @@ GOES_ON = "Wait, 8 divided by 2 is 4.\nSo x = 4.\nFinal Answer: \\boxed{4}"
 class ScriptedEngine:
     """Says what it is told; notes what it was asked."""
 
-    def __init__(self, answer=GOES_ON, chosen="2]", fall_at="3"):
+    def __init__(self, answer=GOES_ON, chosen="2].", fall_at="3"):
         self.answer, self.chosen, self.fall_at = answer, chosen, fall_at
         self.prompts, self.choices, self.scored = [], [], []
 
@@ -71,7 +71,12 @@ def test_the_judge_names_a_step_and_the_policy_goes_on_from_its_end(monkeypatch)
     engine = ScriptedEngine()
     attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own"})
     (asked, choices), (prompt, budget) = engine.choices[0], engine.prompts[0]
-    assert choices == ["1]", "2]", "3]", "4]"]  # closed, for "1" alone would be the beginning of "12"
+    assert choices == [
+        "1].",
+        "2].",
+        "3].",
+        "4].",
+    ]  # as the cold start teaches: "1" alone would be the beginning of "12"
     assert "[2] Divide by 2: x = 3\n[3] So x = 3." in asked
     assert prompt.endswith(KEPT) and RIGHT in prompt  # the kept tokens begin the policy's own answer
     kept = len(encode(KEPT))
@@ -111,7 +116,7 @@ def test_a_fixed_transition_is_part_of_the_answer_that_the_policy_goes_on_from(m
 
 
 def test_a_mistake_in_the_last_step_is_followed_by_a_new_paragraph(monkeypatch):
-    engine = ScriptedEngine(chosen="4]")
+    engine = ScriptedEngine(chosen="4].")
     attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own"})
     assert attempt.trajectory.text == WRONG + "\n\n" + GOES_ON
 
@@ -190,7 +195,7 @@ def test_the_end_of_a_paragraph_is_the_token_that_the_tokenizer_makes_of_it(monk
         monkeypatch.setitem(globals(), name, value)
     monkeypatch.setitem(globals(), "encode", lambda text: tokenizer.encode(text, add_special_tokens=False))
     wrong = "2x = 8\nSo the final answer is \\boxed{3}."
-    engine = ScriptedEngine(chosen="2]")
+    engine = ScriptedEngine(chosen="2].")
     attempt, _ = construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "judge", "transition": "own"})
     row = attempt.trajectory
     assert row.text == wrong + "\n\n" + GOES_ON
