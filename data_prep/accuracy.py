@@ -21,6 +21,8 @@ def with_accuracy(table: pa.Table, accuracies: Sequence[float | None]) -> pa.Tab
     """Adds ``extra_info.accuracy`` to rows in verl's RL schema, and ``extra_info`` itself where it is missing."""
     field = pa.field("accuracy", pa.float64())
     column = pa.array(accuracies, field.type)
+    if "extra_info" in table.column_names and pa.types.is_null(table.schema.field("extra_info").type):
+        table = table.drop_columns(["extra_info"])
     if "extra_info" not in table.column_names:
         return table.append_column("extra_info", pa.StructArray.from_arrays([column], fields=[field]))
     extra_info = table["extra_info"].combine_chunks()

@@ -11,7 +11,8 @@ _CHINESE = r"等等|等一下|不对|再检查|重新(?:检查|验证|计算|考
 _PLAIN_DOUBT = re.compile(rf"\b(?:{_PLAIN})\b|{_CHINESE}", re.IGNORECASE)
 # Words that doubt only where a doubt is due.
 _DOUBT = re.compile(
-    rf"\b(?:{_PLAIN}|let me (?:consider|calculate|think)|error|slip|should(?: actually)? (?:be|have)|actually|however|correct(?:ion|ing))\b"
+    rf"\b(?:{_PLAIN}|let me (?:consider|calculate|think)|error|slip|actually|however"
+    r"|should(?: actually)? (?:be|have)|correct(?:ion|ing))\b"
     rf"|{_CHINESE}|实际上",
     re.IGNORECASE,
 )

@@ -150,6 +150,7 @@ def _score(args: argparse.Namespace, folder: Path) -> Evaluation:
     # Sorted before grading, so that what is missing is said at once.
     records = [record for grid in make_grids(problems, records, str(args.responses)) for record in grid.records]
     scored = score_records(records, problems)
+    (folder / METRICS).unlink(missing_ok=True)  # of other responses, should this be cut short
     write_records(target, scored)
     known = {"model": args.model, "responses": str(args.responses)}
     return finish_evaluation(folder, problems, scored, {**known, **provenance(files)})

@@ -39,10 +39,10 @@ def fraction(text: str) -> float:
 
 
 def above_zero(text: str) -> float:
-    """Flag type: a number above 0, infinity included."""
+    """Flag type: a finite number above 0."""
     value = float(text)
-    if not value > 0.0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no finite number above 0")
     return value
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from recipe_tapo.cli.flag_types import above_zero, positive
+from recipe_tapo.cli.flag_types import positive, seconds
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
 from recipe_tapo.grading.batch import score_all
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     grading = parser.add_argument_group("grading")
     grading.add_argument(
         "--time_limit",
-        type=above_zero,
+        type=seconds,
         default=DEFAULT_TIME_LIMIT_S,
         metavar="SECONDS",
         help="for one comparison, after which the answer counts as wrong (default: %(default)s)",
@@ -56,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Grades the file."""
+    if not args.file.is_file():  # a pipe can be read once, and the file is read three times
+        raise InputError(f"{args.file}: no file; write what is to be graded into one")
     # The first pass finds a bad line before an hour of grading, and counts for the progress bar.
     total = sum(1 for _ in _read_rows(args))
     if not total:

@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> None:
     if args.smoothing is not None and args.smoothing < 1:
         raise InputError(f"--smoothing {args.smoothing}: must be 1 (none) or more")
     # Imported here: pandas takes seconds, and matplotlib belongs to the extra "plot".
-    from recipe_tapo.records.training_log import read_run
+    from recipe_tapo.records.training_log import read_runs
     from recipe_tapo.report.plots import draw
 
-    for path in draw([read_run(path) for path in args.runs], args.output, args.smoothing):
+    for path in draw(read_runs(args.runs), args.output, args.smoothing):
         print(path)

@@ -10,6 +10,7 @@
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,7 +55,7 @@ def grade(gold: str, answer: str, time_limit: float = DEFAULT_TIME_LIMIT_S, quic
         ValueError: ``time_limit`` is not positive.
         GraderUnavailable: math-verify does not work in this environment.
     """
-    if not time_limit > 0:
+    if not 0 < time_limit < math.inf:
         raise ValueError(f"time_limit must be a positive number of seconds, not {time_limit!r}")
     gold, answer = gold.strip(), answer.strip()
     if not gold or not answer or max(len(gold), len(answer)) > MAX_ANSWER_CHARS:

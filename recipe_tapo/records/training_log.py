@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,15 +62,37 @@ def read_run(path: Path) -> Run:
         InputError: There is no metric in it.
     """
     files = metrics_files(path)
-    run = Run(label=path.resolve().stem if path.is_file() else path.resolve().name)
+    run = Run(label=_label(path.resolve()))
     for start, file in files.items():
         for values in run.series.values():
             for step in [step for step in values if step > start]:
                 del values[step]
         _read_into(run, file)
-    if not any(run.series.values()):
+    run.series = {name: values for name, values in run.series.items() if values}
+    if not run.series:
         raise InputError(f"{list(files.values())[-1]}: no metrics; was trainer.logger=[console,file] set?")
     return run
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """Reads runs; those of one name are called by their paths, so that none is taken for a seed of another.
+
+    Raises:
+        InputError: There is no metric in one of them.
+    """
+    runs = [read_run(path) for path in paths]
+    labels = Counter(run.label for run in runs)
+    for run, path in zip(runs, paths, strict=True):
+        if labels[run.label] > 1:
+            run.label = str(path)
+    return runs
+
+
+def _label(path: Path) -> str:
+    """A folder's name; a file's, unless it is verl's logger's own."""
+    if not path.is_file():
+        return path.name
+    return path.parent.name if path.name == "metrics.jsonl" or _START.fullmatch(path.name) else path.stem
 
 
 def _read_into(run: Run, file: Path) -> None:

@@ -1,6 +1,8 @@
 """A judge that is a Python function, for tasks whose true steps are known."""
 
 import importlib
+import os
+import sys
 from collections.abc import Callable, Iterable
 
 from tqdm import tqdm
@@ -24,6 +26,8 @@ def load_function(path: str) -> JudgeFunction:
     if not colon:
         raise InputError(f"judge function {path!r}: expected package.module:name")
     try:
+        if os.getcwd() not in sys.path:  # an installed command does not look there
+            sys.path.append(os.getcwd())
         function = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise InputError(f"judge function {path!r}: {error}") from error

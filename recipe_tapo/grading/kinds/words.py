@@ -9,6 +9,7 @@ from recipe_tapo.grading.spelling.unit_table import VALUE_WORDS
 from recipe_tapo.grading.values.plain import parse_plain
 
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
+_BARE_WORD = re.compile(r"yes|no|odd|all|[a-z]{4,}", re.IGNORECASE)
 _CJK = {
     "无解": "no solution",
     "无实数解": "no solution",
@@ -72,8 +73,9 @@ def same_words(gold: str, answer: str) -> Outcome | None:
     """Compares an answer with a gold that is text; None where the gold is none."""
     words = text_key(gold)
     if words is None:
-        # Only these have a meaning beyond their letters.
-        return None
+        # A product of variables elsewhere; letter by letter the same word, whatever its case, it is the answer.
+        theirs = _key(_TEXT.sub(r" \1 ", unwrap(answer)))
+        return True if _BARE_WORD.fullmatch(gold) and _key(gold) == theirs else None
     if answer.startswith("\\{"):
         return False if gold == "\\emptyset" else None
     theirs = text_key(answer) or _key(_TEXT.sub(r" \1 ", unwrap(answer)))
