@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Grades the file."""
-    if not args.file.is_file():  # a pipe can be read once, and the file is read three times
-        raise InputError(f"{args.file}: no file; write what is to be graded into one")
+    if args.file.exists() and not args.file.is_file():  # a pipe can be read once, and the file is read three times
+        raise InputError(f"{args.file}: is no file; write what is to be graded into one")
     # The first pass finds a bad line before an hour of grading, and counts for the progress bar.
     total = sum(1 for _ in _read_rows(args))
     if not total:

@@ -1,6 +1,8 @@
 """Every shell example's command composes and passes verl's and TAPO's validation."""
 
+import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,19 @@ def test_the_cold_start_builds_its_rows_with_the_trainings_settings(trained):
     training = recorded_arguments(COLD_START, trained, "torch.distributed.run", TRAIN_FILE="mine.parquet")
     assert "data.train_files=mine.parquet" in training
     assert not (trained / "record.data_prep.cold_start").exists()
+
+
+def test_a_start_sets_aside_what_a_run_trained_anew_wrote_behind_it(tmp_path):
+    for step in (0, 10, 20):
+        (tmp_path / f"metrics-from-step-{step}.jsonl").write_text("{}\n")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "latest_checkpointed_iteration.txt").write_text("10")
+    script = f'set -euo pipefail; source {ROOT}/examples/runs/metrics_file.sh; echo "$VERL_FILE_LOGGER_PATH"'
+    environment = {"PATH": os.environ["PATH"], "OUT": str(tmp_path)}
+    printed = subprocess.run(["bash", "-c", script], env=environment, check=True, capture_output=True, text=True).stdout
+    assert printed.strip() == str(tmp_path / "metrics-from-step-10.jsonl")
+    assert {path.name for path in tmp_path.glob("metrics*")} == {
+        "metrics-from-step-0.jsonl",
+        "metrics-from-step-10.jsonl",
+        "metrics-from-step-20.jsonl.replaced",
+    }

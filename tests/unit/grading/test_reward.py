@@ -423,6 +423,18 @@ def test_this_process_has_no_zombies():
     assert graders_of(os.getpid()) == []
 
 
+@pytest.mark.parametrize(
+    ("gold", "answer", "right"),
+    [
+        *[("Yes", "yes", True), ("no", "No", True), ("True", r"\text{true}", True), ("even", r"\text{Even}", True)],
+        *[("None", "none", True), ("yes", "no", False), ("even", "odd", False)],
+        *[("xyz", "zyx", True), ("AB", "ab", False)],  # products of variables
+    ],
+)
+def test_a_bare_word_is_the_same_in_any_case(gold, answer, right):
+    assert compute_score("test", rf"\boxed{{{answer}}}", gold)["acc"] == float(right)
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
@@ -471,8 +483,14 @@ def test_the_command_names_bad_input_in_one_line(tmp_path, content, message):
     assert [file.name for file in tmp_path.iterdir() if file != path] == []
 
 
+def test_the_command_refuses_a_pipe_which_can_be_read_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is no file"):
+        tapo(["grade", str(tmp_path / "pipe")])
+
+
 def test_the_command_refuses_bad_settings(tmp_path):
-    for flags in (["--time_limit", "0"], ["--time_limit", "nan"], ["--threads", "0"]):
+    for flags in (["--time_limit", "0"], ["--time_limit", "nan"], ["--time_limit", "inf"], ["--threads", "0"]):
         with pytest.raises(SystemExit) as stop:
             tapo(["grade", str(tmp_path / "in.jsonl"), *flags])
         assert stop.value.code == 2

@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from recipe_tapo.cli import main as tapo
 from recipe_tapo.cli.run import run_command
-from recipe_tapo.records.training_log import Run, read_run
+from recipe_tapo.records.training_log import Run, read_run, read_runs
 from recipe_tapo.report.plots import Panel, curve, group_by_seed, metric_of, series_of
 
 
@@ -83,6 +83,27 @@ def test_a_run_that_was_interrupted_is_one_curve(tmp_path):
     lines("metrics-from-step-10.jsonl", {11: 0.9})  # by number: 10 comes behind 2
     assert read_run(folder).series["accuracy"] == {1: 0.1, 2: 0.2, 3: 0.5, 11: 0.9}
     assert read_run(folder).label == "tapo"
+
+
+def test_files_of_verls_logger_are_called_by_their_folders_and_runs_of_one_name_by_their_paths(tmp_path):
+    paths = [write_run(tmp_path / name, {1: 0.5}) for name in ("a/out", "b/out", "grpo")]
+    assert [run.label for run in read_runs([*paths[:2], paths[2] / "metrics.jsonl"])] == [
+        *map(str, paths[:2]),
+        "grpo",
+    ]
+    assert len(group_by_seed(read_runs(paths))) == 3
+
+
+def test_a_metric_of_which_nothing_is_left_is_none(tmp_path):
+    """Tested at step 3, then trained again from step 2 and not tested yet."""
+    folder = tmp_path / "tapo"
+    folder.mkdir()
+    data = {1: {"loss": 0.1}, 3: {"loss": 0.3, "val": 0.5}}
+    text = "".join(json.dumps({"step": step, "data": values}) + "\n" for step, values in data.items())
+    (folder / "metrics-from-step-0.jsonl").write_text(text)
+    (folder / "metrics-from-step-2.jsonl").write_text(json.dumps({"step": 3, "data": {"loss": 0.2}}) + "\n")
+    assert read_run(folder).series == {"loss": {1: 0.1, 3: 0.2}}
+    assert exit_code(folder, "--output", tmp_path / "figure") == 0
 
 
 def run(label, **series):
