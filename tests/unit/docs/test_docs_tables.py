@@ -113,22 +113,23 @@ def test_the_numbers_of_the_readme_are_the_studys():
 
 
 def test_the_differences_of_misses_never_are_the_studys():
-    table = ROOT / "examples" / "study" / "results" / "misses_never" / "table.md"
+    results = ROOT / "examples" / "study" / "results" / "misses_never"
+    runs = len((results / "results.jsonl").read_text().splitlines())
     ours = "ours: continuation, anchored, masked prefix, one denominator, "
-    names = {"TAPO": "TAPO", "ours": f"{ours}w/o OTS", "ours, OTS spares the doubt": f"{ours}OTS spares the turn"}
+    names = {"TAPO": "TAPO", "turning without OTS": f"{ours}w/o OTS", "turning": f"{ours}OTS spares the turn"}
     measured = {}
-    for arm, _, *cells in rows(table, "arm")[:8]:  # four arms: held-out accuracy, the same at equal tokens
+    for arm, _, *cells in rows(results / "table.md", "arm")[:8]:  # held-out accuracy of four arms, then at equal tokens
         measured.setdefault(arm, []).extend(cell.replace("-", "−") for cell in cells if "[" in cell)
-    shown = rows(DOCS / "study.md", "`misses_never`, 12 of 60 runs")
+    shown = rows(DOCS / "study.md", f"`misses_never`, {runs} of 60 runs")
     assert len(shown) == len(names)
     for name, sampled, greedy, pass_at_8, equal_tokens in shown:
         found = [cell.strip("*") for cell in (greedy, sampled, pass_at_8, equal_tokens)]
         known = measured[names[name]]
         assert found == [*known[:3], known[4]], name  # the fourth is that of the tokens themselves
-    readme = re.search(
-        r"(\d\.\d) points above .* 95 % interval (\d\.\d) to (\d+\.\d)", (ROOT / "README.md").read_text()
-    )
-    assert measured[names["ours, OTS spares the doubt"]][1] == "+{} [+{}, +{}]".format(*readme.groups())
+    readme = (ROOT / "README.md").read_text()
+    interval = re.search(r"(\d+\.\d) points above GRPO \(sampled, 95 % interval (\d+\.\d) to (\d+\.\d)", readme)
+    assert interval is not None and f"{runs} of 60 planned runs" in readme
+    assert measured[names["turning"]][1] == "+{} [+{}, +{}]".format(*interval.groups())
 
 
 def test_versions_are_those_of_setup_cfg():
