@@ -42,7 +42,7 @@ def above_zero(text: str) -> float:
     """Flag type: a finite number above 0."""
     value = float(text)
     if not 0.0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no finite number above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and finite")
     return value
 
 

@@ -66,9 +66,7 @@ class ExactSFTTrainer(SFTTrainer):
                 with atomic_paths(path) as [temporary]:
                     temporary.write_text(json.dumps(order, indent=2) + "\n", encoding="utf-8")
             return
-        # Every rank looks for all of them, so that all refuse together and the one that speaks does.
-        ranks = range(self.engine.get_data_parallel_size())
-        if not all((checkpoint / f"data_{rank}.pt").is_file() for rank in ranks):
+        if not (checkpoint / f"data_{self.ckpt_handler.dp_rank}.pt").is_file():
             raise InputError(
                 f"{checkpoint}: the position in the data is missing, a checkpoint cut short; {self._remedy}"
             )
