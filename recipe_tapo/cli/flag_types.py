@@ -46,14 +46,6 @@ def above_zero(text: str) -> float:
     return value
 
 
-def seconds(text: str) -> float:
-    """Flag type: a time above 0 that ends."""
-    value = float(text)
-    if not 0.0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no time; give seconds above 0")
-    return value
-
-
 def json_object(text: str) -> dict[str, Any]:
     """Flag type: a json object."""
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from recipe_tapo.cli.flag_types import positive, seconds
+from recipe_tapo.cli.flag_types import above_zero, positive
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
 from recipe_tapo.grading.batch import score_all
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     grading = parser.add_argument_group("grading")
     grading.add_argument(
         "--time_limit",
-        type=seconds,
+        type=above_zero,
         default=DEFAULT_TIME_LIMIT_S,
         metavar="SECONDS",
         help="for one comparison, after which the answer counts as wrong (default: %(default)s)",

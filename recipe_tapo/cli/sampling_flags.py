@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.cli.flag_types import json_object, natural, positive, seconds, share
+from recipe_tapo.cli.flag_types import above_zero, json_object, natural, positive, share
 from recipe_tapo.sampling.requests import Sampler, Sampling
 
 # The architecture lies in the first bytes of a weights file, the values at its end.
@@ -51,7 +51,7 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> argpars
         "--base_url", metavar="URL", help="ask this server, for instance http://localhost:8000/v1 (key: OPENAI_API_KEY)"
     )
     server.add_argument("--concurrency", type=positive, default=256, metavar="N", help="requests at a time")
-    server.add_argument("--timeout", type=seconds, default=1800.0, metavar="SECONDS", help="per request")
+    server.add_argument("--timeout", type=above_zero, default=1800.0, metavar="SECONDS", help="per request")
     server.add_argument("--retries", type=natural, default=4, metavar="N", help="further tries of a failing request")
     return model
 

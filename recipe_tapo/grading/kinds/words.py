@@ -74,11 +74,10 @@ def same_words(gold: str, answer: str) -> Outcome | None:
     words = text_key(gold)
     if words is None:
         # A product of variables elsewhere; letter by letter the same word, whatever its case, it is the answer.
-        theirs = _key(_TEXT.sub(r" \1 ", unwrap(answer)))
-        return True if _BARE_WORD.fullmatch(gold) and _key(gold) == theirs else None
+        return True if _BARE_WORD.fullmatch(gold) and _key(gold) == _words_of(answer) else None
     if answer.startswith("\\{"):
         return False if gold == "\\emptyset" else None
-    theirs = text_key(answer) or _key(_TEXT.sub(r" \1 ", unwrap(answer)))
+    theirs = text_key(answer) or _words_of(answer)
     if len(words) == 1 and re.search(r"[-+*/^=<>_]", answer):
         return None
     if words == theirs or words == _ARTICLE.sub("", theirs) or _states(theirs, words):
@@ -102,6 +101,11 @@ def number_in_sentence(cleaned: str) -> str:
     """Returns the number of a sentence that states one ("There are 42 apples"), everything else unchanged."""
     match = _SENTENCE.fullmatch(cleaned)
     return match[2] if match and not _QUALIFIERS & set(f"{match[1]} {match[3]}".lower().split()) else cleaned
+
+
+def _words_of(answer: str) -> str:
+    """The words of any answer, inside and outside of ``\\text``."""
+    return _key(_TEXT.sub(r" \1 ", unwrap(answer)))
 
 
 def _key(words: str) -> str:

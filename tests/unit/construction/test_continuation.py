@@ -71,12 +71,8 @@ def test_the_judge_names_a_step_and_the_policy_goes_on_from_its_end(monkeypatch)
     engine = ScriptedEngine()
     attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own"})
     (asked, choices), (prompt, budget) = engine.choices[0], engine.prompts[0]
-    assert choices == [
-        "1].",
-        "2].",
-        "3].",
-        "4].",
-    ]  # as the cold start teaches: "1" alone would be the beginning of "12"
+    # As the cold start teaches: "1" alone would be the beginning of "12".
+    assert choices == ["1].", "2].", "3].", "4]."]
     assert "[2] Divide by 2: x = 3\n[3] So x = 3." in asked
     assert prompt.endswith(KEPT) and RIGHT in prompt  # the kept tokens begin the policy's own answer
     kept = len(encode(KEPT))
