@@ -1,1 +1,1 @@
-python -m examples.study --known_results examples/study/results/results.jsonl --arms grpo tapo --plan
+python -m examples.study --output_dir study_known --known_results examples/study/results/results.jsonl --arms grpo tapo --plan

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from textwrap import fill
 
 from examples.study.arms import ARMS, BASELINE, Arm
 from examples.study.results import Record
@@ -13,6 +14,7 @@ PRIMARY = HELD_OUT[1]
 # Curves of more arms than that cannot be told apart: then the ablations are in the differences alone.
 MAX_CURVES = 8
 TRAINING_SMOOTHING = 5
+LABEL_WIDTH = 34
 _METHODS = {"grpo": "black", "tapo": "crimson", "opsd": "royalblue"}
 _OTHERS = ("#2a9d8f", "#e9a03b", "#7b5ea7", "#8d6e63", "#d96ba8", "#7f8c3a", "#5fa8d3", "#9e9e9e")
 _LINES = {"cold_start": "-", "opsd_start": "--", "base": ":"}
@@ -143,5 +145,5 @@ def _draw_differences(axis, rows: Sequence[Row]) -> None:
         axis.annotate("", (side * limit, position), (side * 0.8 * limit, position), arrowprops=arrow)
         align = "right" if side > 0 else "left"
         axis.text(side * 0.78 * limit, position, f"{value:+.1f}", ha=align, va="center", **style)
-    axis.set_yticks(range(len(shown)), [row.arm.title for row in shown])
+    axis.set_yticks(range(len(shown)), [fill(row.arm.title, LABEL_WIDTH) for row in shown])
     axis.set_ylim(len(shown) - 0.5, -0.5)

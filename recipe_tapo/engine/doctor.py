@@ -17,25 +17,25 @@ OK, BAD = "ok", "BAD"
 Line = tuple[str, str, str]  # status, what, found or remedy
 
 
-def _distribution(name: str, wanted: str, remedy: str) -> Line:
+def _distribution(name: str, wanted: str = "", extra: str = "") -> Line:
+    from packaging.specifiers import SpecifierSet
+
+    remedy = f"pip install '{name}{extra}{wanted}'"
     try:
-        return OK, name, version(name)
+        found = version(name)
     except PackageNotFoundError:
-        return BAD, name, f"not installed; {remedy} ({wanted})"
+        return BAD, name, f"not installed; {remedy}"
+    if not SpecifierSet(wanted).contains(found, prereleases=True):
+        return BAD, name, f"{found} is outside {wanted}; {remedy}"
+    return OK, name, found
 
 
 def versions() -> Iterator[Line]:
-    """verl within the supported range, TransferQueue, torch."""
-    from packaging.specifiers import SpecifierSet
-
-    supported = SpecifierSet(">=0.9.1,<0.10")
-    status, name, found = _distribution("verl", str(supported), "pip install 'verl>=0.9.1,<0.10'")
-    if status == OK and found not in supported:
-        status, found = BAD, f"{found} is outside {supported}; pip install 'verl>=0.9.1,<0.10'"
-    yield status, name, found
-    yield _distribution("TransferQueue", "==0.1.11", "pip install TransferQueue==0.1.11")
-    yield _distribution("torch", "as verl wants it", "pip install torch")
-    yield _distribution("math-verify", ">=0.9,<0.10", "pip install 'math-verify[antlr4_9_3]'")
+    """verl, TransferQueue, torch and math-verify within the supported ranges."""
+    yield _distribution("verl", ">=0.9.1,<0.10")
+    yield _distribution("TransferQueue", "==0.1.11")
+    yield _distribution("torch")
+    yield _distribution("math-verify", ">=0.9,<0.10", "[antlr4_9_3]")
 
 
 def vllm() -> Iterator[Line]:

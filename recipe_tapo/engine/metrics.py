@@ -174,7 +174,6 @@ def reflection_metrics(
     largest_G = np.zeros(group_B.max() + 1)
     np.maximum.at(largest_G, group_B, size_B)
     return {
-        "tapo/rows": len(uid_B),
         "tapo/extra_tokens": float(mask_BT.sum()),
         "tapo/zero_advantage_groups_fraction": float((largest_G == 0).mean()),
         **_spread("tapo/response_length", lengths_B.tolist()),

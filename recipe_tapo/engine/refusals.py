@@ -54,6 +54,8 @@ _CPU_SAMPLER = "pkg://recipe_tapo.cpu.replay_buffer"
 # dppo_tv, dppo_kl, gspo, gpg, clip_cov, kl_cov, dro and cispo. These are not.
 _LOSSES_WITHOUT_TOKENS = ("geo_mean", "bypass_mode")
 
+_TOOLS = (f"{_ROLLOUT}.multi_turn.tool_config_path", f"{_ROLLOUT}.multi_turn.function_tool_path")
+
 _OF_THE_RECIPE = {
     "trainer.use_v1": True,
     "algorithm.adv_estimator": ESTIMATOR,
@@ -97,6 +99,10 @@ def _constructs(tapo: TapoConfig, _: DictConfig) -> bool:
 
 def _continues(tapo: TapoConfig, config: DictConfig) -> bool:
     return _constructs(tapo, config) and tapo.synthesis.mode == CONTINUATION
+
+
+def _asks_the_teacher(tapo: TapoConfig, config: DictConfig) -> bool:
+    return tapo.enable and (tapo.opsd.enable or (_continues(tapo, config) and tapo.synthesis.locate == "teacher"))
 
 
 def _mini_batch_exceeds_batch(_: TapoConfig, config: DictConfig) -> bool:
@@ -198,6 +204,16 @@ REFUSALS = (
         applies=_all(_continues, _is_not(f"{_ROLLOUT}.name", "vllm")),
         problem="locating the first wrong step asks in vLLM's terms, which no other engine understands",
         remedy="use vllm or tapo.synthesis.mode=micro_reflective",
+    ),
+    *(
+        Refusal(
+            key=key,
+            setting=f"`{key}` with `tapo.opsd.enable` or with `tapo.synthesis.locate=teacher`",
+            applies=_all(_asks_the_teacher, _set(key)),
+            problem="a rollout's prompt shows these tools, and the self-teacher's would not",
+            remedy="set it to null, or let a judge locate (tapo.synthesis.locate=judge)",
+        )
+        for key in _TOOLS
     ),
     Refusal(
         key=_LOSS_MODE,

@@ -48,8 +48,17 @@ class RolloutFormatSFTDataset(MultiTurnSFTDataset):
         """Insists on the prompt that a rollout would start from.
 
         Raises:
-            ValueError: The row is not a prompt with one answer, or its messages do not join to their chat.
+            ValueError: The row is not a prompt with one answer, its messages do not join to their chat, or it asks for
+                another thinking mode than the prompt is rendered in.
         """
+        of_rollouts = self.apply_chat_template_kwargs.get("enable_thinking")
+        # verl's default is the word "none", which verl takes for true.
+        asked = self.enable_thinking is not None or self.enable_thinking_default not in (None, "none")
+        if asked and enable_thinking != of_rollouts:
+            raise ValueError(
+                f"enable_thinking={enable_thinking} of a row or of data.enable_thinking_default: the prompt is rendered "
+                f"with {of_rollouts}; set data.apply_chat_template_kwargs.enable_thinking, as for the rollouts"
+            )
         *prompt, answer = messages
         if answer["role"] != "assistant" or any(message["role"] == "assistant" for message in prompt):
             raise ValueError(f"expected a prompt and one answer, not the roles {[m['role'] for m in messages]}")

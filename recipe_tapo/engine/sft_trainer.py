@@ -66,10 +66,6 @@ class ExactSFTTrainer(SFTTrainer):
                 with atomic_paths(path) as [temporary]:
                     temporary.write_text(json.dumps(order, indent=2) + "\n", encoding="utf-8")
             return
-        if not (checkpoint / f"data_{self.ckpt_handler.dp_rank}.pt").is_file():
-            raise InputError(
-                f"{checkpoint}: the position in the data is missing, a checkpoint cut short; {self._remedy}"
-            )
         before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else order
         for key, value in order.items():
             if before.get(key) != value:
@@ -77,6 +73,11 @@ class ExactSFTTrainer(SFTTrainer):
                     f"{checkpoint}: was trained with {key}={before.get(key)}, and this run has {value}: rows would be "
                     f"skipped or repeated; go on with the former, or {self._remedy}"
                 )
+        positions = [checkpoint / f"data_{rank}.pt" for rank in range(self.engine.get_data_parallel_size())]
+        if not all(position.is_file() for position in positions):
+            raise InputError(
+                f"{checkpoint}: the position in the data is missing, a checkpoint cut short; {self._remedy}"
+            )
 
     def _checkpoint(self) -> Path | None:
         """What verl's handler is about to load."""

@@ -57,7 +57,7 @@ class TapoTrainingWorker(TrainingWorker):
         counts = group_sizes(Column.of(data[LOSS_MASK]).padded(), is_reflection_B)
         group = self.engine.get_data_parallel_group()
         if group is not None:
-            counts = counts.to(get_device_name())
+            counts = counts.long().to(get_device_name())  # not every backend reduces float64
             torch.distributed.all_reduce(counts, op=torch.distributed.ReduceOp.SUM, group=group)
         sizes = GroupSizes(*counts.tolist())
         tokens = sizes.original_tokens + sizes.reflection_tokens

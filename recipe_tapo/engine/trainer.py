@@ -205,11 +205,7 @@ class TapoOverrides(PPOTrainer):
         )
         advantages_F = advantages_FT[:, 0] * mask_BT.bool().any(dim=-1)[finals]
         advantages = data[RESPONSE_MASK].of_rows(advantages_F[final_B])
-        put = put_columns(batch.keys, {ADVANTAGES: advantages, RETURNS: advantages}, batch.partition_id)
-        if put.fields is not None:
-            # Rollout correction's factors lie on rollouts alone, and are in TOKEN_FACTOR.
-            put.fields = [field for field in put.fields if field != VERL_TOKEN_FACTOR]
-        return put
+        return put_columns(batch.keys, {ADVANTAGES: advantages, RETURNS: advantages}, batch.partition_id)
 
     def _put_weights(self, batch: KVBatchMeta, reflected: list[str], metrics: dict) -> None:
         """Writes Eq. 7's weights of constructed rows, those of the turn spared as ``ots.spare_turn`` says."""

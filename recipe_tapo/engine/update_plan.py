@@ -83,10 +83,19 @@ def batch_multiple(config: DictConfig, dp_size: int, own_reference: bool) -> int
         # verl asserts that training and old log-probs agree on the dynamic batch size.
         _rows_unit(actor, actor.use_dynamic_bsz, rollout.log_prob_micro_batch_size_per_gpu),
     ]
-    if own_reference:
-        ref = model.ref
-        units.append(_rows_unit(ref, ref.log_prob_use_dynamic_bsz, ref.log_prob_micro_batch_size_per_gpu))
-    return dp_size * math.lcm(*units)
+    multiple = dp_size * math.lcm(*units)
+    if not own_reference:
+        return multiple
+    ref = model.ref
+    ref_dp_size = dp_size * _sequence_parallel_size(actor) // _sequence_parallel_size(ref)
+    unit = _rows_unit(ref, ref.log_prob_use_dynamic_bsz, ref.log_prob_micro_batch_size_per_gpu)
+    return math.lcm(multiple, ref_dp_size * unit)
+
+
+def _sequence_parallel_size(engine: DictConfig) -> int:
+    """Ranks that share a sequence; the older of verl's two keys goes first where it is set."""
+    older = engine.get("ulysses_sequence_parallel_size") or 1
+    return older if older > 1 else (engine.get("fsdp_config") or {}).get("ulysses_sequence_parallel_size") or 1
 
 
 def _rows_unit(engine: DictConfig, dynamic: bool, micro_batch: int | None) -> int:

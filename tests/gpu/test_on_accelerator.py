@@ -41,7 +41,7 @@ def objective(batch, uids):
     weights = ots_weights(batch["old_log_prob"], batch["entropy"])
     sizes = GroupSizes(*group_sizes(batch["mask"], batch["is_reflection"]).tolist())
     tokens = sizes.original_tokens + sizes.reflection_tokens
-    original, reflection = group_coefficients(sizes, tokens, loss_agg_mode="token-mean")
+    original, reflection = group_coefficients(sizes, sizes, tokens, loss_agg_mode="token-mean")
     reflected = batch["is_reflection"][:, None]
     factors = torch.where(reflected, weights * reflection, original)
     losses = clipped_surrogate(torch.exp(batch["log_prob"] - batch["old_log_prob"]), advantages, **CLIP)

@@ -11,6 +11,7 @@ from recipe_tapo.engine.verl_config import check_config
 
 LOSS_MODE = "actor_rollout_ref.actor.policy_loss.loss_mode"
 ROLLOUT = "actor_rollout_ref.rollout"
+TOOLS = f"{ROLLOUT}.multi_turn"
 NEEDS_ITS_OWN = "the tapo recipe needs its own"
 
 # For each row of the table, in its order: a command line that it refuses, and the message's beginning.
@@ -46,6 +47,11 @@ CASES = [
     ([f"{ROLLOUT}.name=trtllm"], f"{ROLLOUT}.name=trtllm: verl's TensorRT-LLM server overrides"),
     (["tapo.opsd.enable=true", f"{ROLLOUT}.name=sglang"], f"{ROLLOUT}.name=sglang: OPSD asks for"),
     (["tapo.synthesis.mode=continuation", f"{ROLLOUT}.name=sglang"], f"{ROLLOUT}.name=sglang: locating the first"),
+    (["tapo.opsd.enable=true", f"{TOOLS}.tool_config_path=t.yaml"], f"{TOOLS}.tool_config_path=t.yaml: a rollout's"),
+    (
+        ["tapo.synthesis.mode=continuation", "tapo.synthesis.locate=teacher", f"{TOOLS}.function_tool_path=t.py"],
+        f"{TOOLS}.function_tool_path=t.py: a rollout's prompt shows these tools, and the self-teacher's would not",
+    ),
     ([f"{LOSS_MODE}=geo_mean"], f"{LOSS_MODE}=geo_mean: this loss has no term for each token"),
     ([f"{LOSS_MODE}=sapo"], f"{LOSS_MODE}=sapo: verl's sapo divides by seq-mean-token-mean"),
     (["distillation.enabled=true"], "distillation.enabled=True: verl then trains with its distillation loss"),
@@ -115,6 +121,7 @@ def test_plain_grpo_may_have_what_only_constructions_cannot(overrides):
         ["++algorithm.filter_groups.enable=true"],
         ["+recipe=cpu", "++algorithm.filter_groups.enable=true", "trainer.v1.sampler.custom_sampler.path=null"],
         ["tapo.opsd.enable=true", f"{ROLLOUT}.n=2"],
+        ["tapo.synthesis.mode=continuation", f"{TOOLS}.tool_config_path=t.yaml"],  # located by a judge
         ["trainer.v1.trainer_mode=tapo_separate_async"],
         ["+recipe=cpu", "trainer.v1.trainer_mode=tapo_colocate_async"],
     ],

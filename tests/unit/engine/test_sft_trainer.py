@@ -58,10 +58,11 @@ class Rows:
 
 
 def checkpoint(folder: Path, step: int) -> Path:
-    """What verl leaves of a step."""
+    """What verl leaves of a step: the position in the data of every rank, here without content."""
     path = folder / "checkpoints" / f"global_step_{step}"
     path.mkdir(parents=True)
-    (path / "data_0.pt").write_bytes(b"")
+    for rank in range(Engine.ranks):
+        (path / f"data_{rank}.pt").write_bytes(b"")
     (folder / "checkpoints" / "latest_checkpointed_iteration.txt").write_text(str(step))
     return path
 
@@ -132,11 +133,12 @@ def test_other_data_are_refused_unless_nothing_is_resumed(trainer, tmp_path):
 def test_checkpoints_cut_short_are_refused(trainer, tmp_path):
     trainer()._build_ckpt_handler()
     last = checkpoint(tmp_path, 3)
-    (last / "data_0.pt").unlink()
-    with pytest.raises(
-        InputError, match=r"global_step_3: the position in the data is missing, .*; remove .*/checkpoints"
-    ):
-        trainer()._build_ckpt_handler()
+    for rank in (1, 0):  # the other rank's alone, then its own as well
+        (last / f"data_{rank}.pt").unlink()
+        with pytest.raises(
+            InputError, match=r"global_step_3: the position in the data is missing, .*; remove .*/checkpoints"
+        ):
+            trainer()._build_ckpt_handler()
     last.rmdir()
     with pytest.raises(InputError, match=r"latest_checkpointed_iteration.txt: names a checkpoint that is not there"):
         trainer()._build_ckpt_handler()
