@@ -11,7 +11,8 @@ from examples.study.seed_statistics import Seeds, mean_over_seeds
 from examples.study.table import HELD_OUT, Row
 
 PRIMARY = HELD_OUT[1]
-# Curves of more arms than that cannot be told apart: then the ablations are in the differences alone.
+# Curves of more arms than that cannot be told apart: then those with the most runs have one or, if all have as many,
+# GRPO, TAPO and OPSD alone.
 MAX_CURVES = 8
 TRAINING_SMOOTHING = 5
 LABEL_WIDTH = 34
@@ -65,7 +66,9 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
 
     curved = [row for row in rows if row.arm.kind == "engine"]
     if len(curved) > MAX_CURVES:
-        curved = [row for row in curved if is_method(row.arm)]
+        most = max(row.seeds for row in curved)
+        trained_most = [row for row in curved if row.seeds == most]
+        curved = trained_most if len(trained_most) <= MAX_CURVES else [row for row in curved if is_method(row.arm)]
     height = max(6.0, 2.0 + 0.28 * sum(row.arm.kind != "start" for row in rows))
     figure, (held_out, training, differences) = plt.subplots(
         1, 3, figsize=(17, height), layout="constrained", width_ratios=(1.1, 1.1, 1)
