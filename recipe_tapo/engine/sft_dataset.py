@@ -56,8 +56,8 @@ class RolloutFormatSFTDataset(MultiTurnSFTDataset):
         asked = self.enable_thinking is not None or self.enable_thinking_default not in (None, "none")
         if asked and enable_thinking != of_rollouts:
             raise ValueError(
-                f"enable_thinking={enable_thinking} of a row or of data.enable_thinking_default: the prompt is rendered "
-                f"with {of_rollouts}; set data.apply_chat_template_kwargs.enable_thinking, as for the rollouts"
+                f"enable_thinking={enable_thinking} of a row or of data.enable_thinking_default: the prompt is "
+                f"rendered with {of_rollouts}; set data.apply_chat_template_kwargs.enable_thinking, as for the rollouts"
             )
         *prompt, answer = messages
         if answer["role"] != "assistant" or any(message["role"] == "assistant" for message in prompt):

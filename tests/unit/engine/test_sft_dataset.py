@@ -94,7 +94,7 @@ def test_verls_own_class_and_ours_agree_where_the_template_is_plain(dataset, our
 
 
 def test_another_thinking_mode_than_that_of_the_prompt_is_refused(dataset, ours):
-    with pytest.raises(ValueError, match="enable_thinking=False of a row .* rendered with None; set data.apply_chat"):
+    with pytest.raises(ValueError, match=r"enable_thinking=False of a row .* rendered with None; set data.apply_chat"):
         dataset(ours, chat(QUESTION, ANSWER), THINKING, enable_thinking_default=False)[0]
     same = {"enable_thinking_default": False, "apply_chat_template_kwargs": {"enable_thinking": False}}
     assert len(dataset(ours, chat(QUESTION, ANSWER), THINKING, **same)[0]["input_ids"])

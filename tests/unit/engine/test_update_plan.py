@@ -46,7 +46,7 @@ VIRTUAL = {"pipeline_model_parallel_size": 4, "virtual_pipeline_model_parallel_s
         ({"actor": STATIC, "rollout": {"log_prob_micro_batch_size_per_gpu": 4}}, False, 2 * 12),
         # The reference's fixed micro-batches of 5 beside a dynamic actor with two steps: 2 · lcm(2, 5).
         ({"ref": REF_OF_5, "mini_batch": 2}, True, 20),
-        # A reference without the actor's sequence parallelism of 2 has 4 ranks: lcm(2, 4 · 5), and lcm(2, 4) if dynamic.
+        # A reference without the actor's sequence parallelism of 2 has 4 ranks: lcm(2, 4 · 5), lcm(2, 4) if dynamic.
         ({"actor": {"ulysses_sequence_parallel_size": 2}, "ref": REF_OF_5}, True, 20),
         ({"actor": {"fsdp_config": {"ulysses_sequence_parallel_size": 2}}}, True, 4),
         # The same settings where nothing uses them: no reference, or LoRA's, which is the actor.
