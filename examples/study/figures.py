@@ -88,9 +88,9 @@ def draw_study(records: Sequence[Record], rows: Sequence[Row], output: Path) -> 
     if handles:
         figure.legend(
             handles,
-            labels,
+            [fill(label, LABEL_WIDTH) for label in labels],
             loc="outside lower center",
-            ncols=min(8, len(handles)),
+            ncols=min(6, len(handles)),
             frameon=False,
             fontsize=11,
             title="bands and bars: ± 1 standard error over seeds (no cold start: without bands)",
