@@ -10,6 +10,7 @@ import tomllib
 import yaml
 from doc_pages import DOCS, ROOT, codes, expanded, rows
 
+from examples.study.arms import ARMS
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.reasons import RejectReason
 
@@ -115,12 +116,10 @@ def test_the_numbers_of_the_readme_are_the_studys():
 
 def test_the_differences_of_misses_never_are_the_studys():
     results = ROOT / "examples" / "study" / "results" / "misses_never"
-    arms = ["grpo", "tapo", "continuation_anchored_mask_prefix_joint_wo_ots"]
-    arms.append("continuation_anchored_mask_prefix_joint_spare_turn")
-    trained = [json.loads(line)["arm"] for line in (results / "results.jsonl").read_text().splitlines()]
-    runs = sum(arm in arms for arm in trained)  # without the ablations
     ours = "ours: continuation, anchored, masked prefix, one denominator, "
     names = {"TAPO": "TAPO", "turning without OTS": f"{ours}w/o OTS", "turning": f"{ours}OTS spares the turn"}
+    records = map(json.loads, (results / "results.jsonl").read_text().splitlines())
+    runs = sum(ARMS[record["arm"]].title in ("GRPO", *names.values()) for record in records)  # without the ablations
     measured = {}
     for arm, _, *cells in rows(results / "table.md", "arm"):  # held-out accuracy, then at equal tokens
         measured.setdefault(arm, []).extend(cell.replace("-", "−") for cell in cells if "[" in cell)
