@@ -5,7 +5,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+
+from packaging.requirements import Requirement
 
 from recipe_tapo.cpu import environment
 from recipe_tapo.cpu.device import accelerator_present
@@ -17,25 +19,27 @@ OK, BAD = "ok", "BAD"
 Line = tuple[str, str, str]  # status, what, found or remedy
 
 
-def _distribution(name: str, wanted: str = "", extra: str = "") -> Line:
-    from packaging.specifiers import SpecifierSet
-
-    remedy = f"pip install '{name}{extra}{wanted}'"
+def _distribution(name: str) -> Line:
+    wanted = _requirement(name)
+    remedy = f"pip install '{wanted}'"
     try:
         found = version(name)
     except PackageNotFoundError:
         return BAD, name, f"not installed; {remedy}"
-    if not SpecifierSet(wanted).contains(found, prereleases=True):
-        return BAD, name, f"{found} is outside {wanted}; {remedy}"
+    if not wanted.specifier.contains(found, prereleases=True):
+        return BAD, name, f"{found} is outside {wanted.specifier}; {remedy}"
     return OK, name, found
+
+
+def _requirement(name: str) -> Requirement:
+    """What TAPO's own installation says that it needs of a package."""
+    return next(needed for needed in map(Requirement, requires("recipe-tapo") or ()) if needed.name == name)
 
 
 def versions() -> Iterator[Line]:
     """verl, TransferQueue, torch and math-verify within the supported ranges."""
-    yield _distribution("verl", ">=0.9.1,<0.10")
-    yield _distribution("TransferQueue", "==0.1.11")
-    yield _distribution("torch")
-    yield _distribution("math-verify", ">=0.9,<0.10", "[antlr4_9_3]")
+    for name in ("verl", "TransferQueue", "torch", "math-verify"):
+        yield _distribution(name)
 
 
 def vllm() -> Iterator[Line]:
@@ -128,7 +132,7 @@ def symbols() -> Iterator[Line]:
     for symbol in SYMBOLS:
         problem = symbol.problem()
         if problem:
-            yield BAD, symbol.path, f"{problem}; this TAPO supports verl>=0.9.1,<0.10, found {version('verl')}"
+            yield BAD, symbol.path, f"{problem}; this TAPO supports {_requirement('verl')}, found {version('verl')}"
         else:
             yield OK, symbol.path, "as expected"
 

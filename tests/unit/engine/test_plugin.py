@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -182,6 +183,21 @@ def test_the_check_reads_the_switch_of_plugins_as_verl_does(given, monkeypatch):
     exec("\n\n".join(lines[start : start + 3]), {"os": os, "logging": logging})
     ((status, _, _),) = doctor.verl_entry_point()
     assert (status == "ok") == bool(loaded)
+
+
+def test_the_check_compares_versions_with_what_the_installation_requires(monkeypatch):
+    found = {"verl": "0.10.0", "torch": "2.13.0+cpu", "math-verify": "0.9.0"}
+
+    def version(name):
+        if name not in found:
+            raise PackageNotFoundError(name)
+        return found[name]
+
+    monkeypatch.setattr(doctor, "version", version)
+    status = {what: (status, said) for status, what, said in doctor.versions()}
+    assert status["verl"][0] == "BAD" and "0.10.0 is outside" in status["verl"][1]
+    assert status["TransferQueue"] == ("BAD", "not installed; pip install 'TransferQueue==0.1.11'")
+    assert status["torch"][0] == status["math-verify"][0] == "ok"
 
 
 def test_the_recipe_is_found_from_any_directory(tmp_path):
