@@ -154,7 +154,8 @@ class Constructor:
         if attempt.record.leak and synthesis.leak_check == "reject":
             raise Rejected(RejectReason.LEAK)
         report.parsed += 1
-        report.doubts += expresses_doubt(new)
+        attempt.record.doubt = expresses_doubt(new)
+        report.doubts += attempt.record.doubt
         report.prefix_lengths.append(trajectory.prefix_length)
         report.prefix_fractions.append(trajectory.prefix_fraction)
         report.new_tokens.append(trajectory.new_tokens)

@@ -14,7 +14,7 @@ async def measure(attempt: Attempt, tapo: TapoConfig, policy: PreviewPolicy) -> 
 
     Returns:
         ``nll`` and ``turn_nll`` in nats per token, and ``at_w_min``, the share of tokens at the lower bound of w; None
-        for an attempt that gave nothing to train on.
+        for an attempt that gave nothing to train on, and where prompt and trajectory are longer than the context.
 
     Raises:
         InputError: The engine fails.
@@ -25,7 +25,10 @@ async def measure(attempt: Attempt, tapo: TapoConfig, policy: PreviewPolicy) -> 
     import torch
 
     prompt_ids = attempt.error.prompt_ids
-    likelihood = await answered(policy.likelihood([*prompt_ids, *trajectory.response_ids]))
+    token_ids = [*prompt_ids, *trajectory.response_ids]
+    if len(token_ids) >= policy.max_model_len:
+        return None
+    likelihood = await answered(policy.likelihood(token_ids))
     start = len(prompt_ids) + trajectory.prefix_length
     log_probs, entropies = torch.tensor(likelihood.log_probs), torch.tensor(likelihood.entropies)
     weights = ots_weights(log_probs, entropies, w_min=tapo.ots.w_min, w_max=tapo.ots.w_max)[start:]

@@ -11,6 +11,7 @@ from recipe_tapo.config import SynthesisConfig
 from recipe_tapo.construction.group import Rollout
 from recipe_tapo.construction.policy import Grade
 from recipe_tapo.errors import InputError
+from recipe_tapo.grading.pool import GraderUnavailable
 from recipe_tapo.grading.score import score_response
 from recipe_tapo.sampling.requests import Sampling, one_line
 
@@ -132,6 +133,13 @@ class QuestionEngine:
 
 
 async def grade(text: str, gold: str) -> Grade:
-    """Grades a response with the reward of training; grading blocks, so it has a thread."""
-    right = (await asyncio.to_thread(score_response, text, gold))["acc"] == 1.0
+    """Grades a response with the reward of training; grading blocks, so it has a thread.
+
+    Raises:
+        InputError: The grader does not work at all.
+    """
+    try:
+        right = (await asyncio.to_thread(score_response, text, gold))["acc"] == 1.0
+    except GraderUnavailable as error:
+        raise InputError(f"cannot grade: {error}") from error
     return Grade(float(right), right)

@@ -1,6 +1,8 @@
 """Samples rollouts, selects as in training, constructs in each variant, and measures what came of it."""
 
 import asyncio
+import hashlib
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,7 +21,7 @@ from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.preview.measure import measure
 from recipe_tapo.preview.policy import PreviewPolicy, QuestionEngine, answered, grade
-from recipe_tapo.preview.variants import Variant
+from recipe_tapo.preview.variants import Variant, own_files
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.records.store import ResultStore
 from recipe_tapo.sampling.requests import derive_seed
@@ -31,7 +33,7 @@ class Preview:
     Args:
         policy: The policy, started.
         folder: Where results are kept.
-        settings: All that they depend on.
+        settings: All that they depend on besides a question and its rollouts, which are in a result's key.
         chat_template_kwargs: As in training.
         rollouts: Rollouts per question.
         seed: Of the rollouts.
@@ -67,7 +69,7 @@ class Preview:
             InputError: The engine fails, or no question leaves room.
         """
         with (
-            ResultStore(self.folder / "rollouts.jsonl", ("question", "session"), self.settings) as store,
+            ResultStore(self.folder / "rollouts.jsonl", ("question", "session", "of"), self.settings) as store,
             tqdm(total=len(questions), desc="rollouts", disable=None) as progress,
         ):
             groups = await asyncio.gather(*(self._group(q, store, progress) for q in questions))
@@ -96,13 +98,14 @@ class Preview:
     async def _rollout(
         self, question: Problem, session: int, prompt_ids: list[int], store: ResultStore
     ) -> dict[str, Any]:
-        known = store.get((question.problem_idx, session))
+        of = _digest(question)
+        known = store.get((question.problem_idx, session, of))
         if known is not None:
             return known
         seed = derive_seed(self.seed, question.problem_idx, session)
         ids = await answered(self.policy.generate(prompt_ids, self.policy.sampling, seed))
         right = (await grade(decode(self.policy.tokenizer, ids), question.gold)).right
-        row = {"question": question.problem_idx, "session": session, "ids": ids, "right": right}
+        row = {"question": question.problem_idx, "session": session, "of": of, "ids": ids, "right": right}
         store.add([row])
         return row
 
@@ -113,9 +116,9 @@ class Preview:
         questions = [question for question in questions if question.problem_idx in groups]
         constructor = Constructor(variant.tapo, self.view)
         path = self.folder / f"{variant.name}.jsonl"
-        settings = {**self.settings, "tapo": variant.tapo.model_dump()}
+        settings = {**self.settings, "tapo": variant.tapo.model_dump(), "files": own_files(variant.tapo)}
         with (
-            ResultStore(path, ("question",), settings) as store,
+            ResultStore(path, ("question", "of"), settings) as store,
             tqdm(total=len(questions), desc=variant.name, disable=None) as progress,
         ):
             return await asyncio.gather(
@@ -125,7 +128,8 @@ class Preview:
     async def _construct(
         self, constructor: Constructor, question: Problem, group: RolloutGroup, store: ResultStore, progress: tqdm
     ) -> dict[str, Any]:
-        known = store.get((question.problem_idx,))
+        of = _digest(question, group)
+        known = store.get((question.problem_idx, of))
         if known is None:
             async with self.places:
                 started = time.monotonic()
@@ -135,16 +139,24 @@ class Preview:
                 measured = [await measure(attempt, constructor.tapo, self.policy) for attempt in attempts]
             known = {
                 "question": question.problem_idx,
+                "of": of,
                 "seconds": seconds,
                 "report": report.to_plain(),
                 "records": [asdict(attempt.record) for attempt in attempts],
                 "measured": measured,
             }
             # What failed for reasons of the machinery is tried again by the next run.
-            if not any(record["reason"] in MACHINERY for record in known["records"]):
+            if not any(reason in MACHINERY for reason in known["report"]["rejected"]):
                 store.add([known])
         progress.update()
         return known
+
+
+def _digest(question: Problem, group: RolloutGroup | None = None) -> str:
+    """A short name for what a result is about, so that another question in its row, or other rollouts, are asked for."""
+    rollouts = [(rollout.response_ids, rollout.correct) for rollout in group.ordered()] if group else None
+    identity = json.dumps([question.messages, question.question, question.gold, rollouts])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:

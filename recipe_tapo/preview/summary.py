@@ -82,7 +82,7 @@ def summarize(name: str, results: Sequence[dict[str, Any]]) -> Summary:
         recovered=_share(records, lambda record: record["recovered"] is not None),
         rejected=dict(sum((Counter(report["rejected"]) for report in reports), Counter[str]())),
         right=_share(usable, lambda record: record["right"]),
-        doubts=total("doubts") / len(usable) if usable else None,
+        doubts=_share(usable, lambda record: record["doubt"]),
         prefix=fmean(record["prefix_fraction"] for record in usable) if usable else None,
         leaks=_share(usable, lambda record: record["leak"]),
         nll=mean("nll"),

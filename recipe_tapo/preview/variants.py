@@ -1,8 +1,10 @@
 """The ways to construct that a preview tries, as a user names them."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from recipe_tapo.config import TapoConfig, TapoConfigError
@@ -52,3 +54,9 @@ def make_variant(text: str, settings: Sequence[str]) -> Variant:
         return Variant(text.replace(":", "_"), TapoConfig.from_mapping(node))
     except TapoConfigError as error:
         raise InputError(str(error)) from error
+
+
+def own_files(tapo: TapoConfig) -> dict[str, str]:
+    """What is in the user's own prompts and lists, as a short name for each: their paths say nothing of an edit."""
+    paths = {key: value for key, value in tapo.synthesis if key.endswith("_path") and value}
+    return {key: hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] for key, path in paths.items()}

@@ -33,6 +33,7 @@ class AttemptRecord:
     prefix_fraction: float | None = None
     recovered: str | None = None
     leak: bool | None = None
+    doubt: bool | None = None
     reward: float | None = None
     right: bool | None = None
     reason: str | None = None

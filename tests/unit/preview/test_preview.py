@@ -1,5 +1,6 @@
 """``tapo preview`` with a scripted policy: sampling, selection, constructions, table, page."""
 
+import asyncio
 import json
 import re
 
@@ -9,9 +10,16 @@ import pytest
 from scripted_policy import ScriptedPolicy
 from small_tokenizer import TOKENIZER, encode
 
+from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.cli import main, preview
-from recipe_tapo.grading.pool import shared_pool
+from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.attempt import Attempt
+from recipe_tapo.construction.constructor import Constructor
+from recipe_tapo.construction.group import Rollout
+from recipe_tapo.grading.pool import GraderUnavailable, shared_pool
+from recipe_tapo.preview.measure import measure
 from recipe_tapo.preview.summary import Summary, advice
+from recipe_tapo.records.attempts import AttemptRecord
 
 RIGHT = "2x = 8\nx = 4\nFinal Answer: \\boxed{4}"
 WRONG = "2x = 8\nx = 3\nFinal Answer: \\boxed{3}"
@@ -39,16 +47,16 @@ def run(tmp_path, monkeypatch, capsys):
         TOKENIZER, "apply_chat_template", lambda messages, **_: messages[-1]["content"] + "\n", raising=False
     )
 
-    def write(behind_the_last):
+    def write(behind_the_last, gold):
         rows = [
             {"prompt": [{"role": "user", "content": f"2x={n}? Box it.{behind_the_last if n else ''}"}],
-             "reward_model": {"ground_truth": "4"}, "data_source": "t", "extra_info": {"question": f"2x={n}?"}}
+             "reward_model": {"ground_truth": gold}, "data_source": "t", "extra_info": {"question": f"2x={n}?"}}
             for n in range(2)
         ]  # fmt: skip
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
 
-    def run(policy, *flags, long=""):
-        write(f" {long}" if long else "")
+    def run(policy, *flags, long="", gold="4"):
+        write(f" {long}" if long else "", gold)
         monkeypatch.setattr(preview, "make_policy", lambda args: policy)
         arguments = (
             ["preview", "--model", "m", "--input", str(tmp_path / "train.parquet"), "--output", str(tmp_path / "out"),
@@ -105,6 +113,84 @@ def test_a_second_run_asks_nothing_but_what_was_not_answered(run, capsys):
     third = Policy({})
     run(third, "--variants", "continuation")
     assert third.asked == []
+
+
+def test_another_question_in_its_row_is_asked_about_anew(run):
+    run(Policy({}), "--variants", "continuation")
+    other = Policy({})
+    run(other, "--variants", "continuation", long="Be brief.")
+    # One of the two questions has another prompt: four rollouts, and two constructions from them.
+    assert [seed is not None for _, _, seed in other.asked] == [True] * 4 + [False] * 2
+    other_gold = Policy({})
+    printed = run(other_gold, "--variants", "continuation", gold="3")
+    assert [seed is not None for _, _, seed in other_gold.asked] == [True] * 8 + [False] * 4
+    assert "right, of usable" in printed
+
+
+def test_an_edited_prompt_is_not_taken_for_the_one_that_was_tried(run, tmp_path, capsys):
+    prompt = tmp_path / "own.txt"
+    flags = ("--variants", "continuation", "--set", f"synthesis.prompt_path={prompt}", "selection.n_neg=2")
+    prompt.write_text("{question} is solved so: {correct_rollout}")
+    run(Policy({}), *flags)
+    prompt.write_text("{question} is solved like this: {correct_rollout}")
+    with pytest.raises(SystemExit):
+        run(Policy({}), *flags)
+    assert "continuation.jsonl: was made with files" in capsys.readouterr().err
+
+
+def test_a_group_that_failed_as_a_whole_is_tried_again(run, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Constructor, "_select", fail)
+        with pytest.raises(SystemExit):
+            run(Policy({}), "--variants", "continuation")
+    again = Policy({})
+    run(again, "--variants", "continuation")
+    assert [seed for _, _, seed in again.asked] == [None] * 4
+
+
+def test_doubts_are_those_of_usable_constructions(run, tmp_path):
+    class Half(Policy):
+        """Every second construction is wrong; each one doubts."""
+
+        async def generate(self, prompt_ids, sampling, seed=None):
+            ids = await super().generate(prompt_ids, sampling, seed)
+            if seed is None and len(self.asked) % 2:
+                return [*encode("Wait, 8 divided by 2 is 5.\nFinal Answer: \\boxed{5}"), *ids[-1:]]
+            return ids
+
+    run(Half({}), "--variants", "continuation", "--set", "keep_negatives=false", "synthesis.min_new_tokens=5",
+        "selection.n_pos=2", "selection.n_neg=2", "selection.m_max=2")  # fmt: skip
+    (table,) = json.loads((tmp_path / "out" / "preview.json").read_text())
+    assert (table["attempts"], table["usable"], table["doubts"]) == (4, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(("room", "measured"), [(0, False), (1, True)])
+def test_a_trajectory_that_does_not_fit_behind_the_plain_prompt_is_not_measured(room, measured):
+    # A long system message is in the plain prompt alone: the synthesis prompt, shown the question, had more room.
+    prompt_ids, ids = encode("Be brief. 2x=8? Box it.\n"), [*encode(GOES_ON), 0]
+    policy = Policy({})
+    policy.max_model_len = len(prompt_ids) + len(ids) + room
+    attempt = Attempt(
+        Rollout(0, encode(WRONG), False, prompt_ids),
+        Rollout(1, encode(RIGHT), True),
+        AttemptRecord(0, "uid", "2x=8?", WRONG, RIGHT),
+        trajectory=Trajectory(GOES_ON, ids, [1] * len(ids), prefix_length=0, prefix_fraction=0.0),
+    )
+    assert (asyncio.run(measure(attempt, TapoConfig(), policy)) is not None) == measured
+
+
+def test_a_grader_that_does_not_work_ends_the_preview_in_one_line(run, monkeypatch, capsys):
+    def broken(*_):
+        raise GraderUnavailable("no process starts")
+
+    monkeypatch.setattr("recipe_tapo.preview.policy.score_response", broken)
+    with pytest.raises(SystemExit) as ended:
+        run(Policy({}))
+    assert ended.value.code == 2
+    assert "error: cannot grade: no process starts" in capsys.readouterr().err
 
 
 def test_an_engine_that_fails_ends_the_preview_in_one_line(run, capsys):
