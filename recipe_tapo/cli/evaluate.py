@@ -90,6 +90,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sampling.add_argument(
         "--runs", type=positive, default=16, metavar="N", help="independent runs (default: %(default)s)"
     )
+    sampling.add_argument(
+        "--retry_failed",
+        action="store_true",
+        help="send the requests again that failed in an earlier run of this command; otherwise they stay wrong answers",
+    )
     parser.set_defaults(temperature=0.6, top_p=0.9)
 
 
@@ -134,7 +139,11 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
             "vllm": vllm_version(args.base_url),
         },
         make_sampler=lambda: make_sampler(args),
+        retry_failed=args.retry_failed,
     )
+    failed = sum(record.failure is not None for record in records)
+    if failed:
+        print(f"{failed} of {len(records)} requests failed and count as wrong; --retry_failed sends them again.")
     known = {**read_settings(responses), "model": model, "loaded_from": args.model, "base_url": args.base_url}
     return finish_evaluation(folder, problems, records, {**known, **provenance(files)})
 

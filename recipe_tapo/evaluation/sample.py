@@ -24,6 +24,7 @@ def sample_problems(
     chunk: int,
     settings: dict[str, Any],
     make_sampler: Callable[[], Sampler],
+    retry_failed: bool = False,
 ) -> list[ResponseRecord]:
     """Samples and grades what the store does not hold yet, problem by problem, run by run; returns all of it.
 
@@ -40,6 +41,7 @@ def sample_problems(
         chunk: Responses drawn together.
         settings: What else they depend on.
         make_sampler: Starts the engine; called only when there is something to sample.
+        retry_failed: Whether requests that failed in an earlier run are sent again.
 
     Raises:
         InputError: The store was made otherwise, or the engine or the grader does not work.
@@ -66,6 +68,7 @@ def sample_problems(
         make_sampler=make_sampler,
         sampling=sampling,
         desc="evaluating",
+        retry_failed=retry_failed,
     )
     return list(read_records(path, ResponseRecord))
 

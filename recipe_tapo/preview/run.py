@@ -153,7 +153,7 @@ class Preview:
 
 
 def _digest(question: Problem, group: RolloutGroup | None = None) -> str:
-    """A short name for what a result is about, so that another question in its row, or other rollouts, are asked for."""
+    """A short name for what a result is about, so that another question in its row, or other rollouts, count as new."""
     rollouts = [(rollout.response_ids, rollout.correct) for rollout in group.ordered()] if group else None
     identity = json.dumps([question.messages, question.question, question.gold, rollouts])
     return hashlib.sha256(identity.encode()).hexdigest()[:16]

@@ -1,9 +1,10 @@
 """The client of an OpenAI-compatible server of chat completions, such as ``vllm serve``."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 import openai
@@ -124,31 +125,43 @@ def ask_all(
         InputError: The first one that ``ask`` raised. Nothing is asked any more then, but what was under way is waited
             for, and yielded, before.
     """
-    done: SimpleQueue[Future[Result]] = SimpleQueue()
-    fatal: InputError | None = None
-    threads = ThreadPoolExecutor(max_workers=concurrency)
+    waiting = deque(items)
+    done: SimpleQueue[tuple[Item, Result | BaseException] | None] = SimpleQueue()
+
+    def work() -> None:
+        while waiting:
+            try:
+                item = waiting.popleft()
+            except IndexError:  # another thread took the last one
+                break
+            try:
+                done.put((item, ask(item)))
+            except BaseException as error:
+                done.put((item, error))
+        done.put(None)
+
+    # Not a pool's threads: a process that is interrupted would wait for these, and so for the slowest answer.
+    threads = [Thread(target=work, daemon=True) for _ in range(min(concurrency, len(waiting)))]
+    for thread in threads:
+        thread.start()
+    working, fatal = len(threads), None
     try:
-        asked = {threads.submit(ask, item): item for item in items}
-        for future in asked:
-            future.add_done_callback(done.put)
-        while asked:
+        while working:
             ready = [done.get()] + [done.get() for _ in range(done.qsize())]
+            working -= ready.count(None)
             answers: list[tuple[Item, Result | RequestFailed]] = []
-            for future in ready:
-                item = asked.pop(future)
-                if future.cancelled():
-                    continue
-                try:
-                    answers.append((item, future.result()))
-                except RequestFailed as failure:
-                    answers.append((item, failure))
-                except InputError as error:
-                    fatal = fatal or error
-                    threads.shutdown(wait=False, cancel_futures=True)
+            for item, answer in filter(None, ready):
+                if isinstance(answer, InputError):
+                    fatal = fatal or answer
+                    waiting.clear()
+                elif isinstance(answer, BaseException) and not isinstance(answer, RequestFailed):
+                    raise answer
+                else:
+                    answers.append((item, answer))
             if answers:
                 yield answers
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        waiting.clear()
     if fatal:
         raise fatal
 

@@ -55,6 +55,7 @@ def fill_store(
     make_sampler: Callable[[], Sampler],
     sampling: Sampling,
     desc: str,
+    retry_failed: bool = False,
 ) -> None:
     """Gets every result that the store does not have yet; at the end it has one line per task, in their order.
 
@@ -69,6 +70,7 @@ def fill_store(
         make_sampler: Starts the engine; called only when there is something to ask.
         sampling: How responses are drawn.
         desc: What to show beside the progress bar.
+        retry_failed: Whether a result with a ``failure`` is asked for again.
 
     Raises:
         InputError: The store was made with other settings, or another process is filling it; the engine does not work,
@@ -83,10 +85,11 @@ def fill_store(
     ):
         while batch := list(islice(tasks, chunk)):
             keys += [task.key for task in batch]
-            if all(task.key in store for task in batch):
+            missing = [task for task in batch if _is_missing(task.key, store, retry_failed)]
+            if not missing:
                 progress.initial = known = len(keys)
             else:
-                _work_on(batch, store, to_results, sampler, sampling)
+                _work_on(batch, missing, store, to_results, sampler, sampling)
                 store.sync()
             progress.update(len(batch))
             if progress.disable and known < len(keys):
@@ -97,15 +100,20 @@ def fill_store(
         store.put_in_order(keys)
 
 
+def _is_missing(key: Key, store: ResultStore, retry_failed: bool) -> bool:
+    result = store.get(key) if retry_failed else None
+    return key not in store or (result is not None and result.get("failure") is not None)
+
+
 def _work_on(
     batch: Sequence[Task[Subject]],
+    missing: Sequence[Task[Subject]],
     store: ResultStore,
     to_results: ToResults[Subject],
     sampler: Callable[[], Sampler],
     sampling: Sampling,
 ) -> None:
     """Gets the missing results of a chunk; failures wait for its end, for it is then that they become final."""
-    missing = [task for task in batch if task.key not in store]
     one_by_one = any(task.request for task in missing) and sampler().one_by_one
     waiting = dict(enumerate(missing if one_by_one else batch))
     asked = [(number, task.request) for number, task in waiting.items() if task.request is not None]

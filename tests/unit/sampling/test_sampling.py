@@ -3,7 +3,10 @@
 import argparse
 import fcntl
 import json
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +129,15 @@ def test_a_failure_is_final_only_when_its_chunk_is_complete(store):
     assert fill(store, one_by_one=True) == []
 
 
+@pytest.mark.parametrize(("one_by_one", "asked"), [(True, [[2], [4]]), (False, [[0, 1, 2], [3, 4, 5]])])
+def test_failures_are_asked_for_again_where_that_is_wanted(store, one_by_one, asked):
+    fill(store, one_by_one=one_by_one, fail={2, 4})
+    assert fill(store, one_by_one=one_by_one) == []
+    assert fill(store, one_by_one=one_by_one, retry_failed=True) == asked
+    assert [result["square"] for result in read_results(store)] == [str(n * n) for n in range(10)]
+    assert fill(store, one_by_one=one_by_one, retry_failed=True) == []
+
+
 def test_items_of_one_key_have_the_same_result(store):
     fill(store, items=[0, 1, 1, 2, 1], total=5)
     assert [result["item"] for result in read_results(store)] == [0, 1, 1, 2, 1]
@@ -216,6 +228,19 @@ def test_what_is_left_of_a_chunk_may_fail_altogether(store):
     assert store.read_bytes().count(b"\n") == 1
     assert fill(store, **options) == [list(range(40))]
     assert sum(result["failure"] is not None for result in read_results(store)) == 40
+
+
+def test_an_interrupted_process_does_not_wait_for_answers_under_way():
+    script = """
+import time
+from recipe_tapo.sampling.chat import ask_all
+for answers in ask_all(lambda n: time.sleep(60 if n else 0), range(9), 4):
+    raise KeyboardInterrupt
+"""
+    started = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=55)
+    assert "KeyboardInterrupt" in ended.stderr
+    assert time.monotonic() - started < 50
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------
