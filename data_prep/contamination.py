@@ -1,7 +1,8 @@
 """Training problems that overlap a benchmark."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,10 +11,12 @@ from tqdm import tqdm
 
 from data_prep.overlap import Match, OverlapIndex
 from data_prep.read import read_rows
-from data_prep.schema import QUESTION_COLUMNS, question_of
+from data_prep.schema import QUESTION_COLUMNS, question_of, raw_question
 from data_prep.sources import BENCHMARK_NAMES, find_benchmark_files
 from recipe_tapo.cli.tables import print_table, shorten
 from recipe_tapo.errors import InputError
+
+_FEWEST_PROMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,38 @@ def load_index(files: Iterable[Path]) -> OverlapIndex:
     """
     questions = []
     for path in files:
+        raw, said = [], []
         for number, row in enumerate(read_rows(path)):
-            question = question_of({name.lower(): value for name, value in row.items()})
-            if not question:
+            row = {name.lower(): value for name, value in row.items()}
+            raw.append(raw_question(row))
+            text = question_of(row)
+            if not text:
                 raise InputError(f"{path}: row {number + 1} has no question in {', '.join(QUESTION_COLUMNS)}")
-            questions.append((path.stem, number, question))
+            said.append(text)
+        texts = said if all(raw) else without_instruction(said)
+        questions += [(path.stem, number, raw[number] or text) for number, text in enumerate(texts)]
     return OverlapIndex(questions)
+
+
+def without_instruction(prompts: Sequence[str]) -> list[str]:
+    """Takes off the words that all prompts of a file begin or end with: they are no part of any problem.
+
+    Args:
+        prompts: Where fewer than five differ, what they share may be part of the problems, and they stay as they are.
+    """
+    if len(set(prompts)) < _FEWEST_PROMPTS:
+        return list(prompts)
+    words = [prompt.split() for prompt in prompts]
+    start = _shared_words(words)
+    rest = [each[start:] for each in words]
+    end = _shared_words([each[::-1] for each in rest])
+    rest = [each[: len(each) - end] for each in rest]
+    return [" ".join(each) for each in rest] if all(rest) else list(prompts)
+
+
+def _shared_words(texts: Sequence[Sequence[str]]) -> int:
+    """With how many words all of them begin."""
+    return sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, zip(*texts, strict=False)))
 
 
 def read_training_table(path: Path) -> tuple[pa.Table, list[str]]:

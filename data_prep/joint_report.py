@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 from data_prep.joint_set import IFT, SFT, JointSet, JointSetSettings
@@ -21,7 +22,7 @@ def make_report(joint: JointSet, settings: JointSetSettings) -> dict[str, Any]:
         reason: count for reason, count in sorted(joint.reasons.items(), key=str) if reason and reason not in INELIGIBLE
     }
     verified = joint.reasons[None]
-    fractions = sorted(joint.prefix_fractions)
+    fractions = joint.prefix_fractions
     return {
         "queries": queries,
         "ineligible": ineligible,
@@ -33,7 +34,7 @@ def make_report(joint: JointSet, settings: JointSetSettings) -> dict[str, Any]:
         },
         "preserved_prefix": {
             "mean": sum(fractions) / max(1, len(fractions)),
-            "median": fractions[len(fractions) // 2] if fractions else 0.0,
+            "median": median(fractions) if fractions else 0.0,
             "none": sum(fraction == 0.0 for fraction in fractions),
         },
         "unfit": {f"{row_format}/{reason}": count for (row_format, reason), count in sorted(joint.dropped.items())},

@@ -64,6 +64,13 @@ def to_rl_table(problems: Iterable[MathProblem], data_source: str, split: str, p
     return pa.Table.from_pylist(rows, schema=RL_SCHEMA)
 
 
+def raw_question(row: dict) -> str | None:
+    """The question as ``extra_info`` has it, without the prompt's instruction; None where it has none."""
+    extra_info = row.get("extra_info")
+    raw = extra_info.get("question") if isinstance(extra_info, dict) else None
+    return raw if isinstance(raw, str) and raw.strip() else None
+
+
 def question_of(row: dict) -> str | None:
     """Finds the question in a row of any parquet that verl trains on.
 
@@ -73,9 +80,8 @@ def question_of(row: dict) -> str | None:
     Returns:
         The raw question, else what the user says, else the text column; None when there is no such text.
     """
-    extra_info = row.get("extra_info")
-    raw = extra_info.get("question") if isinstance(extra_info, dict) else None
-    if isinstance(raw, str):
+    raw = raw_question(row)
+    if raw is not None:
         return raw
     for chat in (row.get("prompt"), row.get("messages")):
         if isinstance(chat, list):

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from recipe_tapo.cli.evaluation_tables import describe_settings, grid_size, percent, print_evaluation
-from recipe_tapo.cli.report import add_report, write_report_if_asked
+from recipe_tapo.cli.report import add_report, check_report, write_report_if_asked
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
 from recipe_tapo.evaluation.names import distinct_names
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints the tables."""
+    check_report(args)
     evaluations = [load_evaluation(folder.expanduser()) for folder in args.folders]
     if len(evaluations) == 1:
         print_evaluation(evaluations[0])

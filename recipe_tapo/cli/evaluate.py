@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recipe_tapo.cli.evaluation_tables import print_evaluation
 from recipe_tapo.cli.flag_types import positive
-from recipe_tapo.cli.report import add_report, write_report_if_asked
+from recipe_tapo.cli.report import add_report, check_report, write_report_if_asked
 from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_sampler, model_settings, sampling_of
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.benchmarks import ALIASES, DEFAULT_DATA_DIR, digests, find_benchmarks, load_all
@@ -102,6 +102,7 @@ def run(args: argparse.Namespace) -> None:
     """Evaluates."""
     if args.responses is None and not (args.model and args.benchmark):
         raise InputError("--model and --benchmark are needed, or else --responses")
+    check_report(args)
     folder = args.output.expanduser()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; choose another --output")

@@ -8,7 +8,7 @@ from recipe_tapo.cli.tables import print_table
 
 def print_reflection(results: Mapping[str, Any]) -> None:
     """Prints what ``reflection.json`` holds."""
-    level = f"{results['bootstrap']['confidence']:.0%}"
+    level = f"{100 * results['bootstrap']['confidence']:g}%"
     for pair in results["pairs"]:
         rows, notes = [], []
         for benchmark, part in pair["benchmarks"].items():

@@ -68,6 +68,20 @@ def add_report(group: argparse._ArgumentGroup, default: str) -> None:
     _add_further_inputs(group)
 
 
+def check_report(args: argparse.Namespace) -> None:
+    """Looks at the page's flags before there is any work.
+
+    Raises:
+        InputError: ``--report`` is a folder, as where the evaluations stand behind it, or what the page shall show is
+            named and no page is asked for.
+    """
+    if args.report not in (None, Path()) and args.report.is_dir():
+        raise InputError(f"--report {args.report}: is a folder; name a file, or give --report as the last flag")
+    for flag in ("constructions", "reflection"):
+        if args.report is None and getattr(args, flag) is not None:
+            raise InputError(f"--{flag} is shown on the page of --report, which is not asked for; add --report")
+
+
 def write_report_if_asked(args: argparse.Namespace, evaluations: Sequence[Evaluation], default: Path) -> None:
     """Writes the page to the file that ``--report`` names, or else to the default.
 

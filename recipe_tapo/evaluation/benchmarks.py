@@ -95,7 +95,7 @@ def digests(problems: Iterable[Problem]) -> dict[str, str]:
 
 def _split(text: str, data_dir: Path) -> tuple[str, Path]:
     name, separator, path = text.partition("=")
-    if separator and name and path:
+    if separator and name and path and "/" not in name:  # out/seed=1/aime.parquet is a path
         return name, Path(path).expanduser()
     if text.endswith(".parquet") or "/" in text:
         return Path(text).stem, Path(text).expanduser()

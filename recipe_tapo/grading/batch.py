@@ -7,7 +7,7 @@ from itertools import islice
 
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
-from recipe_tapo.grading.pool import GraderUnavailable
+from recipe_tapo.grading.pool import GraderUnavailable, shared_pool
 from recipe_tapo.grading.score import Score, score_response
 
 # Bounds what is read ahead of the grading.
@@ -29,7 +29,9 @@ def score_all(
     """
     pairs = iter(pairs)
     # The work is done in the grader's own processes; threads keep all of them busy.
-    pool = ThreadPoolExecutor(threads or os.cpu_count())
+    threads = threads or os.cpu_count() or 1
+    shared_pool().allow(threads)
+    pool = ThreadPoolExecutor(threads)
     try:
         while chunk := list(islice(pairs, _CHUNK)):
             yield from pool.map(lambda pair: score_response(pair[0], pair[1], time_limit), chunk)

@@ -144,6 +144,12 @@ class Pool:
             return bool(reply["equal"])
         raise TimeLimitExceeded if "timed_out" in reply else WorkerDied
 
+    def allow(self, size: int) -> None:
+        """Lets so many processes work at a time, where it were fewer."""
+        with self._condition:
+            self._size = max(self._size, size)
+            self._condition.notify_all()
+
     def close(self) -> None:
         """Stops and reaps every process; the pool starts new ones when it is used again."""
         with self._condition:

@@ -80,7 +80,7 @@ def test_prefix_is_measured_and_can_be_required(build):
     anew = TAGGED.replace("Step one. Bad step. Wait.", "Anew.")
     sampler = engine(plan, lambda number: anew if number else TAGGED)
     rows, report = build(sampler, plan, "--min_prefix_fraction", "0.5")
-    assert report["preserved_prefix"] == {"mean": 20 / 29 / 2, "median": 20 / 29, "none": 1}
+    assert report["preserved_prefix"] == {"mean": 20 / 29 / 2, "median": 20 / 29 / 2, "none": 1}
     assert report["unfit"] == {"both/prefix_too_short": 1}
     assert len(rows) == 2
 

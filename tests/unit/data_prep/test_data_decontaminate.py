@@ -9,6 +9,7 @@ import pytest
 from raw_data import NAMES, SAMPLES, assert_one_line, jsonl, prepare, run_cli, save
 
 from data_prep import benchmarks, decontaminate
+from data_prep.contamination import load_index, without_instruction
 from data_prep.overlap import OverlapIndex
 from recipe_tapo.errors import InputError
 
@@ -68,6 +69,26 @@ def test_decontaminate_alone_on_sft_rows(tmp_path, raw_benchmarks, prepared, cap
     (finding,) = jsonl(tmp_path / "findings.jsonl")
     assert (finding["index"], finding["benchmark"], finding["overlap"]) == (1, "aime_2025", 1.0)
     assert "1 training problems overlap one of 90" in capsys.readouterr().out
+
+
+def test_a_benchmarks_instruction_is_no_part_of_its_problems(tmp_path, raw_benchmarks):
+    """Else a leaked problem shares too little with its prompt, and every row with the same instruction too much."""
+    before = "Solve the following math problem step by step, and end with a line of its own that says the answer.\n\n"
+    behind = '\n\nRemember to put your answer on its own line after "Answer:".'
+    problems = [row["problem"] for row in jsonl(raw_benchmarks / "aime_2024.jsonl")]
+    chats = [[{"role": "user", "content": before + problem + behind}] for problem in problems]
+    questions = [{"index": number, "question": " "} for number in range(len(chats))]  # none
+    pq.write_table(pa.table({"prompt": chats, "extra_info": questions}), tmp_path / "dapo.parquet")
+    index = load_index([tmp_path / "dapo.parquet"])
+    assert min(index.nearest(problem).overlap for problem in problems) == 1.0
+    assert index.nearest(before + "How many apples are left?" + behind) is None
+
+
+def test_what_few_or_empty_prompts_share_stays():
+    assert without_instruction(["Find x in 2x=4.", "Find x in 3x=9."]) == ["Find x in 2x=4.", "Find x in 3x=9."]
+    prompts = [f"Find {name} now." for name in ("", *"abcd")]
+    assert without_instruction(prompts) == prompts
+    assert without_instruction(prompts[1:] + ["Find e now."]) == list("abcde")
 
 
 def test_decontaminate_refuses_what_is_no_training_file(tmp_path, prepared):

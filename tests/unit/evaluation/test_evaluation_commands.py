@@ -412,6 +412,8 @@ def test_what_cannot_be_compared_gets_one_line(two_models, data, tmp_path, capsy
         ([first, tmp_path / "none"], "no such folder"),
         ([first, data], "holds no evaluation"),
         ([first, first], "given 2 times"),
+        (["--report", first, second], "first: is a folder; name a file, or give --report as the last flag"),
+        ([first, second, "--constructions", data], "add --report"),
     ):
         assert message in error_of("compare", *folders, capsys=capsys)
     problems[1]["gold"] = "99"

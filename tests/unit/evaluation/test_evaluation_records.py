@@ -168,6 +168,14 @@ def test_benchmarks_are_found_by_name_alias_and_path(tmp_path):
     }
 
 
+def test_a_path_with_an_equals_sign_is_a_path(tmp_path):
+    folder = tmp_path / "seed=1"
+    folder.mkdir()
+    path = write_rows(folder / "val.parquet", ["1"])
+    assert find_benchmarks([str(path)], tmp_path) == {"val": path}
+    assert find_benchmarks([f"mine={path}"], tmp_path) == {"mine": path}
+
+
 def test_a_benchmark_that_is_not_there_gets_a_remedy(tmp_path):
     with pytest.raises(InputError, match=r"benchmark aime_2042: .* run python -m data_prep\.benchmarks"):
         find_benchmarks(["aime_2042"], tmp_path)

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -96,6 +97,30 @@ def test_benchmark_golds_differ_from_each_other():
     golds = sorted({gold.lstrip("0") for gold in benchmark_golds("hmmt_feb_2025")})
     for gold, other in zip(golds, golds[1:] + golds[:1], strict=True):
         assert score(other, gold) == 0.0, (gold, other)
+
+
+def test_as_many_comparisons_are_under_way_as_there_are_threads(monkeypatch):
+    class Waiting:
+        """Answers when six are asked at the same time."""
+
+        together = threading.Barrier(6)
+
+        def ask(self, question, limit):
+            self.together.wait(timeout=20)
+            return {"equal": True}
+
+        def alive(self):
+            return True
+
+        def stop(self):
+            pass
+
+    pool = Pool(4)
+    monkeypatch.setattr("recipe_tapo.grading.pool._Worker", Waiting)
+    for module in ("recipe_tapo.grading", "recipe_tapo.grading.batch"):
+        monkeypatch.setattr(f"{module}.shared_pool", lambda: pool)
+    pairs = [(rf"\boxed{{{integral(1000 + number)}}}", f"{(1000 + number) ** 2}") for number in range(6)]
+    assert [found["score"] for found in score_all(pairs, threads=6)] == [1.0] * 6
 
 
 def test_deepscaler_golds_are_readable():
