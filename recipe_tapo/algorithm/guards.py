@@ -17,6 +17,7 @@ _ANSWER_SLOT = re.compile(
 )
 _BOX = re.compile(r"\\boxed\s?\{[^{}]*\}")
 _QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|「[^」\n]*」|«[^»\n]*»")
+_EXAMPLE = re.compile(r"\d|\bwait\b|等等|等一下", re.IGNORECASE)
 _LIST_MARK = re.compile(r"[\s#>*+-]*(?:\d{1,3}[.)]\s)?")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s|(?<=[。！？])")
 _NO_WORD = re.compile(r"[\W_]+")
@@ -36,8 +37,9 @@ def template_phrases(template: str) -> list[str]:
     ``{placeholder}`` (two CJK characters count as one word). A line that a colon ends needs five words as well.
     Markup, numbering, punctuation, case and white space do not count.
     Quotations are no phrases of their own: what the prompt quotes ("Wait, let me double-check that.") it wants
-    to be said. A slot for the answer, such as ``\boxed{answer}``, is a phrase however short it is; one that
-    could be an answer, such as ``\boxed{42}`` or ``\boxed{x}``, is none.
+    to be said, and neither is a line with a digit or a "wait": it belongs to a worked example, as in the paper's
+    Fig. 2, whose words a solution may use. A slot for the answer, such as ``\boxed{answer}``, is a phrase however
+    short it is; one that could be an answer, such as ``\boxed{42}`` or ``\boxed{x}``, is none.
 
     Args:
         template: The template as read from its file, before any placeholder is filled.
@@ -50,7 +52,8 @@ def template_phrases(template: str) -> list[str]:
         slots = _ANSWER_SLOT.findall(line)
         phrases += [_compact(slot) for slot in slots]
         line = _LIST_MARK.sub("", _BOX.sub(" ", line), count=1)
-        if _PLACEHOLDER.search(line) or not _QUOTED.sub("", line).strip():
+        own = _QUOTED.sub("", line)
+        if _PLACEHOLDER.search(line) or not own.strip() or _EXAMPLE.search(own):
             continue
         unsplit = _QUOTED.sub(lambda quotation: re.sub(r"[.!?。！？]", " ", quotation[0]), line)
         sentences = _SENTENCE_END.split(unsplit)

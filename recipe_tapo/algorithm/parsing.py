@@ -48,6 +48,9 @@ _NAME = re.compile(r"reconstruct|rebuilt", re.IGNORECASE)  # no heading without 
 _HEADING_MARKS = ("#", "*", "_", ":", "：")
 _LABELLED_ANSWER = re.compile(r"[ \t#*_]{0,12}final\s+answer", re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+# A closing tag, misspelled or cut off, that ends the output.
+_BROKEN_TAG = re.compile(r"(?:</|\[/)[\s\w-]*[>\]]?\s*$")
+_TAG_REACH = 40
 _FENCE = "```"
 
 
@@ -156,6 +159,8 @@ def _ending_with_answer(rest: str) -> str | None:
     reconstruction = _without_debris(rest)
     answers = deque(_FINAL_ANSWER.finditer(reconstruction), maxlen=1)
     if not answers or _BLANK_LINE.search(reconstruction, answers[0].end()):
+        return None
+    if _BROKEN_TAG.search(reconstruction[-_TAG_REACH:]):
         return None
     return reconstruction
 

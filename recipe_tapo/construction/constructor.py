@@ -1,6 +1,7 @@
 """One group's constructions (Alg. 1, lines 2-4): select, synthesise, guard, grade; all attempts at once."""
 
 import asyncio
+import math
 import time
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from recipe_tapo.construction.attempt import Attempt, reject
 from recipe_tapo.construction.continuation import Continuation
 from recipe_tapo.construction.failures import FailureLog
 from recipe_tapo.construction.group import Rollout, RolloutGroup
-from recipe_tapo.construction.policy import Engine, Policy
+from recipe_tapo.construction.policy import Engine, Grade, Policy
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.construction.requests import Requests
 from recipe_tapo.construction.rewriting import Rewriting
@@ -111,7 +112,7 @@ class Constructor:
             attempt.trajectory = await self._synthesize(attempt, requests, report)
             self._note(attempt, attempt.trajectory, report)
             self._guard(attempt, attempt.trajectory, report)
-            grading = engine.grade(attempt.error, attempt.trajectory)
+            grading = _finite_grade(engine, attempt.error, attempt.trajectory)
             attempt.grade = await requests.within_time(grading, RejectReason.REWARD_FAILED)
             record.reward, record.right = attempt.grade.score, attempt.grade.right
             report.right += attempt.grade.right
@@ -159,3 +160,10 @@ class Constructor:
         report.prefix_lengths.append(trajectory.prefix_length)
         report.prefix_fractions.append(trajectory.prefix_fraction)
         report.new_tokens.append(trajectory.new_tokens)
+
+
+async def _finite_grade(engine: Engine, error: Rollout, trajectory: Trajectory) -> Grade:
+    grade = await engine.grade(error, trajectory)
+    if not math.isfinite(grade.score):
+        raise ValueError(f"the reward is {grade.score}, which would make all advantages of its group NaN")
+    return grade

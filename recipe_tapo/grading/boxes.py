@@ -2,6 +2,7 @@ r"""Boxes, ``\boxed{…}``, ``\fbox{…}``, ``\framebox{…}`` or ``\boxed 2``: 
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from recipe_tapo.grading.normalise import balanced
 
@@ -28,6 +29,15 @@ class Box:
     content: str
 
 
+class _Place(NamedTuple):
+    """Where a box and its content begin and end: of a thousand nested boxes one content is read."""
+
+    start: int
+    end: int
+    content_start: int
+    content_end: int
+
+
 def find_boxes(text: str) -> list[Box]:
     """Returns the boxes whose braces balance, in order; of nested ones the outermost, without the inner commands.
 
@@ -38,12 +48,15 @@ def find_boxes(text: str) -> list[Box]:
         return []
     # Ordinary responses have one box, and only that is scanned.
     found = _balanced(text, places[0])
-    found += [Box(match.start(), match.end(), next(filter(None, match.groups()))) for match in _BARE.finditer(text)]
-    boxes: list[Box] = []
-    for box in sorted(found, key=lambda box: (box.start, -box.end)):
-        if not boxes or box.start >= boxes[-1].end:
-            boxes.append(box)
-    return [Box(box.start, box.end, _without_inner_boxes(box.content.strip())) for box in boxes]
+    found += [_Place(match.start(), match.end(), *match.span(match.lastindex or 0)) for match in _BARE.finditer(text)]
+    outermost: list[_Place] = []
+    for place in sorted(found, key=lambda place: (place.start, -place.end)):
+        if not outermost or place.start >= outermost[-1].end:
+            outermost.append(place)
+    return [
+        Box(place.start, place.end, _without_inner_boxes(text[place.content_start : place.content_end].strip()))
+        for place in outermost
+    ]
 
 
 def _without_inner_boxes(content: str) -> str:
@@ -56,16 +69,16 @@ def _without_inner_boxes(content: str) -> str:
     return _INNER.sub("", content).strip()
 
 
-def _balanced(text: str, start: int) -> list[Box]:
+def _balanced(text: str, start: int) -> list[_Place]:
     open_braces: list[tuple[int, int]] = []
-    boxes: list[Box] = []
+    boxes: list[_Place] = []
     for token in _TOKEN.finditer(text, start):
         piece = token.group()
         if piece == "}":
             if open_braces:
                 begin, content = open_braces.pop()
                 if content:
-                    boxes.append(Box(begin, token.end(), text[content : token.start()]))
+                    boxes.append(_Place(begin, token.end(), content, token.start()))
         elif piece.endswith("{") and piece != "\\{":
             open_braces.append((token.start(), token.end() if piece != "{" else 0))
     return boxes

@@ -54,7 +54,8 @@ _SUBSTITUTIONS = [
         (r"\\([lgn]eq)(?=[a-zA-Z](?![a-zA-Z]))", r"\\\1 "),
         (r"\\(?:leq|leqslant|leqq)(?![a-zA-Z])|<=", r"\\le "),
         (r"\\(?:geq|geqslant|geqq)(?![a-zA-Z])|>=", r"\\ge "),
-        (r"\\(?:neq|not\s*=)(?![a-zA-Z])|!=", r"\\ne "),
+        # Behind a number it is a factorial's.
+        (r"\\(?:neq|not\s*=)(?![a-zA-Z])|(?<![\d)}])!=", r"\\ne "),
         (r"\\mathbb\s*\{?\s*([RZNQC])\s*\}?", r"\\mathbb{\1}"),
         (r"\\lt(?![a-zA-Z])", "<"),
         (r"\\gt(?![a-zA-Z])", ">"),
@@ -80,6 +81,8 @@ _SUBSTITUTIONS = [
     )
 ]
 _DOUBLED_BACKSLASH = re.compile(r"\\\\(?=[a-zA-Z])")
+# Goes first of all: patterns that skip white space on both sides of something take cubic time on much of it.
+_SPACE = re.compile(r"(?<!\\)(?:[\s~]|\\[,;:> ]|\\q?quad(?![a-zA-Z])){3,}")
 _ROW_BREAK = "\x00"
 _ROW_SPACING = re.compile(r"\\\\\s*\[-?[\d.]+\s*[a-z]{2}\]")
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])")
@@ -113,7 +116,7 @@ def clean(answer: str) -> str:
     Returns:
         The rewritten answer; "" for an empty one.
     """
-    text = one_spelling_of_characters(answer)
+    text = _SPACE.sub(" ", one_spelling_of_characters(answer))
     if "\\begin" not in text:
         text = _DOUBLED_BACKSLASH.sub(r"\\", text)
     text = strip_explanation(strip_wrappers(text))

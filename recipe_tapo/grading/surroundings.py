@@ -19,7 +19,11 @@ _FACTOR_BEHIND = re.compile(
 _MINUS_BEFORE = re.compile(r"(?:\$|\\\(|\\\[|=)\s*[-−]\s*$")
 _OTHER_VALUE = re.compile(
     r"(?:\$|\\\)|\\\])*\s*[,(]?\s*\bor\s+(?:perhaps |maybe |possibly |even |else )?"
-    r"(?:\$([^$=\n]{1,60})\$|\\\(([^=\n]{1,60}?)\\\)|(-?\d[\d.,/]{0,40}(?<![.,]))(?![.,/]?\d|%)(?:\s+([a-zA-Z]+))?)"
+    r"(?:\$([^$=\n]{1,60})\$|\\\(([^=\n]{1,60}?)\\\)"
+    r"|(-?\d[\d.,/]{0,40}(?<![.,])(?:!|\^\d{1,2}|\^\{-?\d{1,2}\})?)(?![.,/]?\d|%)"
+    # Not the beginning of more: 25 percent, 3 1/2, 3½, 3 and a half, 90°, 1 out of 6, 5:9, 1.5\times 10^3.
+    r"(?!\s*(?:[°½¼¾×]|[:*]?\s*\d|\^|\\(?:%|times|cdot|frac|pi)|per ?cent\b|(?:out of|of|in)\s+\d|and an?\b))"
+    r"(?:\s+([a-zA-Z]+))?)"
 )
 # Roundings of the same value, and the two bases of a bare logarithm, are no other value.
 _SAME = 0.02

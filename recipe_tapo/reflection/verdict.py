@@ -13,7 +13,8 @@ Answer = Literal["yes", "no", "unsure"]
 
 QUESTIONS = ("reflection_attempted", "error_located", "error_diagnosed", "led_to_right_answer")
 
-_THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+# Where the chat template begins the thinking, the output has its end alone.
+_THINKING = re.compile(r"\A(?!\s*(?:\{|```)).*?</think>", re.DOTALL)
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```\Z", re.DOTALL)
 
 

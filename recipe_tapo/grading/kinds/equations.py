@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from recipe_tapo.grading.kinds.brackets import bracketed, split_at
 from recipe_tapo.grading.normalise import split_top_level
 from recipe_tapo.grading.outcome import Equal, Outcome, some
+from recipe_tapo.grading.spelling.units import strip_unit
 from recipe_tapo.grading.values.identity import closed, near
 
 _LETTER = (
@@ -13,7 +14,7 @@ _LETTER = (
     r"|Omega)(?![a-zA-Z]))"
 )
 _VARIABLE = rf"{_LETTER}'*(?:_(?:\{{[^{{}}]*\}}|\w))?'*"
-_ARGUMENTS = r"(?:\((?:[^()=]|\([^()=]*\))*\)|\[[^\[\]=]*\])"
+_ARGUMENTS = r"(?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])"
 # What is asked for has a name: a variable, several joined by signs (m+n), a function's value, a part of a figure.
 _NAME = re.compile(
     rf"(?:\\(?:angle|triangle|measuredangle|overline|overrightarrow|hat|bar|text|mathbb|mathcal)(?![a-zA-Z])\s*)*"
@@ -23,12 +24,17 @@ _NAME = re.compile(
     # A maximum, a limit, a sum: what they are of is free.
     r"|m?\\angle [A-Z]+|[a-zA-Z]\^\{?\*\}?|[a-zA-Z](?::[a-zA-Z])+"
     r"|(?:\\vec|\\mathbf|\\overrightarrow)\{?[a-zA-Z]{1,2}\}?"
-    rf"|(?:\\(?:max|min|sup|inf|gcd|lcm|det|dim|deg|lim|sum|prod|int)(?![a-zA-Z])|{_LETTER}?_?\\(?:max|min)(?![a-zA-Z]))[^=]*)"
+    rf"|(?:\\(?:max|min|sup|inf|gcd|lcm|det|dim|deg|lim|sum|prod|int)(?![a-zA-Z])|{_LETTER}?_?\\(?:max|min)(?![a-zA-Z]))"
+    r"(?:[^={}]|\{(?:[^{}]|\{[^{}]*\})*\})*"
+    # A sum or a product that is not written out: 1+2+\ldots+10.
+    r"|(?=.*\\ldots)(?:[-+*\d.()]|\\(?:ldots|cdot|times)(?![a-zA-Z])\s?)+)"
 )
 _FUNCTION = re.compile(rf"y|{_LETTER}(?:\^\{{?-1\}}?)?\([a-z]\)")
-_SIGN = re.compile(r"\\(?:approx|simeq|approxeq|doteq)(?![a-zA-Z])|(?<![<>!])=")
-# How far apart values in a row may be: rounded ones, and ones that are said to be equal.
+_SIGN = re.compile(r"\\(?:approx|simeq|approxeq|doteq)(?![a-zA-Z])|(?<![<>])=")
+# How far apart values in a row may be: rounded ones, and ones that are said to be equal. More values than these are a
+# guess at many.
 _ROUNDED, _EQUAL = 0.1, 0.002
+_MOST_VALUES = 5
 
 
 @dataclass(frozen=True)
@@ -52,12 +58,12 @@ def same_equation(gold: str, answer: str, equal: Equal) -> Outcome | None:
     in a row (``x=2+3=5``) must agree. Where the gold is an equation that states no value (``2x+1=5``) only another
     equation answers it; an answer that is one states no value.
     """
-    if not any(_SIGN.search(text) and len(split_at(text, _SIGN)) > 1 for text in (gold, answer)):
+    if not any(_SIGN.search(text) and len(_sides(text)) > 1 for text in (gold, answer)):
         return None
     ours, theirs = _stated(gold), _stated(answer)
     if ours is None or theirs is None:
         # Two equations without a value are for algebra to compare.
-        return None if len(split_at(gold, _SIGN)) > 1 and len(split_at(answer, _SIGN)) > 1 else False
+        return None if len(_sides(gold)) > 1 and len(_sides(answer)) > 1 else False
     if ours.name and theirs.name and ours.name != theirs.name:
         functions = _FUNCTION.fullmatch(ours.name) and _FUNCTION.fullmatch(theirs.name)
         if not functions or ours.name == "y" == theirs.name:
@@ -101,18 +107,41 @@ def without_numbering(names: list[str], values: list[str]) -> tuple[list[str], l
     return (plain, values) if len(set(plain)) == 1 else (names, values)
 
 
+def _sides(cleaned: str) -> list[str]:
+    """Sides and signs in turn; a sign in a function's parentheses, P(X=3), is none."""
+    sides: list[str] = []
+    for piece in split_at(cleaned, _SIGN):
+        if sides and re.search(r"[a-zA-Z]\([^()]*$", sides[-1]):
+            sides[-1] += piece
+        else:
+            sides.append(piece)
+    return sides
+
+
 def _one_of(gold: str, stated: _Stated, equal: Equal) -> Outcome:
     if len(stated.values) == 1:
         return equal(gold, stated.values[0])
-    pairs = zip(stated.values, stated.values[1:], stated.apart, strict=False)
-    if any(closed(first) and closed(second) and not near(first, second, apart) for first, second, apart in pairs):
+    if len(stated.values) > _MOST_VALUES:
         return False
-    return some(equal(gold, value) for value in reversed(stated.values) if closed(value) or value == stated.values[-1])
+    plain = [_number(value) for value in stated.values]
+    known = [position for position, value in enumerate(plain) if closed(value)]
+    # Each is held against the last one: neighbours that are near each other can lead anywhere.
+    for position in known[:-1]:
+        if not near(plain[position], plain[known[-1]], max(stated.apart[position : known[-1]])):
+            return False
+    last = len(plain) - 1
+    return some(equal(gold, stated.values[position]) for position in sorted({*known, last}, reverse=True))
+
+
+def _number(value: str) -> str:
+    """A value as the row compares it: without its unit, and per cent as hundredths."""
+    number = strip_unit(value)
+    return f"({number[:-1]})/100" if number.endswith("%") else number
 
 
 def _stated(cleaned: str) -> _Stated | None:
     """Reads "value", "name=value" and "name=value=value"; None for an equation that states no value."""
-    parts = split_at(cleaned, _SIGN)
+    parts = _sides(cleaned)
     texts, apart = parts[::2], [_EQUAL if sign == "=" else _ROUNDED for sign in parts[1::2]]
     if not all(texts):
         return None
@@ -120,4 +149,4 @@ def _stated(cleaned: str) -> _Stated | None:
         texts = texts[::-1]
     if len(texts) > 1 and _NAME.fullmatch(texts[0]):
         return _Stated(texts[0], texts[1:], apart[1:])
-    return _Stated("", texts, apart) if len(texts) == 1 or all(map(closed, texts)) else None
+    return _Stated("", texts, apart) if len(texts) == 1 or all(closed(_number(text)) for text in texts) else None

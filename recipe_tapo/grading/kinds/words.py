@@ -90,9 +90,9 @@ def number_of_words(cleaned: str) -> str:
     r"""Returns the digits for a number word (``\text{four}``), everything else unchanged."""
     text = _TEXT.sub(r" \1 ", cleaned) if cleaned.startswith("\\text") else cleaned
     if match := _INTRODUCED.fullmatch(text):
-        text = f"{'-' if match[1] else ''}{match[2].strip()}"
-        if not match[1] or parse_plain(text):
-            return number_from_words(text) or text
+        number = f"{'-' if match[1] else ''}{match[2].strip()}"
+        if not match[1] or parse_plain(number):
+            return number_from_words(number) or number
     words = text.strip(" .")
     return (number_from_words(words) or cleaned) if words[:1].isalpha() else cleaned
 

@@ -38,7 +38,7 @@ yuan | yuan rmb 元 | 1
 yen | yen 日元 | 1
 rupee | rupee | 1
 length^3 | l liter litre 升 | 1/1000
-length^3 | ml milliliter millilitre 毫升 | 1/1000000
+length^3 | ml mL milliliter millilitre 毫升 | 1/1000000
 gallon | gallon gal | 1
 quart | quart | 1
 pint | pint | 1

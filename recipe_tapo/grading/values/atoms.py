@@ -44,6 +44,8 @@ class Atoms:
             if self.cursor.last() in _NAMED_FUNCTIONS:
                 raise NoValue
             return True
+        if token[0].isdigit():
+            return self.cursor.last() == "!"  # 2!3!, but not 5 5
         return token in _FACTORS or token[0].isalpha()
 
     def atom(self) -> Node:

@@ -88,6 +88,18 @@ def test_phrases_of_a_users_template():
     assert not echoes_template("That is wrong. Let me see. \\boxed{42}", phrases)
 
 
+def test_the_words_of_a_worked_example_are_free():
+    """The paper's Fig. 2 shows one; a solution that turns in its words echoes nothing."""
+    template = (
+        "Rebuild the attempt up to its first mistake.\n"
+        "2x + 5 = 13, so 2x = 18\n"
+        "Wait, let me double check that.\n"
+        "So x = 4, and the answer is 4.\n"
+        "{question} {error_rollout} {correct_rollout}"
+    )
+    assert template_phrases(template) == ["rebuild the attempt up to its first mistake"]
+
+
 def test_a_phrase_does_not_begin_or_end_inside_a_word():
     assert echoes_template("in the plan", ["the plan"])
     assert not echoes_template("in the plane", ["the plan"])

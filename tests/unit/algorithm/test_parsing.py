@@ -159,6 +159,10 @@ def test_an_answer_behind_the_closing_tag_belongs_to_the_reconstruction(tail):
         ("<reconstruction>1+1=2, done.", RejectReason.UNCLOSED_TAG),  # no final answer
         (f"<reconstruction>{INNER}<reconstruction>{INNER}", RejectReason.UNCLOSED_TAG),  # which of the two?
         (f"<reconstruction>{INNER}<analysis>", RejectReason.UNCLOSED_TAG),
+        (f"<reconstruction>{INNER}\n</reconstruct>", RejectReason.UNCLOSED_TAG),
+        (f"<reconstruction>{INNER}\n</Reconstruction", RejectReason.UNCLOSED_TAG),
+        (f"<reconstruction>{INNER}\n[/reconstruction]\n", RejectReason.UNCLOSED_TAG),
+        (f"<reconstruction>{INNER}</", RejectReason.UNCLOSED_TAG),
         (f"Reconstruction\n{INNER}", RejectReason.MISSING_TAG),  # a word, not marked as a heading
         (f"The reconstruction: {INNER}", RejectReason.MISSING_TAG),  # a sentence
         (f"## Reconstruction\n{INNER}\n## Reconstruction\n{INNER}", RejectReason.MISSING_TAG),

@@ -6,8 +6,9 @@ import logging
 import pytest
 
 from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction.constructor import _finite_grade
 from recipe_tapo.construction.failures import FailureLog
-from recipe_tapo.construction.policy import Policy
+from recipe_tapo.construction.policy import Grade, Policy
 from recipe_tapo.construction.requests import Requests
 from recipe_tapo.reasons import Rejected, RejectReason
 
@@ -41,6 +42,19 @@ def test_the_first_of_a_kind_has_a_traceback_and_later_ones_a_line(caplog):
     assert "raises_value_error" in caplog.text
     assert caplog.records[1].getMessage() == "TAPO: reward_failed: ValueError: no such answer"
     assert caplog.records[2].getMessage().startswith("TAPO: reward_failed: KeyError: 'answer'")
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_reward_that_is_no_number_costs_its_own_attempt(score, caplog):
+    class Engine:
+        async def grade(self, error, trajectory):
+            return Grade(score, False)
+
+    requests = requests_with()
+    with pytest.raises(Rejected) as rejection:
+        asyncio.run(requests.within_time(_finite_grade(Engine(), None, None), RejectReason.REWARD_FAILED))
+    assert rejection.value.reason is RejectReason.REWARD_FAILED
+    assert f"the reward is {score}" in caplog.text
 
 
 def requests_with(**synthesis):

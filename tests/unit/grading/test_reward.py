@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -214,6 +215,25 @@ def test_fractions_in_many_spellings(number):
 )
 def test_extraction(text, answer):
     assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize("space", [" ", "~", "\n", r"\,", r"\quad "])
+@pytest.mark.parametrize("shape", ["(1,{}2)", "({}1", r"\text{{{}1"])
+def test_nothing_but_space_takes_no_time(space, shape):
+    """No alarm covers what is decided in this process."""
+    answer = shape.format(space * (960 // len(space)))
+    started = time.process_time()
+    quick_verdict("5", answer)
+    assert time.process_time() - started < 0.5
+
+
+def test_nested_boxes_take_memory_for_one():
+    text = r"\boxed{" * 8000 + "1" + "}" * 8000
+    tracemalloc.start()
+    extract_answer(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * len(text)  # it was four thousand times
 
 
 def test_every_call_has_the_same_keys_and_types():

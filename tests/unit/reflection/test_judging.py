@@ -46,6 +46,7 @@ MALFORMED = Outcome(malformed=Malformed.NO_JSON)
         verdict_json("yes", "yes", "unsure", "no"),
         f"\n ```json\n{verdict_json('yes', 'yes', 'unsure', 'no')}\n```\n",
         f"<think>Is {{it}} right?</think>\n{verdict_json('yes', 'yes', 'unsure', 'no')}",
+        f"Is it right?\n</think>\n{verdict_json('yes', 'yes', 'unsure', 'no')}",  # the chat template began to think
     ],
 )
 def test_a_verdict_is_read_with_thinking_before_it_and_a_fence_around_it(text):
