@@ -30,7 +30,7 @@ if [ -z "$TRAIN_FILE" ]; then
 fi
 
 DATA=(
-  data.train_files="$TRAIN_FILE"
+  data.train_files="'$TRAIN_FILE'" # quotes for Hydra, whose grammar stumbles over = and umlauts
   data.train_batch_size="$BATCH"
   data.max_length="$MAX_LENGTH"
   data.truncation=right
@@ -41,7 +41,7 @@ DATA=(
   "+data.apply_chat_template_kwargs=${CHAT_TEMPLATE_KWARGS//\"/}" # Hydra takes no quotes around keys
 )
 TRAINING=(
-  model.path="$MODEL"
+  model.path="'$MODEL'"
   engine.strategy=fsdp2
   optim.lr=5e-6
   optim.lr_warmup_steps=50
@@ -55,8 +55,8 @@ TRAINER=(
   trainer.n_gpus_per_node="$N_GPUS"
   trainer.save_freq=after_each_epoch
   trainer.max_ckpt_to_keep=2 # with 1, verl removes the checkpoint before it names the new one as the last
-  trainer.default_local_dir="$OUT/checkpoints"
-  hydra.run.dir="$OUT/hydra"
+  trainer.default_local_dir="'$OUT/checkpoints'"
+  hydra.run.dir="'$OUT/hydra'"
 )
 
 mkdir -p "$OUT/checkpoints"

@@ -6,7 +6,7 @@ set -xeuo pipefail
 
 MODEL=${MODEL:-Qwen/Qwen3-8B}
 TRAIN_FILE=${TRAIN_FILE:-$HOME/data/tapo/train.parquet} # where data_prep writes
-VAL_FILES=${VAL_FILES:-"[$HOME/data/tapo/aime_2024.parquet,$HOME/data/tapo/aime_2025.parquet]"}
+VAL_FILES=${VAL_FILES:-"['$HOME/data/tapo/aime_2024.parquet','$HOME/data/tapo/aime_2025.parquet']"} # a list of Hydra's
 N_GPUS=${N_GPUS:-8}
 N_NODES=${N_NODES:-1}
 BATCH=${BATCH:-32}
@@ -24,7 +24,7 @@ source "$(dirname "$0")/runs/one_at_a_time.sh"
 source "$(dirname "$0")/runs/metrics_file.sh"
 
 DATA=(
-  data.train_files="$TRAIN_FILE"
+  data.train_files="'$TRAIN_FILE'" # quotes for Hydra, whose grammar stumbles over = and umlauts
   data.val_files="$VAL_FILES"
   data.train_batch_size="$BATCH"
   data.max_prompt_length="$MAX_PROMPT"
@@ -33,7 +33,7 @@ DATA=(
   +data.apply_chat_template_kwargs.enable_thinking=false
 )
 MODEL_ARGS=(
-  actor_rollout_ref.model.path="$MODEL"
+  actor_rollout_ref.model.path="'$MODEL'"
   actor_rollout_ref.model.use_remove_padding=true
   actor_rollout_ref.model.enable_gradient_checkpointing=true
 )
@@ -69,8 +69,10 @@ TRAINER=(
   'trainer.total_epochs=${trainer.total_training_steps}' # the steps alone end the run: an epoch has one step or more
   trainer.save_freq=50 # and behind the last step, whatever its number
   trainer.test_freq=25 # likewise
-  trainer.default_local_dir="$OUT/checkpoints"
-  tapo.dump_dir="$OUT/constructions"
+  trainer.default_local_dir="'$OUT/checkpoints'"
+  tapo.dump_dir="'$OUT/constructions'"
+  # Workers of a cluster that is already running have its environment, not this script's.
+  +ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH="'$VERL_FILE_LOGGER_PATH'"
 )
 
 python -m verl.trainer.main_ppo +recipe=tapo \

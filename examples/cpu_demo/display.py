@@ -45,7 +45,8 @@ def summary_table(records: list[StepMetrics]) -> Table:
     accuracies = [record[ACCURACY] for record in records if ACCURACY in record]
     first, last = training[:5], training[-5:]
     table = Table(title=f"TAPO on the CPU: {len(training)} steps", show_header=False, min_width=72)
-    table.add_row("held-out accuracy (greedy), before → after", f"{accuracies[0]:.1%} → {accuracies[-1]:.1%}")
+    if accuracies:
+        table.add_row("held-out accuracy (greedy), before → after", f"{accuracies[0]:.1%} → {accuracies[-1]:.1%}")
     sampled = f"{_mean(first, 'critic/score/mean'):.2f} → {_mean(last, 'critic/score/mean'):.2f}"
     table.add_row("sampled accuracy, first → last five steps", sampled)
     attempts, parsed, right = (_total(training, f"tapo/{name}") for name in ("attempts", "parsed", "right"))

@@ -6,9 +6,9 @@ from examples.study.results import Record
 
 
 def generated_tokens(record: Record) -> float | None:
-    """Tokens that a run generated in all, rollouts and synthesis; None of a run without such a log or validations."""
-    curve = record.get("curve", {})
-    return curve["generated_tokens"][-1] if curve.get("generated_tokens") and curve["held_out"] else None
+    """Tokens that a run generated in all, rollouts and synthesis; None without such a log or a last validation."""
+    generated, held_out = (record.get("curve", {}).get(name, []) for name in ("generated_tokens", "held_out"))
+    return generated[-1] if generated and str(len(generated)) in held_out else None
 
 
 def accuracy_after(record: Record, tokens: float) -> float:

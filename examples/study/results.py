@@ -91,6 +91,14 @@ def take_over(output_dir: Path, results: Path, settings: Settings) -> int:
                 f"--known_results {results}: holds runs of regime {record.get('regime')} with {record.get('steps')} "
                 f"steps, not {settings.regime} with {wanted[1]}; they cannot be compared"
             )
+        # Records from before they were noted are of the defaults.
+        known = record.get("settings", Settings(settings.regime, settings.steps, settings.test_freq).of_training())
+        for name, value in settings.of_training().items():
+            if record["rl_seed"] is not None and known[name] != value:
+                raise InputError(
+                    f"--known_results {results}: holds runs with {name}={known[name]}, not {value}; they cannot be "
+                    "compared"
+                )
     new = [(run, record) for run, record in zip(runs, records, strict=True) if not run.is_done(output_dir)]
     for run, record in new:
         run.folder(output_dir).mkdir(parents=True, exist_ok=True)

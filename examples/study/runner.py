@@ -1,13 +1,14 @@
 """Carries out a plan: trains, measures and records each run, passing over what is finished."""
 
-import contextlib
 import dataclasses
+import json
 import shutil
 import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from examples.cpu_demo.display import progress_line
 from examples.cpu_demo.regime import REGIMES
@@ -19,6 +20,7 @@ from examples.study.prefixes import construction_record
 from examples.study.results import training_record, write_record
 from examples.study.settings import Settings
 from examples.study.start import Start
+from recipe_tapo.errors import InputError
 
 Watch = Callable[[int, str], None]
 
@@ -57,9 +59,11 @@ class Runner:
         if run.arm.kind != "start" and not (folder / TRAINED).is_file():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
+            circumstances = self._circumstances()
             started = time.monotonic()
             self._train(run, folder, watch)
-            (folder / TRAINED).write_text(f"{time.monotonic() - started:.1f}\n", encoding="utf-8")
+            circumstances["training_s"] = round(time.monotonic() - started, 1)
+            (folder / TRAINED).write_text(json.dumps(circumstances) + "\n", encoding="utf-8")
         with self._measuring:
             watch(self.settings.steps, "measuring on held-out questions")
             self._measure(run, folder)
@@ -67,7 +71,10 @@ class Runner:
     def _train(self, run: StudyRun, folder: Path, watch: Watch) -> None:
         model = self.start.model(run.seed, run.arm.start)
         if run.arm.kind == "sft":
-            dump = sft_source(run).folder(self.output_dir) / DUMP
+            source = sft_source(run)
+            if not source.is_done(self.output_dir):
+                raise InputError(f"{source.folder(self.output_dir).name}, whose constructions it learns, has failed")
+            dump = source.folder(self.output_dir) / DUMP
             sft_arm.train(dump, self.settings, model, folder, lambda: watch(0, "training"))
             return
 
@@ -92,14 +99,20 @@ class Runner:
             **dataclasses.asdict(evaluate(model, questions, REGIMES[self.settings.regime].max_response_length)),
             **training_record(folder / METRICS, self.settings.batch * self.settings.rollouts),
             **construction_record(folder),
+            "settings": self.settings.of_training(),
+            **self._circumstances(),
+        }
+        if run.arm.kind != "start":  # measured later, perhaps, and elsewhere
+            record |= json.loads((folder / TRAINED).read_text(encoding="utf-8"))
+        write_record(folder, record)
+
+    def _circumstances(self) -> dict[str, Any]:
+        return {
             "jobs": self.jobs,
             "commit": commit(),
             "machine": machine(),
             "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
         }
-        with contextlib.suppress(OSError, ValueError):
-            record["training_s"] = float((folder / TRAINED).read_text(encoding="utf-8"))
-        write_record(folder, record)
 
     def _model(self, run: StudyRun, folder: Path) -> Path:
         if run.arm.kind == "start":

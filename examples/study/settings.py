@@ -33,6 +33,11 @@ class Settings:
     learning_rate: float = 1e-4
     sft_batch: int = 32
 
+    def of_training(self) -> dict[str, float]:
+        """Those that a trained model depends on, regime and steps aside."""
+        names = ("batch", "rollouts", "learning_rate", "sft_batch")
+        return {name: getattr(self, name) for name in names}
+
 
 def keep_settings(output_dir: Path, settings: Settings) -> None:
     """Notes the settings in a new study folder, or checks that they are those of an old one.

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=above_zero,
         default=DEFAULT_MEGABYTES,
         metavar="MB",
-        help="room for texts; with more, each problem and each step keeps its share (default: %(default)s)",
+        help="room for texts of responses and constructions, questions and a judge's evidence aside; with more, each "
+        "problem and each step keeps its share (default: %(default)s)",
     )
 
 

@@ -5,6 +5,7 @@ that hold a CPU for as long as they live, and the bundles of the placement group
 agent-loop and reward workers, inference servers) are Ray actors without a number, which hold none and start anyway.
 """
 
+import os
 from dataclasses import dataclass
 from typing import cast
 
@@ -90,7 +91,9 @@ def _available(config: DictConfig) -> tuple[float, str]:
     from ray._private.utils import get_num_cpus
 
     address = OmegaConf.select(config, "ray_kwargs.ray_init.address")
-    if address is not None and str(address).startswith("ray://"):
+    if address in (None, "auto"):  # as ray.init reads it
+        address = os.environ.get("RAY_ADDRESS") or address
+    if address is not None and "://" in str(address):
         return float("inf"), "a remote Ray cluster"  # nothing is known of it before it is joined
     cluster = canonicalize_bootstrap_address(cast(str, address))  # for None, the one that Ray finds
     if cluster is None:

@@ -20,9 +20,9 @@ def lock(file: IO, path: Path) -> None:
         path: Its name, for the message.
 
     Raises:
-        InputError: Another process has locked it.
+        InputError: Another process has locked it, or its file system has no locks.
     """
-    if not _locked(file):
+    if not _locked(file, path):
         raise InputError(f"{path}: another process is writing it")
 
 
@@ -33,11 +33,11 @@ def lock_folder(folder: Path) -> IO[str]:
         The open file. The lock lasts until it is closed or the process ends, also by SIGKILL.
 
     Raises:
-        InputError: The folder is another process's; the message says whose.
+        InputError: The folder is another process's, and the message says whose; or its file system has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = open(folder / RUN_LOCK, "a+", encoding="utf-8")  # noqa: SIM115  as long as the lock
-    if not _locked(file):
+    if not _locked(file, folder):
         with file:
             file.seek(0)
             holder = file.read().strip() or "another process"
@@ -48,9 +48,13 @@ def lock_folder(folder: Path) -> IO[str]:
     return file
 
 
-def _locked(file: IO) -> bool:
+def _locked(file: IO, path: Path) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise InputError(
+            f"{path}: its file system has no locks ({error.strerror}); choose a place on another"
+        ) from error
     return True

@@ -31,6 +31,6 @@ for (const [name, [label]] of Object.entries(pages)) {
   document.getElementById('tabs').append(tabs[name]);
   document.getElementById('main').append(panels[name]);
 }
-const fromAddress = () => (location.hash.slice(1) in pages ? location.hash.slice(1) : Object.keys(pages)[0]);
+const fromAddress = () => (Object.hasOwn(pages, location.hash.slice(1)) ? location.hash.slice(1) : Object.keys(pages)[0]);
 window.addEventListener('hashchange', () => openTab(fromAddress()));
 openTab(fromAddress());

@@ -25,6 +25,13 @@ def needed(*overrides):
     return sum(item.cpus for item in asked(composed(*overrides)))
 
 
+def test_nothing_is_said_of_a_remote_cluster_however_it_is_named(monkeypatch):
+    check_cpus(composed("+ray_kwargs.ray_init.address=ray://head:10001"))
+    monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")  # ray.init takes it where no address is given, or "auto"
+    check_cpus(composed())
+    check_cpus(composed("+ray_kwargs.ray_init.address=auto"))
+
+
 @pytest.mark.parametrize(
     ("overrides", "cpus"),
     [

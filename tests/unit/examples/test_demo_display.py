@@ -3,13 +3,15 @@
 from dataclasses import asdict
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from examples.arithmetic.problems import REFLECTION
 from examples.arithmetic.question_files import DATA_SOURCE
+from examples.cpu_demo import cold_start, run
 from examples.cpu_demo.continuing import continue_all
 from examples.cpu_demo.display import modes_line, progress_line, side_by_side, summary_table, turning_records
-from examples.runs.places import CHECKPOINT
+from examples.runs.places import CHECKPOINT, check_replaceable
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 
 QUESTION = "Compute 8+2*1+4+1 mod 13"
@@ -107,3 +109,20 @@ def test_the_table_counts_all_steps_and_averages_what_it_should():
         "step 2/5  sampled accuracy 0.50  eligible 2/4  constructed 8, right 5  4.0 s",
     )
     assert progress_line(records[:1], 5) == (0, "before training: 25% of held-out questions right")
+    unvalidated = [{name: value for name, value in each.items() if name != ACCURACY} for each in records]
+    assert "12 / 11 / 7" in shown([summary_table(unvalidated)])
+
+
+def test_a_folder_of_something_else_is_not_made_anew(tmp_path, capsys):
+    thesis = tmp_path / "thesis.tex"
+    thesis.write_text("years of work")
+    for command in (run, cold_start):
+        flag = "--work_dir" if command is run else "--output_dir"
+        with pytest.raises(SystemExit) as ended:
+            command.main([flag, str(tmp_path)])
+        assert ended.value.code == 2
+        assert f"{flag} {tmp_path}: holds other files and would be made anew" in capsys.readouterr().err
+    assert thesis.read_text() == "years of work"
+    (tmp_path / "val.parquet").write_text("left by the demo")
+    check_replaceable(tmp_path, "--work_dir", "val.parquet")
+    check_replaceable(tmp_path / "new", "--work_dir", "val.parquet")

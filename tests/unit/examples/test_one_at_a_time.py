@@ -54,6 +54,14 @@ def test_the_second_start_is_refused_in_one_line_while_the_first_lives(script, s
     assert start(script, tmp_path / "other").stdout.readline() == "started\n"
 
 
+def test_a_file_system_without_locks_is_named(start, tmp_path):
+    flock = tmp_path / "flock"
+    flock.write_text("#!/bin/sh\nexit 71\n")
+    flock.chmod(0o755)
+    _, errors = start("run_cpu_tiny.sh", tmp_path / "out").communicate()
+    assert f"error: {tmp_path / 'out'}: its file system has no locks (flock); choose an OUT on another" in errors
+
+
 def test_the_lock_outlives_a_killed_script_as_long_as_its_training_does(start, tmp_path):
     script = "run_cold_start_sft.sh"
     first = start(script, tmp_path / "out")

@@ -31,6 +31,35 @@ def test_the_command_composes_and_passes_both_validations(script, tmp_path):
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_paths_may_hold_what_hydra_stumbles_over(script, tmp_path):
+    import verl  # noqa: F401  loads the plug-in
+
+    place = tmp_path / "müller, lr=1e-6 [a]"
+    place.mkdir()
+    variables = {
+        "OUT": str(place / "out"),
+        "MODEL": str(place / "step=500"),
+        "TRAIN_FILE": str(place / "t.parquet"),
+        "HOME": str(place),
+    }
+    overrides = recorded_arguments(script, tmp_path, "verl.trainer.main_ppo", **variables)
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        config = compose("ppo_trainer", overrides=overrides)
+    assert config.trainer.default_local_dir == str(place / "out" / "checkpoints")
+    if script.name != "run_cpu_tiny.sh":
+        assert config.actor_rollout_ref.model.path == variables["MODEL"]
+        assert config.data.train_files == variables["TRAIN_FILE"]
+        assert list(config.data.val_files) == [f"{place}/data/tapo/aime_{year}.parquet" for year in (2024, 2025)]
+        logger = config.ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH
+        assert logger == str(place / "out" / "metrics-from-step-0.jsonl")
+
+
+def test_a_relative_folder_is_the_callers(tmp_path):
+    arguments = recorded_arguments(SCRIPTS[-1], tmp_path, "verl.trainer.main_ppo", OUT="outputs/mine")
+    assert f"trainer.default_local_dir='{tmp_path}/outputs/mine/checkpoints'" in arguments
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 @pytest.mark.parametrize(
     ("arguments", "variables", "steps"),
     [([], {"STEPS": "7"}, 7), (["trainer.total_training_steps=601"], {}, 601)],
@@ -86,7 +115,7 @@ def test_the_cold_start_builds_its_rows_with_the_trainings_settings(trained):
     assert args.max_row_tokens == 16384
     (trained / "record.data_prep.cold_start").unlink()
     training = recorded_arguments(COLD_START, trained, "torch.distributed.run", TRAIN_FILE="mine.parquet")
-    assert "data.train_files=mine.parquet" in training
+    assert "data.train_files='mine.parquet'" in training
     assert not (trained / "record.data_prep.cold_start").exists()
 
 

@@ -80,10 +80,13 @@ def test_a_run_cut_short_starts_from_nothing_and_one_cut_before_measuring_is_mea
     (half / "metrics.jsonl").write_text("left over")  # the stand-in asserts an empty folder
     whole = StudyRun(ARMS["tapo"], 0, 0).folder(tmp_path / "study")
     whole.mkdir(parents=True)
-    (whole / "trained").write_text("12.5\n")
+    circumstances = {"training_s": 12.5, "jobs": 2, "commit": "of the training", "machine": "another"}
+    (whole / "trained").write_text(json.dumps(circumstances))
     run_study(tmp_path / "study", *TWO_ARMS)
     assert trained(stand_ins) == [("grpo", 0)]
-    assert json.loads((whole / "record.json").read_text())["training_s"] == 12.5
+    record = json.loads((whole / "record.json").read_text())
+    assert {name: record[name] for name in circumstances} == circumstances
+    assert json.loads((half / "record.json").read_text())["jobs"] == 1
 
 
 def test_a_run_that_fails_costs_nothing_but_itself_and_is_tried_again(stand_ins, tmp_path, monkeypatch, capsys):
@@ -102,6 +105,18 @@ def test_a_run_that_fails_costs_nothing_but_itself_and_is_tried_again(stand_ins,
     monkeypatch.setattr(rl_arm, "train", works)
     run_study(tmp_path / "study", *TWO_ARMS)
     assert trained(stand_ins) == [("tapo", 0), ("grpo", 0)]
+
+
+def test_sft_does_not_learn_what_a_failed_run_left(stand_ins, tmp_path, monkeypatch, capsys):
+    def fails(run, settings, model, questions, folder, watch):
+        (folder / "dump").mkdir()
+        raise TrainingFailed("training ended with exit code 1; see train.log")
+
+    monkeypatch.setattr(rl_arm, "train", fails)
+    flags = ("--arms", "tapo", "sft", "--seeds", "0", "--rl_seeds", "0", "--steps", "2")
+    assert run_study(tmp_path / "study", *flags, "--fails").value.code == 1
+    assert "sft, seed 0: tapo-seed0-0, whose constructions it learns, has failed" in capsys.readouterr().out
+    assert not list((tmp_path / "study").glob("runs/*/record.json"))
 
 
 def test_a_stopped_study_reports_what_it_has(stand_ins, tmp_path, monkeypatch, capsys):
@@ -131,6 +146,14 @@ def test_known_results_are_compared_with_and_not_trained_again(stand_ins, tmp_pa
     outcome = run_study(tmp_path / "longer", *arms, "--steps", "3", "--fails")
     assert outcome.value.code == 2
     assert "runs of regime demo with 2 steps, not demo with 3" in capsys.readouterr().err
+    outcome = run_study(tmp_path / "hotter", *arms, "--steps", "2", "--learning_rate", "1e-3", "--fails")
+    assert outcome.value.code == 2
+    assert "runs with learning_rate=0.0001, not 0.001" in capsys.readouterr().err
+    # Those that were published before settings were noted are of the defaults.
+    records = [json.loads(line) for line in known.read_text().splitlines()]
+    known.write_text("".join(json.dumps({k: v for k, v in r.items() if k != "settings"}) + "\n" for r in records))
+    outcome = run_study(tmp_path / "smaller", *arms, "--steps", "2", "--batch", "4", "--fails")
+    assert "runs with batch=16, not 4" in capsys.readouterr().err
     for nonsense in ("no json", '{"arm": "nobody", "seed": 0, "rl_seed": 0}', "[]", ""):
         known.write_text(nonsense + "\n")
         outcome = run_study(tmp_path / "bad", *arms, "--steps", "2", "--fails")

@@ -183,6 +183,8 @@ def test_the_second_reading_ends_where_the_shorter_run_ends():
     assert difference_at_equal_tokens(tapo, grpo) == pytest.approx(0.05)
     assert difference_at_equal_tokens(grpo, tapo) == pytest.approx(-0.05)
     assert difference_at_equal_tokens(tapo, record("grpo", 0, 0, 0.6)) is None
+    not_validated = with_tokens("grpo", 0, [1000, 2000], {"0": 0.30})
+    assert difference_at_equal_tokens(tapo, not_validated) is None
 
     rows = make_rows([grpo, tapo, record("grpo", 1, 0, 0.6)])
     assert headings(EQUAL_TOKENS)[-2:] == ["greedy at the end, %", "to GRPO at equal tokens"]
