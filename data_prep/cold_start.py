@@ -26,6 +26,7 @@ from recipe_tapo.cli.sampling_flags import (
     model_settings,
     sampling_of,
 )
+from recipe_tapo.config import SynthesisConfig
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.store import read_settings
 from recipe_tapo.records.write import atomic_paths, write_parquet
@@ -97,6 +98,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "(default: %(default)s)",
     )
     synthesis.add_argument(
+        "--min_new_tokens",
+        type=natural,
+        default=SynthesisConfig().min_new_tokens,
+        metavar="N",
+        help="least tokens of a trajectory behind what it repeats, as tapo.synthesis.min_new_tokens in training "
+        "(default: %(default)s)",
+    )
+    synthesis.add_argument(
         "--tokenizer",
         metavar="PATH",
         help="Hugging Face folder or name of the model's tokenizer, which counts these tokens (default: --model)",
@@ -116,6 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.fill_up,
         args.max_row_tokens,
         args.min_prefix_fraction,
+        args.min_new_tokens,
         _load_template(args.prompt_path),
         args.seed,
         args.ift_mode,

@@ -15,6 +15,7 @@ from recipe_tapo.reasons import RejectReason
 SFT, IFT = "sft", "ift"
 TOO_LONG = "too_long"
 PREFIX_TOO_SHORT = RejectReason.PREFIX_TOO_SHORT.value
+TOO_LITTLE_NEW = RejectReason.TOO_LITTLE_NEW.value
 # What chat templates and a second tokenization add to the tokens that the engine counted.
 _TOKEN_MARGIN = 16
 
@@ -39,6 +40,7 @@ class JointSetSettings:
         fill_up: Whether ordinary right responses make up for missing SFT rows.
         max_tokens: Longest row.
         min_prefix_fraction: Least share of the wrong response's tokens that a trajectory must repeat.
+        min_new_tokens: Least tokens behind what it repeats: a right answer alone teaches no reasoning.
         template: The synthesis prompt.
         seed: Of choice and order.
         ift_mode: Whose prompts the IFT rows teach: a key of ``IFT_MODES``.
@@ -49,6 +51,7 @@ class JointSetSettings:
     fill_up: bool
     max_tokens: int
     min_prefix_fraction: float
+    min_new_tokens: int
     template: str
     seed: int
     ift_mode: str = MICRO_REFLECTIVE
@@ -98,6 +101,7 @@ def build_joint_set(constructions: Iterable[tuple[Query, dict]], settings: Joint
         pair
         for pair, fraction in zip(verified, joint.prefix_fractions, strict=True)
         if _keep(fraction >= settings.min_prefix_fraction, joint, "both", PREFIX_TOO_SHORT)
+        and _keep(pair[1]["new_tokens"] >= settings.min_new_tokens, joint, "both", TOO_LITTLE_NEW)
     ]
     rng = random.Random(settings.seed)
     rng.shuffle(verified)

@@ -87,4 +87,5 @@ def measure_prefix(result: Row, tokenizer: ChatTokenizer) -> None:
     result["error_tokens"] = len(_error_ids(result, tokenizer))
     result["prefix_length"] = trajectory.prefix_length
     result["prefix_fraction"] = trajectory.prefix_fraction
+    result["new_tokens"] = trajectory.new_tokens
     result["prefix_text"] = decode(tokenizer, trajectory.response_ids[: trajectory.prefix_length])

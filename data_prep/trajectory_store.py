@@ -87,7 +87,7 @@ def read_constructions(path: Path, queries: Sequence[Query], tokenizer: ChatToke
     None where there is none), their prompt's ``question_tokens``, ``correct_tokens``, the ``trajectory`` and the
     engine's raw ``text`` with ``prompt_tokens`` and ``tokens``. That of a verified-right trajectory also has what it
     preserves of the wrong response: ``prefix_length`` in tokens, ``prefix_fraction`` of the wrong response's
-    ``error_tokens``, and ``prefix_text``.
+    ``error_tokens``, and ``prefix_text``; and ``new_tokens``, how many follow.
 
     Raises:
         InputError: The store is missing or incomplete.

@@ -115,6 +115,7 @@ def built(folder) -> Path:
 def cold_start_arguments(folder: Path, output: Path) -> tuple[object, ...]:
     sizes = ("--sft_size", 8, "--ift_size", 4, "--fill_up", "--max_row_tokens", 256, "--chunk", CHUNK)
     files = ("--input", folder / "train.parquet", "--output_dir", output, "--synthesis_max_tokens", 96)
+    files = (*files, "--min_new_tokens", 5)  # as the demo's recipe
     return (*files, *sizes, *SAMPLING)
 
 

@@ -45,7 +45,8 @@ def build(tmp_path, monkeypatch, tokenizer):
             write_queries(tmp_path / "train.parquet", ["5"] * len(plan), SUFFIX)
         monkeypatch.setattr(cold_start, "make_sampler", lambda *_: sampler)
         arguments = ["--input", str(tmp_path / "train.parquet"), "--output_dir", str(tmp_path / name), "--model", "m"]
-        cold_start.main([*arguments, "--tokenizer", str(tokenizer), "--chunk", "8", *options])
+        arguments += ["--tokenizer", str(tokenizer), "--chunk", "8", "--min_new_tokens", "5"]
+        cold_start.main([*arguments, *options])
         table = pq.read_table(tmp_path / name / "cold_start.parquet")
         assert table.schema.equals(SFT_SCHEMA)
         return table.to_pylist(), json.loads((tmp_path / name / "report.json").read_text())

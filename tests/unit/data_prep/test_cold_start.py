@@ -85,6 +85,16 @@ def test_prefix_is_measured_and_can_be_required(build):
     assert len(rows) == 2
 
 
+def test_a_right_answer_alone_is_no_trajectory(build, capsys):
+    plan = [3, 3]
+    new = len(RECONSTRUCTION) - 20  # letters, each a token, behind "Step one. Bad step. "
+    rows, report = build(engine(plan), plan, "--min_new_tokens", str(new), name="enough")
+    assert report["unfit"] == {} and sum(row["format"] == "sft" for row in rows) == 2
+    with pytest.raises(InputError, match="there is not one row"):
+        build(engine(plan), plan, "--min_new_tokens", str(new + 1), name="too_little")
+    assert "unfit for both/too_little_new" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("error", "answer", "length", "fraction"),
     [
