@@ -40,7 +40,7 @@ def spare_turns(weights_N: torch.Tensor, turns: torch.Tensor, ends: torch.Tensor
     Returns:
         New weights of the same shape.
     """
-    indices = turns[:, None] + torch.arange(tokens)
+    indices = turns[:, None] + torch.arange(min(tokens, weights_N.numel()))
     spared = indices[indices < ends[:, None]]
     weights_N = weights_N.clone()
     weights_N[spared] = weights_N[spared].clamp(min=1.0)

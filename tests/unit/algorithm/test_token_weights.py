@@ -44,5 +44,7 @@ def test_a_turns_first_tokens_weigh_at_least_one():
     torch.testing.assert_close(spared, torch.tensor([0.5, 1.0, 1.0, 0.3, 3.0, 0.4, 1.0, 0.1, 2.0]))
     assert weights[1].item() == pytest.approx(0.01)  # the argument stays as it was
     torch.testing.assert_close(spare_turns(weights, torch.tensor([1, 6]), torch.tensor([4, 7]), tokens=0), weights)
+    everything = spare_turns(weights, torch.tensor([1]), torch.tensor([9]), tokens=10**12)
+    assert (everything[1:] >= 1).all()
     nothing = torch.zeros(0, dtype=torch.long)
     torch.testing.assert_close(spare_turns(weights, nothing, nothing, tokens=2), weights)
