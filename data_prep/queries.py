@@ -1,6 +1,5 @@
 """Reading the questions to sample responses to."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from data_prep.read import read_rows
 from recipe_tapo.errors import InputError
+from recipe_tapo.records.digest import short_digest
 from recipe_tapo.sampling.requests import derive_seed
 from recipe_tapo.sampling.rl_rows import prompt_and_gold
 
@@ -45,7 +45,7 @@ def read_queries(path: Path) -> list[Query]:
 
 def digest(queries: Iterable[Query]) -> str:
     """A name for a list of queries."""
-    return hashlib.sha256("".join(query.key for query in queries).encode()).hexdigest()[:16]
+    return short_digest("".join(query.key for query in queries))
 
 
 def response_seed(seed: int, query: Query, *parts: str | int) -> int:
@@ -60,7 +60,7 @@ def _to_query(row: dict[str, Any], where: str) -> Query:
         raise InputError(f"{where}: 'extra_info' is no struct")
     identity = json.dumps([messages, gold], ensure_ascii=True)
     return Query(
-        key=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        key=short_digest(identity),
         messages=messages,
         gold=gold,
         data_source=str(row.get("data_source") or ""),

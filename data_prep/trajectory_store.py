@@ -1,6 +1,5 @@
 """Sampling constructions into a store, one result per query, and reading them back."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from data_prep.trajectories import WRONG_ANSWER, build, choose_material, measure
 from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, template_phrases
 from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.reasons import RejectReason
+from recipe_tapo.records.digest import short_digest
 from recipe_tapo.records.store import Row, read_results, read_settings
 from recipe_tapo.sampling.fill import Task, fill_store
 from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling
@@ -67,8 +67,8 @@ def sample_constructions(
             **asdict(sampling),
             "seed": seed,
             "queries": digest(queries),
-            "template": _name(template),
-            "responses": _name(json.dumps(read_settings(responses))),
+            "template": short_digest(template),
+            "responses": short_digest(json.dumps(read_settings(responses))),
         },
         tasks(),
         partial(_judge, tokenizer, template),
@@ -130,7 +130,3 @@ def _failure(output: Response) -> RejectReason | None:
         return None
     too_long = output.failure == RejectReason.DOES_NOT_FIT.value
     return RejectReason.DOES_NOT_FIT if too_long else RejectReason.REQUEST_FAILED
-
-
-def _name(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

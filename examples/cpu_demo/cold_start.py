@@ -26,7 +26,6 @@ from examples.cpu_demo.quality import report
 from examples.cpu_demo.regime import REGIMES, STARTS
 from examples.cpu_demo.tokenizer import build_tokenizer
 from examples.runs.places import check_replaceable
-from recipe_tapo.errors import InputError
 from recipe_tapo.records.write import atomic_paths
 
 
@@ -71,10 +70,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default: 1)")
     parser.add_argument("--report_questions", type=int, help="questions to measure on (demo: 128, study: 256)")
     args = parser.parse_args(argv)
-    try:
-        check_replaceable(args.output_dir, "--output_dir", "config.json")
-    except InputError as error:
-        parser.error(str(error))
+    check_replaceable(parser, args.output_dir, "--output_dir", "config.json")
     regime = REGIMES[args.regime]
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)

@@ -18,7 +18,6 @@ from examples.runs.command import training_command
 from examples.runs.metrics import METRICS, read_metrics
 from examples.runs.places import CHECKPOINT, ROOT, check_replaceable
 from examples.runs.process import TrainingFailed, run_training
-from recipe_tapo.errors import InputError
 
 
 def train(work_dir: Path, model: Path, steps: int, overrides: list[str], console: Console) -> None:
@@ -54,10 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     console = Console()
 
     work_dir = arguments.work_dir.resolve()
-    try:
-        check_replaceable(work_dir, "--work_dir", "val.parquet")
-    except InputError as error:
-        parser.error(str(error))
+    check_replaceable(parser, work_dir, "--work_dir", "val.parquet")
     shutil.rmtree(work_dir, ignore_errors=True)
     questions.main(["--output_dir", str(work_dir)])
     try:

@@ -84,6 +84,8 @@ def take_over(output_dir: Path, results: Path, settings: Settings) -> int:
         runs = [StudyRun(find_arms([r["arm"]])[0], r["seed"], r["rl_seed"]) for r in records]
     except (OSError, ValueError, LookupError, TypeError, InputError) as error:
         raise InputError(f"--known_results {results}: no results of a study ({error!r})") from error
+    # Those of records from before settings were noted.
+    defaults = Settings(settings.regime, settings.steps, settings.test_freq).of_training()
     for record in records:
         wanted = (settings.regime, settings.steps if record["rl_seed"] is not None else 0)
         if (record.get("regime"), record.get("steps")) != wanted:
@@ -91,8 +93,7 @@ def take_over(output_dir: Path, results: Path, settings: Settings) -> int:
                 f"--known_results {results}: holds runs of regime {record.get('regime')} with {record.get('steps')} "
                 f"steps, not {settings.regime} with {wanted[1]}; they cannot be compared"
             )
-        # Records from before they were noted are of the defaults.
-        known = record.get("settings", Settings(settings.regime, settings.steps, settings.test_freq).of_training())
+        known = record.get("settings", defaults)
         for name, value in settings.of_training().items():
             if record["rl_seed"] is not None and known[name] != value:
                 raise InputError(

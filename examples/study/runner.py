@@ -90,6 +90,10 @@ class Runner:
 
         model = self._model(run, folder)
         questions = self.start.questions(run.seed) / "val.parquet"
+        if run.arm.kind == "start":
+            circumstances = self._circumstances()
+        else:  # measured later than trained, perhaps, and elsewhere
+            circumstances = json.loads((folder / TRAINED).read_text(encoding="utf-8"))
         record = {
             "arm": run.arm.name,
             "seed": run.seed,
@@ -100,10 +104,8 @@ class Runner:
             **training_record(folder / METRICS, self.settings.batch * self.settings.rollouts),
             **construction_record(folder),
             "settings": self.settings.of_training(),
-            **self._circumstances(),
+            **circumstances,
         }
-        if run.arm.kind != "start":  # measured later, perhaps, and elsewhere
-            record |= json.loads((folder / TRAINED).read_text(encoding="utf-8"))
         write_record(folder, record)
 
     def _circumstances(self) -> dict[str, Any]:

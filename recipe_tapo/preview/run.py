@@ -1,7 +1,6 @@
 """Samples rollouts, selects as in training, constructs in each variant, and measures what came of it."""
 
 import asyncio
-import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from recipe_tapo.preview.measure import measure
 from recipe_tapo.preview.policy import PreviewPolicy, QuestionEngine, answered, grade
 from recipe_tapo.preview.variants import Variant, own_files
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
+from recipe_tapo.records.digest import short_digest
 from recipe_tapo.records.store import ResultStore
 from recipe_tapo.sampling.requests import derive_seed
 
@@ -156,7 +156,7 @@ def _digest(question: Problem, group: RolloutGroup | None = None) -> str:
     """A short name for what a result is about, so that another question in its row, or other rollouts, count as new."""
     rollouts = [(rollout.response_ids, rollout.correct) for rollout in group.ordered()] if group else None
     identity = json.dumps([question.messages, question.question, question.gold, rollouts])
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return short_digest(identity)
 
 
 def write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:

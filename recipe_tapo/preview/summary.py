@@ -68,9 +68,6 @@ def summarize(name: str, results: Sequence[dict[str, Any]]) -> Summary:
     usable = [record for record in records if record["reason"] is None]
     measured = [m for result in results for m in result["measured"] if m is not None]
 
-    def total(key: str) -> int:
-        return sum(report[key] for report in reports)
-
     def mean(key: str) -> float | None:
         return fmean(m[key] for m in measured) if measured else None
 
@@ -88,7 +85,7 @@ def summarize(name: str, results: Sequence[dict[str, Any]]) -> Summary:
         nll=mean("nll"),
         turn_nll=mean("turn_nll"),
         at_w_min=mean("at_w_min"),
-        new_tokens=total("synthesis_tokens") / len(usable) if usable else None,
+        new_tokens=sum(report["synthesis_tokens"] for report in reports) / len(usable) if usable else None,
         seconds=sum(result["seconds"] for result in results) / len(usable) if usable else None,
         rows_per_group=len(usable) / len(reports) if reports else None,
     )

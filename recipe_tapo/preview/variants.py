@@ -1,6 +1,5 @@
 """The ways to construct that a preview tries, as a user names them."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from recipe_tapo.config import TapoConfig, TapoConfigError
 from recipe_tapo.errors import InputError
+from recipe_tapo.records.digest import short_digest
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,4 @@ def make_variant(text: str, settings: Sequence[str]) -> Variant:
 def own_files(tapo: TapoConfig) -> dict[str, str]:
     """What is in the user's own prompts and lists, as a short name for each: their paths say nothing of an edit."""
     paths = {key: value for key, value in tapo.synthesis if key.endswith("_path") and value}
-    return {key: hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] for key, path in paths.items()}
+    return {key: short_digest(Path(path).read_bytes()) for key, path in paths.items()}

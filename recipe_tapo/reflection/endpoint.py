@@ -1,11 +1,11 @@
 """A judge model behind an OpenAI-compatible endpoint."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from recipe_tapo.records.digest import short_digest
 from recipe_tapo.reflection.prompt import RESPONSE_FORMATS, fill_judge_prompt
 from recipe_tapo.reflection.verdict import Case, Malformed, Outcome, parse_verdict
 from recipe_tapo.sampling.chat import Answer, ChatClient
@@ -50,7 +50,7 @@ class EndpointJudge:
         """All that a verdict depends on besides the case."""
         settings = self._settings
         parts = [settings.prompt, settings.response_format, settings.temperature, settings.max_tokens, settings.options]
-        return f"{settings.model} {hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]}"
+        return f"{settings.model} {short_digest(json.dumps(parts, sort_keys=True))}"
 
     def judge(self, case: Case) -> Outcome:
         """Returns the outcome for a case.

@@ -129,10 +129,10 @@ def ask_all(
     done: SimpleQueue[tuple[Item, Result | BaseException] | None] = SimpleQueue()
 
     def work() -> None:
-        while waiting:
+        while True:
             try:
                 item = waiting.popleft()
-            except IndexError:  # another thread took the last one
+            except IndexError:
                 break
             try:
                 done.put((item, ask(item)))

@@ -1,5 +1,6 @@
 """What ``make demo`` shows at its end."""
 
+import argparse
 from dataclasses import asdict
 from io import StringIO
 
@@ -123,6 +124,7 @@ def test_a_folder_of_something_else_is_not_made_anew(tmp_path, capsys):
         assert ended.value.code == 2
         assert f"{flag} {tmp_path}: holds other files and would be made anew" in capsys.readouterr().err
     assert thesis.read_text() == "years of work"
+    parser = argparse.ArgumentParser()
     (tmp_path / "val.parquet").write_text("left by the demo")
-    check_replaceable(tmp_path, "--work_dir", "val.parquet")
-    check_replaceable(tmp_path / "new", "--work_dir", "val.parquet")
+    check_replaceable(parser, tmp_path, "--work_dir", "val.parquet")
+    check_replaceable(parser, tmp_path / "new", "--work_dir", "val.parquet")
