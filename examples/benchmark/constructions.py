@@ -4,7 +4,8 @@
         --output outputs/constructions --variants micro_reflective continuation:judge:own continuation:teacher:none
 
 reads:    --attempts, a jsonl file whose lines have "question", "error_rollout" and "correct_rollout", or the folder
-          tapo.dump_dir of a training run; --golds, a parquet file in verl's RL format with the questions' right answers
+          tapo.dump_dir of a training run; --golds, a parquet file in verl's RL format with the questions' right
+          answers; --labels, a json file that says which step of an attempt is its first wrong one, by its place
 writes:   in --output a file per variant, the attempts of each, which 'tapo report --constructions' shows, and
           table.json; and the table of docs/construction.md on the terminal
 
@@ -20,6 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from examples.benchmark.located import against_labels, label_row, read_labels
 from recipe_tapo.algorithm.prompts import render_chat
 from recipe_tapo.cli.flag_types import natural, positive
 from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
@@ -111,8 +113,8 @@ async def construct(
     problems: Sequence[Problem],
     variants: Sequence[Variant],
     args: argparse.Namespace,
-) -> list[Summary]:
-    """Constructs in each variant and writes the attempts."""
+) -> list[tuple[Summary, list[dict[str, Any]]]]:
+    """Constructs in each variant and writes the attempts; returns each variant's summary and results."""
     settings = {**policy_settings(args), "attempts": str(args.attempts)}
     await policy.start()
     try:
@@ -126,19 +128,19 @@ async def construct(
             concurrency=args.at_a_time,
         )
         groups = to_groups(attempts, problems, policy, args.chat_template_kwargs)
-        summaries = []
+        made = []
         for variant in variants:
             results = await preview.construct(variant, problems, groups)
             write_attempts(args.output / "attempts" / variant.name, results)
-            summaries.append(summarize(variant.name, results))
+            made.append((summarize(variant.name, results), results))
     finally:
         policy.close()
-    return summaries
+    return made
 
 
-def markdown(summaries: Sequence[Summary]) -> str:
-    """The table, a column per variant, as the documentation has it."""
-    lines = [["", *(s.name for s in summaries)], ["---"] * (len(summaries) + 1), *table_lines(summaries)]
+def markdown(summaries: Sequence[Summary], more: Sequence[list[str]]) -> str:
+    """The table, a column per variant and ``more`` lines, as the documentation has it."""
+    lines = [["", *(s.name for s in summaries)], ["---"] * (len(summaries) + 1), *table_lines(summaries), *more]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -159,6 +161,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="MODE[:LOCATE[:TRANSITION]]",
         help="ways to construct, for instance continuation:teacher:own",
     )
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="first wrong steps by place (default: none)")
     parser.add_argument("--every", type=positive, default=1, metavar="N", help="each N-th attempt (default: all)")
     parser.add_argument("--first", type=natural, default=0, metavar="N", help="the first N of these (default: all)")
     parser.add_argument(
@@ -180,10 +183,13 @@ def run(args: argparse.Namespace) -> None:
     variants = [make_variant(text, [*_ONE_PAIR, *args.set]) for text in args.variants]
     attempts = read_attempts(args.attempts, args.every, args.first)
     problems = with_golds(attempts, args.golds)
-    summaries = asyncio.run(construct(make_policy(args), attempts, problems, variants, args))
+    labels = read_labels(args.labels) if args.labels else {}
+    made = asyncio.run(construct(make_policy(args), attempts, problems, variants, args))
+    summaries = [summary for summary, _ in made]
     with atomic_paths(args.output / "table.json") as (path,):
         path.write_text(json.dumps([asdict(s) for s in summaries], indent=2) + "\n", encoding="utf-8")
-    print(markdown(summaries))
+    more = [label_row([against_labels(results, labels) for _, results in made])] if labels else []
+    print(markdown(summaries, more))
     for summary in summaries:
         print(advice(summary))
 

@@ -53,6 +53,10 @@ class ModelEngine:
         """See ``Engine``."""
         return token_log_probs(self.model, token_ids)
 
+    async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
+        """Not asked: the self-teacher locates."""
+        raise NotImplementedError
+
     async def grade(self, error: Rollout, trajectory: Trajectory) -> Grade:
         """See ``Engine``."""
         right = is_right(self.problem, trajectory.text.strip())

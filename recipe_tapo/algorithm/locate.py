@@ -1,10 +1,14 @@
-"""Where a wrong rollout first goes wrong (ours): its steps, numbered for a judge or weighed by the self-teacher."""
+"""Where a wrong rollout first goes wrong (ours): its steps, numbered for a judge or weighed by the policy itself."""
 
 from collections.abc import Sequence
+from itertools import pairwise, takewhile
 
 from recipe_tapo.algorithm.splice import tokens_until
 from recipe_tapo.algorithm.steps import Step
 from recipe_tapo.algorithm.tokens import Tokenizer
+
+# Nats; a policy that gives e⁶ to 1 is certain, and how much more certain it becomes says nothing.
+_CERTAIN = 6.0
 
 
 def numbered(text: str, steps: Sequence[Step]) -> str:
@@ -41,3 +45,42 @@ def largest_fall(plain_T: Sequence[float], shown_T: Sequence[float], ends: Seque
             lowest, worst = fall, position
         start = max(start, end)
     return worst
+
+
+def fork(lead: str, first: str, second: str, tokenizer: Tokenizer) -> tuple[list[int], int, int] | None:
+    """Where the tokens of two answers part.
+
+    The answers are encoded with what leads to them, for a tokenizer may join the end of the one and the beginning of
+    the other.
+
+    Returns:
+        The tokens that lead to both, the next one of the first and the next one of the second; None where one is the
+        beginning of the other.
+    """
+    first_ids, second_ids = (tokenizer.encode(lead + answer, add_special_tokens=False) for answer in (first, second))
+    shared = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(first_ids, second_ids, strict=False))))
+    if shared == min(len(first_ids), len(second_ids)):
+        return None
+    return first_ids[:shared], first_ids[shared], second_ids[shared]
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most so many of the numbers 1 to ``count``, evenly spaced, the last one among them."""
+    return sorted({-(-count * place // min(count, most)) for place in range(1, min(count, most) + 1)})
+
+
+def largest_gain(odds: Sequence[float]) -> int:
+    """The stretch of a rollout in which the policy comes to believe the answer that the rollout ends in.
+
+    A policy that is made to answer at once, behind more and more of its own reasoning, shows where the reasoning
+    decides the answer (Lanham et al. 2023, arXiv 2307.13702, who cut it off to ask how faithful it is).
+
+    Args:
+        odds: In nats, y⁻'s answer against y⁺'s; before the rollout's first step, then behind each stretch.
+
+    Returns:
+        The position of the stretch that raises them most, from 0; the first of several.
+    """
+    certain = [max(-_CERTAIN, min(_CERTAIN, value)) for value in odds]
+    gains = [after - before for before, after in pairwise(certain)]
+    return gains.index(max(gains))

@@ -15,8 +15,8 @@ CONTINUATION, CONTINUATION_OWN = "continuation", "continuation_own"  # ours
 LOCATE = "locate"  # ours
 
 TRANSITIONS = "transitions"  # ours: phrases between what is kept and what is written
-# The prompt that each locator of ``continuation`` shows.
-LOCATE_PROMPTS = {"judge": LOCATE, "teacher": SELF_TEACHER}
+# The prompt that each locator of ``continuation`` shows; ``answer`` only where it falls back on a judge.
+LOCATE_PROMPTS = {"judge": LOCATE, "teacher": SELF_TEACHER, "answer": LOCATE}
 
 # What each kind of prompt must show.
 PLACEHOLDERS = {

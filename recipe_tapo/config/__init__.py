@@ -61,7 +61,7 @@ class SynthesisConfig(_Node):
 
     mode: Literal["micro_reflective", "full_reconstruction", "continuation"] = "micro_reflective"
     prompt_path: str | None = None
-    locate: Literal["judge", "teacher"] = "judge"
+    locate: Literal["judge", "teacher", "answer"] = "judge"
     locate_prompt_path: str | None = None
     transition: Literal["own", "fixed", "none"] = "own"
     transitions_path: str | None = None

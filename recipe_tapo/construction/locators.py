@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from recipe_tapo.algorithm.locate import largest_fall, numbered, token_ends
+from recipe_tapo.algorithm.locate import evenly, fork, largest_fall, largest_gain, numbered, token_ends
 from recipe_tapo.algorithm.prompts import (
     LOCATE_PROMPTS,
     fill_template,
@@ -18,6 +18,7 @@ from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt
 from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.requests import Requests
+from recipe_tapo.grading.extract import extract_answer
 from recipe_tapo.reasons import Rejected, RejectReason
 
 # The answer begun for the policy, so that a number is all that is left to say.
@@ -25,6 +26,10 @@ ANSWER_BEGUN = "The first wrong step is step ["
 # A choice ends as the cold start teaches it: "1" alone is the beginning of "12", and where the token behind it would be
 # "]." a policy that may not write it goes on to some other number.
 ANSWER_END = "]."
+# What the policy is made to write behind a step, to answer at once.
+AT_ONCE = "Final Answer: \\boxed{"
+# Requests for one rollout, which may have hundreds of steps.
+_MOST_ASKED = 64
 
 
 class Locator(Protocol):
@@ -88,6 +93,38 @@ class TeacherLocator:
         return located
 
 
+class AnswerLocator:
+    """``answer``: the step that brings the policy to believe y⁻'s answer rather than y⁺'s; no word is generated.
+
+    Behind each step the policy is made to answer at once, and the odds of the two answers are read from its next token.
+    No synthesis prompt is shown, so that the engine has nearly all of each request in its cache. Where a rollout states
+    no answer, or the two cannot be told apart, a judge is asked.
+    """
+
+    def __init__(self, tapo: TapoConfig, policy: Policy):
+        self.policy = policy
+        self.judge = JudgeLocator(tapo, policy)
+
+    async def locate(self, attempt: Attempt, steps: Sequence[Step], requests: Requests) -> int:
+        """See ``Locator``."""
+        record, tokenizer = attempt.record, self.policy.tokenizer
+        wrong, right = extract_answer(record.error_rollout), extract_answer(record.correct_rollout)
+        parting = fork("\n\n" + AT_ONCE, wrong + "}", right + "}", tokenizer) if wrong and right else None
+        if parting is None:
+            return await self.judge.locate(attempt, steps, requests)
+        if len(steps) == 1:
+            return 0
+        lead, believed, other = parting
+        ids, prompt_ids = list(attempt.error.response_ids), attempt.error.prompt_ids
+        asked = evenly(len(steps), _MOST_ASKED)
+        ends = await asyncio.to_thread(token_ends, ids, [steps[number - 1] for number in asked], tokenizer)
+        odds = await asyncio.gather(
+            *(requests.odds([*prompt_ids, *ids[:end], *lead], believed, other) for end in (0, *ends))
+        )
+        return asked[largest_gain(odds)] - 1
+
+
 def make_locator(tapo: TapoConfig, policy: Policy) -> Locator:
     """The locator that ``synthesis.locate`` names."""
-    return {"judge": JudgeLocator, "teacher": TeacherLocator}[tapo.synthesis.locate](tapo, policy)
+    locators = {"judge": JudgeLocator, "teacher": TeacherLocator, "answer": AnswerLocator}
+    return locators[tapo.synthesis.locate](tapo, policy)

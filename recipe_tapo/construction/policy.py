@@ -77,6 +77,10 @@ class Engine(Protocol):
         """The policy's log-probability of each token behind those before it; of the first: any number."""
         ...
 
+    async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
+        """How much likelier one next token of a rendered prompt is than another, in nats."""
+        ...
+
     async def grade(self, error: Rollout, trajectory: Trajectory) -> Grade:
         """Grades a trajectory that was constructed from a wrong rollout, as an answer to the same question."""
         ...

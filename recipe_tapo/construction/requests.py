@@ -89,6 +89,17 @@ class Requests:
         scoring = self.engine.score_tokens(token_ids)
         return await self.within_time(scoring, RejectReason.REQUEST_FAILED, len(token_ids))
 
+    async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
+        """How much likelier one next token is than another, in nats.
+
+        Raises:
+            Rejected: The tokens do not fit, the request failed, or it took too long.
+        """
+        if len(prompt_ids) >= self.policy.max_model_len:
+            raise Rejected(RejectReason.DOES_NOT_FIT)
+        asking = self.engine.odds(prompt_ids, token, other)
+        return await self.within_time(asking, RejectReason.REQUEST_FAILED, len(prompt_ids))
+
     async def within_time(self, work: Awaitable[T], failed: RejectReason, tokens: int | None = None) -> T:
         """Waits for a request, or for its grading, as long as the configuration says.
 

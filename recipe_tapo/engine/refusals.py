@@ -105,6 +105,10 @@ def _asks_the_teacher(tapo: TapoConfig, config: DictConfig) -> bool:
     return tapo.enable and (tapo.opsd.enable or (_continues(tapo, config) and tapo.synthesis.locate == "teacher"))
 
 
+def _weighs_answers(tapo: TapoConfig, _: DictConfig) -> bool:
+    return tapo.synthesis.locate == "answer"
+
+
 def _mini_batch_exceeds_batch(_: TapoConfig, config: DictConfig) -> bool:
     return config.actor_rollout_ref.actor.ppo_mini_batch_size > config.data.train_batch_size
 
@@ -204,6 +208,13 @@ REFUSALS = (
         applies=_all(_continues, _is_not(f"{_ROLLOUT}.name", "vllm")),
         problem="locating the first wrong step asks in vLLM's terms, which no other engine understands",
         remedy="use vllm or tapo.synthesis.mode=micro_reflective",
+    ),
+    Refusal(
+        key=f"{_ROLLOUT}.logprobs_mode",
+        setting=f"`{_ROLLOUT}.logprobs_mode` other than `processed_logprobs`, with `tapo.synthesis.locate=answer`",
+        applies=_all(_continues, _weighs_answers, _is_not(f"{_ROLLOUT}.logprobs_mode", "processed_logprobs")),
+        problem="the odds of two answers are read from log-probabilities among the tokens that were allowed",
+        remedy="leave it at processed_logprobs, or let a judge locate (tapo.synthesis.locate=judge)",
     ),
     *(
         Refusal(

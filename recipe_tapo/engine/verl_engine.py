@@ -1,6 +1,7 @@
 """construction's ``Engine`` on verl: the rollout's own vLLM servers and the run's reward function."""
 
 import asyncio
+import math
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from recipe_tapo.engine.verl_config import request_priority
 
 _ABORTED = ("aborted", "abort")  # vLLM and TensorRT-LLM, SGLang
 _ASK_AGAIN_S = 1.0  # as verl's client waits
+_LEAST = 1e-12  # a probability that is not told apart from 0
 _KEPT_EXTRA_FIELDS = ("global_steps", "min_global_steps", "max_global_steps", "turn_scores", "tool_rewards")
 
 
@@ -115,6 +117,14 @@ class VerlEngine:
         )
         # verl's entry i is the log-probability of token i + 1, its last one a dummy.
         return [0.0, *(log_prob for (log_prob,) in output.extra_fields["prompt_logprobs"][:-1])]
+
+    async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
+        """See ``Engine``. Of verl's two answers, the token and its log-probability among those that were allowed."""
+        sampling_params = {"max_tokens": 1, "temperature": 1.0, "allowed_token_ids": [token, other], "logprobs": True}
+        output = await self._request_whole(prompt_ids, sampling_params)
+        (sampled,), (log_prob,) = output.token_ids, output.log_probs
+        odds = log_prob - math.log(max(-math.expm1(log_prob), _LEAST))
+        return odds if sampled == token else -odds
 
     async def grade(self, error: Rollout, trajectory: Trajectory) -> Grade:
         """See ``Engine``."""

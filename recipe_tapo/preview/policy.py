@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -65,6 +65,10 @@ class PreviewPolicy(Protocol):
         """See ``construction.policy.Engine``."""
         ...
 
+    async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
+        """See ``construction.policy.Engine``."""
+        ...
+
     async def likelihood(self, token_ids: list[int], top: int = TOP) -> Likelihood:
         """What it thinks of a token sequence."""
         ...
@@ -93,6 +97,18 @@ def read_likelihood(token_ids: Sequence[int], entries: Sequence[dict[int, float]
     """
     log_probs = [0.0, *(entry[token] for token, entry in zip(token_ids[1:], entries, strict=True))]
     return Likelihood(log_probs, [0.0, *(entropy(list(entry.values())) for entry in entries)])
+
+
+def read_odds(known: Mapping[int, float], token: int, other: int) -> float:
+    """The odds of two next tokens from what vLLM says of the likeliest ones.
+
+    Args:
+        known: Log-probabilities by token id, of all tokens or of the allowed ones alone.
+        token: The one.
+        other: The other. One that is not among the known ones counts as their least likely one.
+    """
+    least = min(known.values())
+    return known.get(token, least) - known.get(other, least)
 
 
 def entropy(log_probs: Sequence[float]) -> float:
@@ -126,6 +142,10 @@ class QuestionEngine:
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
         """See ``construction.policy.Engine``."""
         return (await self.policy.likelihood(token_ids, top=0)).log_probs
+
+    async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
+        """See ``construction.policy.Engine``."""
+        return await self.policy.odds(prompt_ids, token, other)
 
     async def grade(self, error: Rollout, trajectory: Trajectory) -> Grade:
         """See ``construction.policy.Engine``."""

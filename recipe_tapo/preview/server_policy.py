@@ -9,7 +9,7 @@ import openai
 
 from recipe_tapo.algorithm.tokens import stop_ids
 from recipe_tapo.errors import InputError
-from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood
+from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood, read_odds
 from recipe_tapo.sampling.requests import Sampling, one_line
 
 # These say that no request can succeed, not that this one did not.
@@ -99,6 +99,23 @@ class ServerPolicy:
         """See ``PreviewPolicy``."""
         fields = {"temperature": 0.0, "max_tokens": max_tokens, "structured_outputs": {"choice": choices}}
         return str((await self._complete(prompt_ids, fields))["text"]).strip()
+
+    async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
+        """See ``PreviewPolicy``."""
+        fields = {
+            "temperature": 1.0,
+            "max_tokens": 1,
+            "allowed_token_ids": [token, other],
+            "logprobs": TOP,
+            "return_tokens_as_token_ids": True,
+        }
+        choice = await self._complete(prompt_ids, fields)
+        try:
+            (named,) = choice["logprobs"]["top_logprobs"]
+            known = {int(name.removeprefix("token_id:")): log_prob for name, log_prob in named.items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{self.url}: the server returns no log-probabilities of tokens by their ids") from error
+        return read_odds(known, token, other)
 
     async def likelihood(self, token_ids: list[int], top: int = TOP) -> Likelihood:
         """See ``PreviewPolicy``."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from recipe_tapo.algorithm.tokens import stop_ids
 from recipe_tapo.errors import InputError
-from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood
+from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood, read_odds
 from recipe_tapo.sampling.offline import engine_arguments, sampling_params
 from recipe_tapo.sampling.requests import Sampling, one_line
 
@@ -61,6 +61,14 @@ class VllmPolicy:
             temperature=0.0, max_tokens=max_tokens, structured_outputs=StructuredOutputsParams(choice=choices)
         )
         return (await self._ask(prompt_ids, params)).outputs[0].text.strip()
+
+    async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
+        """See ``PreviewPolicy``."""
+        from vllm import SamplingParams
+
+        params = SamplingParams(temperature=1.0, max_tokens=1, allowed_token_ids=[token, other], logprobs=TOP)
+        (known,) = (await self._ask(prompt_ids, params)).outputs[0].logprobs
+        return read_odds({id_: entry.logprob for id_, entry in known.items()}, token, other)
 
     async def likelihood(self, token_ids: list[int], top: int = TOP) -> Likelihood:
         """See ``PreviewPolicy``."""

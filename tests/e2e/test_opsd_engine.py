@@ -48,6 +48,35 @@ def test_the_teachers_log_probs_are_those_of_the_model():
     torch.testing.assert_close(ours[1:], expected, atol=1e-3, rtol=1e-3)
 
 
+def test_the_odds_of_two_tokens_are_those_of_the_model():
+    """Guards what verl reads: the log-probability among the allowed tokens, as ``processed_logprobs`` gives it."""
+    answer_for_vllm()
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from vllm import SamplingParams
+
+    tokenizer = AutoTokenizer.from_pretrained(CHECKPOINT)
+    ids = tokenizer.encode("Compute 9+5*4*2+3 mod 13\n9+5=", add_special_tokens=False)
+    engine = OfflineSampler(str(CHECKPOINT), {}, 256, logprobs_mode="processed_logprobs")._llm
+
+    class Client:
+        async def generate(self, request_id, *, prompt_ids, sampling_params, priority):
+            # verl's server asks for the sampled token's alone.
+            fields = {**sampling_params, "logprobs": 0 if sampling_params["logprobs"] else None}
+            said = engine.generate([{"prompt_token_ids": prompt_ids}], SamplingParams(**fields))[0].outputs[0]
+            log_probs = [known[token].logprob for token, known in zip(said.token_ids, said.logprobs, strict=True)]
+            return SimpleNamespace(stop_reason="completed", token_ids=said.token_ids, log_probs=log_probs)
+
+    config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"scheduling_policy": "fcfs"}}})
+    policy = VerlEngine(SimpleNamespace(llm_client=Client(), config=config), {})
+    model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)
+    with torch.no_grad():
+        logits = model(torch.tensor([ids])).logits[0, -1]
+    one, other = logits.topk(5).indices[[0, 4]].tolist()
+    for token, against in ((one, other), (other, one)):
+        odds = asyncio.run(policy.odds(ids, token, against))
+        assert odds == pytest.approx(float(logits[token] - logits[against]), abs=1e-2)
+
+
 def test_a_run_trains_on_the_teachers_advantages(tmp_path):
     demo_questions.main(["--output_dir", str(tmp_path), "--train_size", "16", "--val_size", "8"])
     run = Run(tmp_path, "opsd")

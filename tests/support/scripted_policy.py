@@ -37,6 +37,9 @@ class ScriptedPolicy:
     async def choose(self, prompt_ids, choices, max_tokens):
         return self.choice
 
+    async def odds(self, prompt_ids, token, other):
+        return 0.0
+
     async def likelihood(self, token_ids, top=20):
         """Each token has half the probability; so has another."""
         return Likelihood([0.0, *[-0.6931] * (len(token_ids) - 1)], [0.0, *[0.6931] * (len(token_ids) - 1)])

@@ -142,10 +142,10 @@ def test_opsds_longest_request_is_two_rollouts_behind_its_own_template():
     assert config.actor_rollout_ref.rollout.max_model_len == overhead + 100 + 2 * 200 + 1
 
 
-@pytest.mark.parametrize("locate", ["judge", "teacher"])
+@pytest.mark.parametrize("locate", ["judge", "teacher", "answer"])
 def test_a_locating_prompt_that_is_longer_than_the_synthesis_fits_too(tmp_path, locate):
     (tmp_path / "short.txt").write_text("{question} {correct_rollout}")
-    placeholders = "{question} {correct_rollout}" + (" {numbered_steps}" if locate == "judge" else "")
+    placeholders = "{question} {correct_rollout}" + ("" if locate == "teacher" else " {numbered_steps}")
     (tmp_path / "long.txt").write_text("word " * 50 + placeholders)
     synthesis = {
         **{"mode": "continuation", "locate": locate, "transition": "fixed"},

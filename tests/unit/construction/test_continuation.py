@@ -23,7 +23,7 @@ class ScriptedEngine:
 
     def __init__(self, answer=GOES_ON, chosen="2].", fall_at="3"):
         self.answer, self.chosen, self.fall_at = answer, chosen, fall_at
-        self.prompts, self.choices, self.scored = [], [], []
+        self.prompts, self.choices, self.scored, self.weighed = [], [], [], []
 
     async def generate(self, prompt_ids, max_tokens):
         self.prompts.append((TOKENIZER.decode(prompt_ids), max_tokens))
@@ -43,6 +43,12 @@ class ScriptedEngine:
             at = next(i for i in range(len(token_ids)) if len(TOKENIZER.decode(token_ids[: i + 1])) > target)
             scores[at] = -7.0
         return scores
+
+    async def odds(self, prompt_ids, token, other):
+        """Believes 4 until it has written that x is 3."""
+        text = TOKENIZER.decode(prompt_ids)
+        self.weighed.append((text, TOKENIZER.decode([token]), TOKENIZER.decode([other])))
+        return 2.0 if "x = 3" in text else -2.0
 
     async def grade(self, error, trajectory):
         right = trajectory.text.rstrip().endswith("\\boxed{4}")
@@ -99,6 +105,32 @@ def test_the_teacher_needs_no_word_and_takes_the_samplers_scores_where_they_were
     )
     assert attempt.record.located_step == 3
     assert len(engine.scored) == 1
+
+
+def test_the_answer_locates_where_the_policy_comes_to_believe_it(monkeypatch):
+    engine = ScriptedEngine()
+    attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "answer", "transition": "own"})
+    assert attempt.record.located_step == 2
+    assert engine.choices == engine.scored == []
+    begun = ["", "2x = 8\n", KEPT, KEPT + "So x = 3.\n", WRONG]
+    assert engine.weighed == [(f"{QUESTION}{kept}\n\nFinal Answer: \\boxed{{", "3", "4") for kept in begun]
+
+
+@pytest.mark.parametrize("wrong", ["2x = 8\nx = 3\nI give up.", WRONG.replace("{3}", "{4}")])
+def test_where_two_answers_cannot_be_weighed_a_judge_is_asked(monkeypatch, wrong):
+    engine = ScriptedEngine()
+    attempt, _ = construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "answer", "transition": "own"})
+    assert attempt.record.located_step == 2
+    assert len(engine.choices) == 1 and engine.weighed == []
+
+
+def test_a_rollout_of_many_steps_is_asked_about_now_and_then(monkeypatch):
+    engine = ScriptedEngine()
+    wrong = "2x\n" * 30 + "x = 3\n" + "so\n" * 97 + "Final Answer: \\boxed{3}"
+    attempt, _ = construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "answer", "transition": "own"})
+    # 129 steps by 64: the 15th end is that of step ceil(129 * 15 / 64) = 31, which says that x is 3.
+    assert attempt.record.steps == 129 and len(engine.weighed) == 65
+    assert attempt.record.located_step == 31
 
 
 def test_a_fixed_transition_is_part_of_the_answer_that_the_policy_goes_on_from(monkeypatch, tmp_path):

@@ -47,6 +47,10 @@ CASES = [
     ([f"{ROLLOUT}.name=trtllm"], f"{ROLLOUT}.name=trtllm: verl's TensorRT-LLM server overrides"),
     (["tapo.opsd.enable=true", f"{ROLLOUT}.name=sglang"], f"{ROLLOUT}.name=sglang: OPSD asks for"),
     (["tapo.synthesis.mode=continuation", f"{ROLLOUT}.name=sglang"], f"{ROLLOUT}.name=sglang: locating the first"),
+    (
+        ["tapo.synthesis.mode=continuation", "tapo.synthesis.locate=answer", f"{ROLLOUT}.logprobs_mode=raw_logprobs"],
+        f"{ROLLOUT}.logprobs_mode=raw_logprobs: the odds of two answers are read from",
+    ),
     (["tapo.opsd.enable=true", f"{TOOLS}.tool_config_path=t.yaml"], f"{TOOLS}.tool_config_path=t.yaml: a rollout's"),
     (
         ["tapo.synthesis.mode=continuation", "tapo.synthesis.locate=teacher", f"{TOOLS}.function_tool_path=t.py"],

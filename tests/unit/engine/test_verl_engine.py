@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -103,7 +104,7 @@ def test_a_reward_function_behind_every_manager_sees_that_a_row_is_constructed(n
 
 
 class AbortingServer:
-    """A server of verl's, one answer for each request in turn: token ids, stop reason, version of the weights."""
+    """A server of verl's, one answer for each request in turn: token ids, stop reason, version of the weights, more."""
 
     def __init__(self, *answers):
         self.answers, self.requests = list(answers), []
@@ -113,7 +114,8 @@ class AbortingServer:
         self.requests.append((list(prompt_ids), dict(sampling_params)))
         ids, stop_reason, version, *more = self.answers.pop(0)
         extra = {"global_steps": version, **(more[0] if more else {})}
-        return TokenOutput(token_ids=ids, log_probs=[], stop_reason=stop_reason, extra_fields=extra)
+        log_probs = extra.pop("log_probs", [])
+        return TokenOutput(token_ids=ids, log_probs=log_probs, stop_reason=stop_reason, extra_fields=extra)
 
 
 def asynchronous_engine(monkeypatch, server):
@@ -161,7 +163,22 @@ def test_scores_come_through_the_asynchronous_client_and_are_asked_for_again_aft
     assert [prompt for prompt, _ in server.requests] == [[1, 2, 3], [1, 2, 3]]
 
 
-@pytest.mark.parametrize("asks", ["choose", "score_tokens"])
+@pytest.mark.parametrize(("sampled", "sign"), [(7, 1), (9, -1)])
+def test_odds_are_read_from_what_was_allowed_and_asked_for_again_after_an_abort(monkeypatch, sampled, sign):
+    server = AbortingServer(([], "aborted", 3), ([sampled], "completed", 4, {"log_probs": [math.log(0.9)]}))
+    odds = asyncio.run(asynchronous_engine(monkeypatch, server).odds([1, 2], 7, 9))
+    assert odds == pytest.approx(sign * math.log(9))  # 0.9 to 0.1
+    assert [prompt for prompt, _ in server.requests] == [[1, 2], [1, 2]]
+    params = server.requests[-1][1]
+    assert params["allowed_token_ids"] == [7, 9] and params["temperature"] == 1.0 and params["max_tokens"] == 1
+
+
+def test_a_token_without_any_doubt_has_finite_odds(monkeypatch):
+    server = AbortingServer(([7], "completed", 4, {"log_probs": [0.0]}))
+    assert 20 < asyncio.run(asynchronous_engine(monkeypatch, server).odds([1, 2], 7, 9)) < 40
+
+
+@pytest.mark.parametrize("asks", ["choose", "score_tokens", "odds"])
 def test_the_synchronous_client_asks_once(asks):
     worker = make_worker()
 
@@ -169,7 +186,7 @@ def test_the_synchronous_client_asks_once(asks):
         return SimpleNamespace(token_ids=[], stop_reason="aborted", extra_fields={})
 
     worker.llm_client = SimpleNamespace(generate=generate)
-    arguments = {"choose": ([1], ["1"], 2), "score_tokens": ([1],)}[asks]
+    arguments = {"choose": ([1], ["1"], 2), "score_tokens": ([1],), "odds": ([1], 2, 3)}[asks]
     with pytest.raises(RuntimeError, match="aborted"):
         asyncio.run(getattr(VerlEngine(worker, {}), asks)(*arguments))
 

@@ -91,3 +91,20 @@ def test_bad_input_ends_in_one_line(files, monkeypatch, capsys, text, message):
     with pytest.raises(SystemExit, match="2"):
         command(files, monkeypatch, *BOTH, attempts="bad.jsonl")
     assert message in capsys.readouterr().err
+
+
+def test_located_steps_are_counted_against_labels(files, monkeypatch, capsys):
+    # The scripted judge says step 2 of each.
+    (files / "labels.json").write_text('{"0": 3, "1": 2, "2": 1, "3": 1}')
+    command(files, monkeypatch, *BOTH, "--first", "5", "--labels", str(files / "labels.json"))
+    line = next(line for line in capsys.readouterr().out.splitlines() if "located" in line)
+    # Rewriting locates nothing; attempt 4 has no label.
+    assert line == "| located before / at / behind the labelled step | 0 / 0 / 0 | 1 / 1 / 2 |"
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "{"])
+def test_labels_that_are_none_are_refused(files, monkeypatch, capsys, text):
+    (files / "labels.json").write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        command(files, monkeypatch, *BOTH, "--labels", str(files / "labels.json"))
+    assert ended.value.code == 2 and "expected {place: step}" in capsys.readouterr().err

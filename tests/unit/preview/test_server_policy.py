@@ -73,6 +73,22 @@ def test_likelihoods_are_those_of_the_prompts_tokens(folder):
     assert answer.entropies == [0.0, entropy([-0.5, -1.5]), entropy([-0.1])]
 
 
+@pytest.mark.parametrize(
+    ("known", "odds"),
+    [
+        ({"token_id:7": -0.5, "token_id:9": -2.0}, 1.5),
+        # 9 is not among the likeliest: it counts as the least likely of them.
+        ({"token_id:7": -0.5, "token_id:3": -4.0}, 3.5),
+    ],
+)
+def test_odds_are_those_of_the_two_tokens_that_it_may_write(folder, known, odds):
+    answer, (body,) = ask(
+        folder, lambda body, _: choice(logprobs={"top_logprobs": [known]}), lambda policy: policy.odds([5, 6], 7, 9)
+    )
+    assert answer == pytest.approx(odds)
+    assert body["allowed_token_ids"] == [7, 9] and body["temperature"] == 1.0 and body["max_tokens"] == 1
+
+
 def test_entropy_by_hand():
     # 1/2 and 1/4 are known; the 1/4 that is left counts as one: 1/2 ln 2 + 2 * 1/4 ln 4 = 1.5 ln 2.
     assert entropy([-0.6931472, -1.3862944]) == pytest.approx(1.5 * 0.6931472)
