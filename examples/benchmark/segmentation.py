@@ -55,7 +55,7 @@ class Agreement:
 def measure(tokenizer: Any, attempts: Iterable[dict[str, Any]]) -> dict[str, str]:
     """What was measured, by name."""
     rewriting, continuing, apart = Agreement(tokenizer), Agreement(tokenizer), Agreement(tokenizer)
-    phrases = ["", *read_lines(None, TRANSITIONS)]
+    phrases = ["", *read_lines(None, TRANSITIONS["fixed"])]
     cuts: Counter[bool] = Counter()
     for attempt in attempts:
         error = attempt["error_rollout"]

@@ -36,6 +36,9 @@ def arm_command(run: StudyRun, settings: Settings, model: Path, questions: Path,
         f"trainer.save_freq={settings.steps}",
         "trainer.project_name=study",
         f"trainer.experiment_name={folder.name}",
+        # As the cold starts teach them, for the arms that continue.
+        "tapo.synthesis.locate=judge",
+        "tapo.synthesis.transition=own",
         *run.arm.overrides,
     ]
 

@@ -14,7 +14,9 @@ SELF_TEACHER = "self_teacher"  # OPSD's: what the policy sees as its own teacher
 CONTINUATION, CONTINUATION_OWN = "continuation", "continuation_own"  # ours
 LOCATE = "locate"  # ours
 
-TRANSITIONS = "transitions"  # ours: phrases between what is kept and what is written
+# Ours: what stands between what is kept and what the policy writes, by ``synthesis.transition``: a whole phrase, or the
+# beginning of one that the policy ends.
+TRANSITIONS = {"fixed": "transitions", "begun": "beginnings"}
 # The prompt that each locator of ``continuation`` shows; ``answer`` only where it falls back on a judge.
 LOCATE_PROMPTS = {"judge": LOCATE, "teacher": SELF_TEACHER, "answer": LOCATE}
 

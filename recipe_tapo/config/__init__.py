@@ -61,9 +61,9 @@ class SynthesisConfig(_Node):
 
     mode: Literal["micro_reflective", "full_reconstruction", "continuation"] = "micro_reflective"
     prompt_path: str | None = None
-    locate: Literal["judge", "teacher", "answer"] = "judge"
+    locate: Literal["answer", "judge", "teacher"] = "answer"
     locate_prompt_path: str | None = None
-    transition: Literal["own", "fixed", "none"] = "own"
+    transition: Literal["begun", "own", "fixed", "none"] = "begun"
     transitions_path: str | None = None
     temperature: NotNegative | None = None
     top_p: Share | None = None
@@ -99,7 +99,9 @@ class SynthesisConfig(_Node):
             raise bad(self.max_tokens, problem, "raise it or lower min_new_tokens", "max_tokens")
         check_template(self.prompt_path, synthesis_prompt(self.mode, self.transition))
         check_template(self.locate_prompt_path, LOCATE_PROMPTS[self.locate], "locate_prompt_path")
-        check_file(lambda: read_lines(self.transitions_path, TRANSITIONS), self.transitions_path, "transitions_path")
+        kind = TRANSITIONS.get(self.transition)
+        if kind is not None:
+            check_file(lambda: read_lines(self.transitions_path, kind), self.transitions_path, "transitions_path")
         check_file(lambda: load_leak_patterns(self.leak_patterns_path), self.leak_patterns_path, "leak_patterns_path")
         return self
 

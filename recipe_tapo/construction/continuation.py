@@ -46,9 +46,8 @@ class Continuation:
         self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
         self.phrases = template_phrases(self.template)
         self.min_prefix_fraction = synthesis.required_prefix_fraction
-        self.transitions = (
-            read_lines(synthesis.transitions_path, TRANSITIONS) if synthesis.transition == "fixed" else []
-        )
+        kind = TRANSITIONS.get(synthesis.transition)
+        self.transitions = [] if kind is None else read_lines(synthesis.transitions_path, kind)
 
     async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
         """Constructs from one wrong rollout. Raises Rejected."""
@@ -103,7 +102,7 @@ class Continuation:
         return trajectory
 
     def _transition(self, attempt: Attempt, kept: str) -> str:
-        """What stands between y⁻'s text and the policy's: the end of a paragraph where there is none, then a phrase."""
+        """What stands between y⁻'s text and the policy's: the end of a paragraph where there is none, then a phrase or its beginning."""
         gap = "" if kept.endswith(("\n", "。")) else "\n\n"
         if self.transitions:
             cjk = bool(_CJK.search(kept))

@@ -143,6 +143,22 @@ def test_a_fixed_transition_is_part_of_the_answer_that_the_policy_goes_on_from(m
     assert attempt.trajectory.text == KEPT + "Wait. 8/2 is 4.\nFinal Answer: \\boxed{4}"
 
 
+def test_a_doubt_that_is_begun_is_what_the_policy_goes_on_from(monkeypatch):
+    engine = ScriptedEngine(answer=" 8/2 is 4.\nFinal Answer: \\boxed{4}")
+    attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "begun"})
+    prompt = engine.prompts[0][0]
+    assert prompt.endswith(KEPT + "Wait,") and "correct that step" in prompt and "doubt" not in prompt
+    assert attempt.trajectory.text == KEPT + "Wait, 8/2 is 4.\nFinal Answer: \\boxed{4}"
+    assert attempt.trajectory.prefix_length == len(encode(KEPT)) and report.doubts == 1
+
+
+def test_a_chinese_doubt_is_begun_in_chinese(monkeypatch):
+    wrong = "2x = 8\n除以二：x = 3\nFinal Answer: \\boxed{3}"
+    engine = ScriptedEngine(answer="x 是 4。\nFinal Answer: \\boxed{4}")
+    construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "judge", "transition": "begun"})
+    assert engine.prompts[0][0].endswith("x = 3\n等等，")
+
+
 def test_a_mistake_in_the_last_step_is_followed_by_a_new_paragraph(monkeypatch):
     engine = ScriptedEngine(chosen="4].")
     attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own"})

@@ -38,7 +38,8 @@ DIFFERENCES = {
     "continuation_mask_mistake": {"synthesis.mode": "continuation", "mask": "mistake"},
     "turning": ANCHORED
     | MASKED
-    | {"synthesis.mode": "continuation", "loss_normalization": "joint", "ots.spare_turn": 1},
+    | {"synthesis.mode": "continuation", "synthesis.locate": "judge", "synthesis.transition": "own"}
+    | {"loss_normalization": "joint", "ots.spare_turn": 1},
 }
 
 
