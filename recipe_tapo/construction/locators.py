@@ -1,7 +1,7 @@
 """Who says where a wrong rollout first goes wrong (``synthesis.locate``, ours)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from recipe_tapo.algorithm.locate import evenly, fork, largest_fall, largest_gain, numbered, token_ends
@@ -118,10 +118,14 @@ class AnswerLocator:
         ids, prompt_ids = list(attempt.error.response_ids), attempt.error.prompt_ids
         asked = evenly(len(steps), _MOST_ASKED)
         ends = await asyncio.to_thread(token_ends, ids, [steps[number - 1] for number in asked], tokenizer)
-        odds = await asyncio.gather(
-            *(requests.odds([*prompt_ids, *ids[:end], *lead], believed, other) for end in (0, *ends))
-        )
-        return asked[largest_gain(odds)] - 1
+
+        def weigh(end: int) -> Awaitable[float]:
+            return requests.odds([*prompt_ids, *ids[:end], *lead], believed, other)
+
+        # The longest first: all others find theirs in the cache then, which requests of one moment do not share.
+        last = await weigh(ends[-1])
+        odds = await asyncio.gather(*map(weigh, (0, *ends[:-1])))
+        return asked[largest_gain([*odds, last])] - 1
 
 
 def make_locator(tapo: TapoConfig, policy: Policy) -> Locator:

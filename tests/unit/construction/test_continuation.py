@@ -112,7 +112,8 @@ def test_the_answer_locates_where_the_policy_comes_to_believe_it(monkeypatch):
     attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "answer", "transition": "own"})
     assert attempt.record.located_step == 2
     assert engine.choices == engine.scored == []
-    begun = ["", "2x = 8\n", KEPT, KEPT + "So x = 3.\n", WRONG]
+    # The whole rollout first, so that all others are in the engine's cache.
+    begun = [WRONG, "", "2x = 8\n", KEPT, KEPT + "So x = 3.\n"]
     assert engine.weighed == [(f"{QUESTION}{kept}\n\nFinal Answer: \\boxed{{", "3", "4") for kept in begun]
 
 
