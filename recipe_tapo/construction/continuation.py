@@ -102,7 +102,7 @@ class Continuation:
         return trajectory
 
     def _transition(self, attempt: Attempt, kept: str) -> str:
-        """What stands between the two texts: the end of a paragraph where there is none, then a phrase or its beginning."""
+        """What stands between the two: the end of a paragraph where there is none, then a phrase or its beginning."""
         gap = "" if kept.endswith(("\n", "。")) else "\n\n"
         if self.transitions:
             cjk = bool(_CJK.search(kept))
