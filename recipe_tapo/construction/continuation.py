@@ -28,6 +28,8 @@ from recipe_tapo.construction.requests import Requests
 from recipe_tapo.reasons import Rejected, RejectReason
 
 _CJK = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
+# Of the characters of a text in such a script, formulas included; a stray word does not make one.
+_CJK_SHARE = 0.05
 
 
 class Continuation:
@@ -105,7 +107,10 @@ class Continuation:
         """What stands between the two: the end of a paragraph where there is none, then a phrase or its beginning."""
         gap = "" if kept.endswith(("\n", "。")) else "\n\n"
         if self.transitions:
-            cjk = bool(_CJK.search(kept))
-            phrases = [phrase for phrase in self.transitions if bool(_CJK.search(phrase)) == cjk] or self.transitions
+            phrases = [phrase for phrase in self.transitions if _is_cjk(phrase) == _is_cjk(kept)] or self.transitions
             gap += random.Random(attempt.seed).choice(phrases)
         return gap
+
+
+def _is_cjk(text: str) -> bool:
+    return len(_CJK.findall(text)) > _CJK_SHARE * len(text)

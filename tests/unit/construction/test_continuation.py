@@ -160,6 +160,13 @@ def test_a_chinese_doubt_is_begun_in_chinese(monkeypatch):
     assert engine.prompts[0][0].endswith("x = 3\n等等，")
 
 
+def test_a_stray_chinese_word_does_not_make_a_text_chinese(monkeypatch):
+    engine = ScriptedEngine(answer=" 8/2 is 4.\nFinal Answer: \\boxed{4}")
+    wrong = WRONG.replace("Divide by 2", "Let us divide both sides of the equation by 两")
+    construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "judge", "transition": "begun"})
+    assert engine.prompts[0][0].endswith("x = 3\nWait,")
+
+
 def test_a_mistake_in_the_last_step_is_followed_by_a_new_paragraph(monkeypatch):
     engine = ScriptedEngine(chosen="4].")
     attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own"})
