@@ -69,7 +69,7 @@ def evenly(count: int, most: int) -> list[int]:
     return sorted({-(-count * place // min(count, most)) for place in range(1, min(count, most) + 1)})
 
 
-def largest_gain(odds: Sequence[float]) -> int:
+def largest_gain(odds: Sequence[float]) -> int | None:
     """The stretch of a rollout in which the policy comes to believe the answer that the rollout ends in.
 
     A policy that is made to answer at once, behind more and more of its own reasoning, shows where the reasoning
@@ -79,8 +79,9 @@ def largest_gain(odds: Sequence[float]) -> int:
         odds: In nats, y⁻'s answer against y⁺'s; before the rollout's first step, then behind each stretch.
 
     Returns:
-        The position of the stretch that raises them most, from 0; the first of several.
+        The position of the stretch that raises them most, from 0, the first of several; None where none raises them.
     """
     certain = [max(-_CERTAIN, min(_CERTAIN, value)) for value in odds]
     gains = [after - before for before, after in pairwise(certain)]
-    return gains.index(max(gains))
+    most = max(gains)
+    return gains.index(most) if most > 0 else None

@@ -150,12 +150,15 @@ class Constructor:
         if trajectory.new_tokens < synthesis.min_new_tokens:
             raise Rejected(RejectReason.TOO_LITTLE_NEW)
         behind = len(trajectory.text) - len(new)
-        attempt.record.leak = leaks(trajectory.text, self.leak_patterns, start=behind)
+        # What the question itself says may be said again.
+        patterns = [pattern for pattern in self.leak_patterns if not pattern.search(attempt.record.question)]
+        attempt.record.leak = leaks(trajectory.text, patterns, start=behind)
         report.leaks += attempt.record.leak
         if attempt.record.leak and synthesis.leak_check == "reject":
             raise Rejected(RejectReason.LEAK)
         report.parsed += 1
-        attempt.record.doubt = expresses_doubt(new)
+        # Its own words: a phrase that was written for it says nothing of what it makes of it.
+        attempt.record.doubt = expresses_doubt(new.removeprefix(attempt.record.transition or ""))
         report.doubts += attempt.record.doubt
         report.prefix_lengths.append(trajectory.prefix_length)
         report.prefix_fractions.append(trajectory.prefix_fraction)

@@ -27,9 +27,15 @@ from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.requests import Requests
 from recipe_tapo.reasons import Rejected, RejectReason
 
-_CJK = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
+# Scripts by their characters; a text in kana or Hangul may have Han characters as well.
+_SCRIPTS = {
+    "kana": re.compile(r"[\u3040-\u30ff]"),
+    "hangul": re.compile(r"[\uac00-\ud7af]"),
+    "han": re.compile(r"[\u4e00-\u9fff]"),
+}
 # Of the characters of a text in such a script, formulas included; a stray word does not make one.
-_CJK_SHARE = 0.05
+_SHARE = 0.05
+_LATIN = "latin"
 
 
 class Continuation:
@@ -71,6 +77,7 @@ class Continuation:
         if begun is None or not begun.prefix_length:
             raise Rejected(RejectReason.NO_CLEAN_CUT)
         kept, transition_ids = begun.prefix_length, begun.ids[begun.prefix_length :]
+        record.transition = decode(tokenizer, transition_ids)
         wrong_step = text[step.start : step.end].strip()
         prompt = fill_template(
             self.template,
@@ -107,10 +114,15 @@ class Continuation:
         """What stands between the two: the end of a paragraph where there is none, then a phrase or its beginning."""
         gap = "" if kept.endswith(("\n", "。")) else "\n\n"
         if self.transitions:
-            phrases = [phrase for phrase in self.transitions if _is_cjk(phrase) == _is_cjk(kept)] or self.transitions
+            by_script: dict[str, list[str]] = {}
+            for phrase in self.transitions:
+                by_script.setdefault(script_of(phrase), []).append(phrase)
+            phrases = by_script.get(script_of(kept)) or by_script.get(_LATIN) or self.transitions
             gap += random.Random(attempt.seed).choice(phrases)
         return gap
 
 
-def _is_cjk(text: str) -> bool:
-    return len(_CJK.findall(text)) > _CJK_SHARE * len(text)
+def script_of(text: str) -> str:
+    """The script that a text is written in: ``kana``, ``hangul``, ``han`` or ``latin``, for anything else too."""
+    found = (name for name, characters in _SCRIPTS.items() if len(characters.findall(text)) > _SHARE * len(text))
+    return next(found, _LATIN)

@@ -17,7 +17,7 @@ from recipe_tapo.algorithm.steps import Step
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt
 from recipe_tapo.construction.policy import Policy
-from recipe_tapo.construction.requests import Requests
+from recipe_tapo.construction.requests import Requests, all_or_none
 from recipe_tapo.grading.extract import extract_answer
 from recipe_tapo.reasons import Rejected, RejectReason
 
@@ -98,7 +98,7 @@ class AnswerLocator:
 
     Behind each step the policy is made to answer at once, and the odds of the two answers are read from its next token.
     No synthesis prompt is shown, so that the engine has nearly all of each request in its cache. Where a rollout states
-    no answer, or the two cannot be told apart, a judge is asked.
+    no answer, the two cannot be told apart or no step raises the odds, a judge is asked.
     """
 
     def __init__(self, tapo: TapoConfig, policy: Policy):
@@ -122,10 +122,11 @@ class AnswerLocator:
         def weigh(end: int) -> Awaitable[float]:
             return requests.odds([*prompt_ids, *ids[:end], *lead], believed, other)
 
-        # The longest first: all others find theirs in the cache then, which requests of one moment do not share.
+        # Requests of one moment do not share what they compute; behind the longest one all others find it in the cache.
         last = await weigh(ends[-1])
-        odds = await asyncio.gather(*map(weigh, (0, *ends[:-1])))
-        return asked[largest_gain([*odds, last])] - 1
+        odds = await all_or_none(weigh(end) for end in (0, *ends[:-1]))
+        stretch = largest_gain([*odds, last])
+        return await self.judge.locate(attempt, steps, requests) if stretch is None else asked[stretch] - 1
 
 
 def make_locator(tapo: TapoConfig, policy: Policy) -> Locator:

@@ -1,7 +1,7 @@
 """Requests to the engine: within the context, within time, each failure with its reason."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
 from recipe_tapo.config import TapoConfig
@@ -124,3 +124,13 @@ class Requests:
         if tokens is None:
             return _BASE_TIMEOUT_S
         return None if self.policy.pauses else _BASE_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
+
+
+async def all_or_none(requests: Iterable[Awaitable[T]]) -> list[T]:
+    """Waits for requests of which each is needed; where one fails, the others are given up. Raises what it raised."""
+    tasks = [asyncio.ensure_future(request) for request in requests]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -92,6 +92,7 @@ class VerlEngine:
         self.worker = worker
         self.sampling_params = sampling_params
         self.priority = request_priority(worker.config)
+        self.odds_id = uuid.uuid4().hex
 
     async def generate(self, prompt_ids: list[int], max_tokens: int) -> list[int]:
         """See ``Engine``. Raises RuntimeError where the server gave the request up."""
@@ -119,9 +120,19 @@ class VerlEngine:
         return [0.0, *(log_prob for (log_prob,) in output.extra_fields["prompt_logprobs"][:-1])]
 
     async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
-        """See ``Engine``. Of verl's two answers, the token and its log-probability among those that were allowed."""
-        sampling_params = {"max_tokens": 1, "temperature": 1.0, "allowed_token_ids": [token, other], "logprobs": True}
-        output = await self._request_whole(prompt_ids, sampling_params)
+        """See ``Engine``. verl returns the sampled token's log-probability alone; the other one has the rest.
+
+        A penalty would weigh the two by what the rollout has written. All of a group's go to one server, which then has
+        the rollouts in its cache: verl chooses it by the request's id.
+        """
+        sampling_params = {
+            "max_tokens": 1,
+            "temperature": 1.0,
+            "repetition_penalty": 1.0,
+            "allowed_token_ids": [token, other],
+            "logprobs": True,
+        }
+        output = await self._request_whole(prompt_ids, sampling_params, self.odds_id)
         (sampled,), (log_prob,) = output.token_ids, output.log_probs
         odds = log_prob - math.log(max(-math.expm1(log_prob), _LEAST))
         return odds if sampled == token else -odds
@@ -138,12 +149,16 @@ class VerlEngine:
         info = row.extra_fields.get("reward_extra_info") or {}
         return Grade(float(row.reward_score), is_correct(row.reward_score, info), info)
 
-    async def _request(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
+    async def _request(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str | None = None
+    ) -> TokenOutput:
         """One request; verl's asynchronous client goes on with one that was aborted for a training."""
         async with ending_with_its_caller(self.worker.llm_client) as client:
-            return _not_aborted(await client.generate(**self._arguments(prompt_ids, sampling_params)))
+            return _not_aborted(await client.generate(**self._arguments(prompt_ids, sampling_params, request_id)))
 
-    async def _request_whole(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> TokenOutput:
+    async def _request_whole(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str | None = None
+    ) -> TokenOutput:
         """One request whose answer makes sense in one piece alone.
 
         verl's asynchronous client would put the second half of a choice behind the first, which is no choice or another
@@ -152,18 +167,20 @@ class VerlEngine:
         """
         client = self.worker.llm_client
         if not pauses(client):
-            return await self._request(prompt_ids, sampling_params)
+            return await self._request(prompt_ids, sampling_params, request_id)
         while True:
-            arguments = self._arguments(prompt_ids, dict(sampling_params))
+            arguments = self._arguments(prompt_ids, dict(sampling_params), request_id)
             async with ending_with_its_caller(client) as noting:
                 output = await LLMServerClient.generate(noting, **arguments)
             if output.stop_reason not in _ABORTED:
                 return output
             await asyncio.sleep(_ASK_AGAIN_S)
 
-    def _arguments(self, prompt_ids: list[int], sampling_params: dict[str, Any]) -> dict[str, Any]:
+    def _arguments(
+        self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str | None
+    ) -> dict[str, Any]:
         return {
-            "request_id": uuid.uuid4().hex,
+            "request_id": request_id or uuid.uuid4().hex,
             "prompt_ids": prompt_ids,
             "sampling_params": sampling_params,
             "priority": self.priority,

@@ -36,7 +36,8 @@ class VllmPolicy:
         from vllm.v1.engine.async_llm import AsyncLLM
 
         try:
-            self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+            # As verl starts it: log-probabilities are those among the tokens that a request allows.
+            self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments, logprobs_mode="processed_logprobs"))
         except Exception as error:
             raise InputError(f"vLLM cannot load {self.model}: {one_line(error)}") from error
         self.tokenizer: Any = self._llm.tokenizer

@@ -15,8 +15,9 @@ class AttemptRecord:
     """One construction attempt; fields not reached stay None.
 
     ``step`` is the one that handed the question out, under verl's asynchronous trainers not always the one that trains
-    on it. The versions of the weights, oldest and newest, are those that wrote y⁻, y⁺ and the trajectory's new tokens;
-    None where the engine does not say. ``reason`` names why it gave no row. ``key`` is the row's key in verl's storage.
+    on it. ``transition`` is what was written for the policy behind the preserved prefix. The versions of the weights,
+    oldest and newest, are those that wrote y⁻, y⁺ and the trajectory's new tokens; None where the engine does not say.
+    ``reason`` names why it gave no row. ``key`` is the row's key in verl's storage.
     """
 
     step: int
@@ -29,6 +30,7 @@ class AttemptRecord:
     raw_output: str | None = None
     reconstruction: str | None = None
     prefix_text: str | None = None
+    transition: str | None = None
     prefix_length: int | None = None
     prefix_fraction: float | None = None
     recovered: str | None = None

@@ -74,8 +74,8 @@ def test_lora_whose_reference_is_the_actor_a_joint_denominator_and_a_located_con
         "trainer.total_training_steps=2",
         *("actor_rollout_ref.model.lora_rank=4", "actor_rollout_ref.model.lora_alpha=8"),
         *("actor_rollout_ref.actor.use_kl_loss=true", "actor_rollout_ref.actor.optim.lr=1e-2"),
-        *("tapo.loss_normalization=joint", "tapo.synthesis.mode=continuation", "tapo.synthesis.locate=judge"),
-        *("tapo.synthesis.transition=fixed", f"tapo.synthesis.transitions_path={tmp_path}/phrase.txt"),
+        *("tapo.loss_normalization=joint", "tapo.synthesis.mode=continuation", "tapo.synthesis.locate=answer"),
+        *("tapo.synthesis.transition=begun", f"tapo.synthesis.transitions_path={tmp_path}/phrase.txt"),
         f"tapo.synthesis.prompt_path={tmp_path}/prompt.txt",
     )
     metrics = check(run, steps=2)

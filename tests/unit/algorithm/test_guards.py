@@ -154,6 +154,40 @@ def test_natural_self_correction_is_no_leak():
     assert [text for text in natural if leaks(text, PATTERNS)] == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wait, I see what you did wrong.",
+        "Wait, I see your last step is not right.",
+        "Wait, that is a mistake in your answer, which began well.",
+        "The last line of your answer is: 5",
+        "Wait, you've already said in words that this step is wrong.",
+        "Your calculation was almost correct.",
+        "Wait, it seems there was a misunderstanding in the previous response.",
+        "Wait, could you review the step carefully?",
+    ],
+)
+def test_words_to_whoever_asked_are_a_leak(text):
+    assert leaks(text, PATTERNS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Enter your answer as a fraction.",
+        "Your answer should be of the form a + bi, simplifying all fractions in your answer.",
+        "Whatever you did to the left side must be done to the right.",
+        "The candies you gave to Tom are 4 of 9.",
+        "If you made 4 of 5 free throws, then you have a rate of 80%.",
+        "The number you wrote on the board is 7. Your first result was a 3.",
+        "Your work hours are 8 a day, so your answer is 40.",
+        "Can you see that 3 divides 12?",
+    ],
+)
+def test_a_problem_may_speak_to_its_reader(text):
+    assert not leaks(text, PATTERNS)
+
+
 def test_taking_up_what_was_not_said_is_a_leak_only_at_the_beginning():
     assert leaks("To correct this, we multiply: 6 * 4 = 24.", PATTERNS)
     assert not leaks("6 * 4 = 20. To correct this, we multiply: 6 * 4 = 24.", PATTERNS)

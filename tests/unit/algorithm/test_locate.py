@@ -42,8 +42,8 @@ def test_steps_are_numbered_from_one():
         ([-1.0, 1.0, 3.0], 0),  # 2 and 2: the first
         # From 5 to 20 the policy was certain before; from -1 to 5 it comes to be so.
         ([-1.0, 5.0, 20.0], 0),
-        ([4.0, 3.0, 1.0], 0),  # gains -1, -2: none rises, the least fall counts
-        ([-3.0, -3.0], 0),
+        ([4.0, 3.0, 1.0], None),
+        ([9.0, 8.5, 7.0, 12.0], None),  # certain all along
     ],
 )
 def test_the_step_that_raises_the_odds_most_decides_the_answer(odds, stretch):

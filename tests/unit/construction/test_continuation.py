@@ -150,21 +150,72 @@ def test_a_doubt_that_is_begun_is_what_the_policy_goes_on_from(monkeypatch):
     prompt = engine.prompts[0][0]
     assert prompt.endswith(KEPT + "Wait,") and "correct that step" in prompt and "doubt" not in prompt
     assert attempt.trajectory.text == KEPT + "Wait, 8/2 is 4.\nFinal Answer: \\boxed{4}"
-    assert attempt.trajectory.prefix_length == len(encode(KEPT)) and report.doubts == 1
+    assert attempt.trajectory.prefix_length == len(encode(KEPT))
+    assert report.doubts == 0  # the policy itself said nothing of the kind
 
 
-def test_a_chinese_doubt_is_begun_in_chinese(monkeypatch):
-    wrong = "2x = 8\n除以二：x = 3\nFinal Answer: \\boxed{3}"
-    engine = ScriptedEngine(answer="x 是 4。\nFinal Answer: \\boxed{4}")
+@pytest.mark.parametrize(("goes_on", "doubts"), [(" that is not right: 8/2 is 4.", 1), (" so x = 3 it is.", 0)])
+def test_a_begun_doubt_counts_by_what_the_policy_makes_of_it(monkeypatch, goes_on, doubts):
+    engine = ScriptedEngine(answer=f"{goes_on}\nFinal Answer: \\boxed{{4}}")
+    attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "begun"})
+    assert report.doubts == doubts and attempt.record.transition == "Wait,"
+
+
+def test_where_no_step_raises_the_odds_a_judge_is_asked(monkeypatch):
+    class Certain(ScriptedEngine):
+        async def odds(self, prompt_ids, token, other):
+            return 9.0
+
+    engine = Certain()
+    attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "answer", "transition": "own"})
+    assert attempt.record.located_step == 2 and len(engine.choices) == 1
+
+
+def test_one_failed_question_about_the_odds_gives_up_the_others(monkeypatch):
+    class Failing(ScriptedEngine):
+        given_up = 0
+
+        async def odds(self, prompt_ids, token, other):
+            text = TOKENIZER.decode(prompt_ids)
+            if "boxed{3}" in text:
+                return 2.0
+            if text.endswith(f"{QUESTION}\n\nFinal Answer: \\boxed{{"):
+                raise RuntimeError("server down")
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                self.given_up += 1
+                raise
+            return 0.0
+
+    engine = Failing()
+    attempt, _ = construct(monkeypatch, engine, synthesis={"locate": "answer", "transition": "own"})
+    assert attempt.record.reason == "request_failed" and engine.given_up == 3
+
+
+def test_what_the_question_says_is_no_leak(monkeypatch):
+    answer = "Wait, you provided 8 sweets.\nFinal Answer: \\boxed{4}"
+    leaked, _ = construct(monkeypatch, ScriptedEngine(answer=answer), synthesis={"locate": "judge"})
+    assert leaked.record.reason == "leak"
+    monkeypatch.setitem(globals(), "QUESTION", "You provided 8 sweets for two. 2x=8?")
+    kept, _ = construct(monkeypatch, ScriptedEngine(answer=answer), synthesis={"locate": "judge"})
+    assert kept.record.reason is None
+
+
+@pytest.mark.parametrize(
+    ("line", "doubt"),
+    [
+        ("除以二：x = 3", "等等，"),
+        ("両辺を二で割る：x = 3", "待って、"),
+        ("양변을 2로 나누면 x = 3", "잠깐,"),
+        ("Let us divide both sides of the equation by 两: x = 3", "Wait,"),  # a stray word
+    ],
+)
+def test_a_doubt_is_begun_in_the_rollouts_script(monkeypatch, line, doubt):
+    engine = ScriptedEngine(answer=" x = 4.\nFinal Answer: \\boxed{4}")
+    wrong = f"2x = 8\n{line}\nFinal Answer: \\boxed{{3}}"
     construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "judge", "transition": "begun"})
-    assert engine.prompts[0][0].endswith("x = 3\n等等，")
-
-
-def test_a_stray_chinese_word_does_not_make_a_text_chinese(monkeypatch):
-    engine = ScriptedEngine(answer=" 8/2 is 4.\nFinal Answer: \\boxed{4}")
-    wrong = WRONG.replace("Divide by 2", "Let us divide both sides of the equation by 两")
-    construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "judge", "transition": "begun"})
-    assert engine.prompts[0][0].endswith("x = 3\nWait,")
+    assert engine.prompts[0][0].endswith(f"x = 3\n{doubt}")
 
 
 def test_a_mistake_in_the_last_step_is_followed_by_a_new_paragraph(monkeypatch):
