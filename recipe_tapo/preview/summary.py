@@ -116,6 +116,8 @@ def advice(summary: Summary) -> str:
         problems.append(f"{summary.leaks:.0%} speak of the synthesis prompt")
     if summary.doubts is not None and summary.doubts < 0.5:
         problems.append(f"{summary.doubts:.0%} doubt anything behind what is preserved, so they do not show a turn")
+    if summary.right is not None and summary.right < 0.3:
+        problems.append(f"{summary.right:.0%} end right, so they hardly show how to mend a mistake")
     if not problems:
         return f"{summary.name}: this model's constructions are fit to train on."
     remedy = (
