@@ -22,7 +22,7 @@ class Summary:
         recovered: Share of the attempts that missed the format and were read nevertheless.
         rejected: Attempts that came to nothing, by reason.
         right: Share of the usable ones whose reward says right.
-        doubts: Share of the usable ones that express a doubt behind the preserved prefix.
+        doubts: Share of the usable ones in which the policy expresses a doubt behind the preserved prefix.
         prefix: Preserved share of y⁻'s tokens, mean over the usable ones.
         leaks: Usable ones that speak of what only the synthesis prompt shows, as a share.
         nll: Negative log-likelihood per token behind the prefix under the plain question.

@@ -10,7 +10,7 @@ _LINES = (
     ("usable of attempts", "usable", "{:.0%}"),
     ("recovered", "recovered", "{:.0%}"),
     ("right, of usable", "right", "{:.0%}"),
-    ("a doubt behind the preserved prefix, of usable", "doubts", "{:.0%}"),
+    ("a doubt of its own behind the preserved prefix, of usable", "doubts", "{:.0%}"),
     ("preserved prefix, mean share of y⁻", "prefix", "{:.1%}"),
     ("leaks, of usable", "leaks", "{:.0%}"),
     ("NLL behind the prefix", "nll", "{:.2f}"),

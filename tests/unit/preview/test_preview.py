@@ -244,7 +244,8 @@ def summary(name, **values):
         (summary("micro_reflective", usable=0.9, prefix=0.003), "0.3% of the wrong rollout is preserved"),
         (summary("continuation_judge_own", usable=0.9, leaks=0.2), "Try another locate and transition"),
         (summary("continuation", usable=0.9, prefix=0.5, leaks=0.0, doubts=0.1), "10% doubt anything"),
-        (summary("micro_reflective", usable=0.9, prefix=0.4, leaks=0.0, doubts=0.8), "are fit to train on"),
+        (summary("continuation", usable=0.9, prefix=0.5, leaks=0.0, doubts=0.9, right=0.2), "20% end right"),
+        (summary("micro_reflective", usable=0.9, prefix=0.4, leaks=0.0, doubts=0.8, right=0.6), "are fit to train on"),
     ],
 )
 def test_the_sentence_names_what_is_amiss_and_what_to_do(made, says):
