@@ -133,7 +133,7 @@ class VerlEngine:
             "logprobs": True,
         }
         output = await self._request_whole(prompt_ids, sampling_params, self.odds_id)
-        (sampled,), (log_prob,) = output.token_ids, output.log_probs or ()
+        (sampled,), (log_prob,) = output.token_ids, output.log_probs or []
         odds = log_prob - math.log(max(-math.expm1(log_prob), _LEAST))
         return odds if sampled == token else -odds
 
