@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.algorithm.prompts import TRANSITIONS, read_lines
+from recipe_tapo.algorithm.prompts import read_transitions
 from recipe_tapo.algorithm.splice import cut, join, splice
 from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.algorithm.tokens import decode
@@ -55,7 +55,7 @@ class Agreement:
 def measure(tokenizer: Any, attempts: Iterable[dict[str, Any]]) -> dict[str, str]:
     """What was measured, by name."""
     rewriting, continuing, apart = Agreement(tokenizer), Agreement(tokenizer), Agreement(tokenizer)
-    phrases = ["", *read_lines(None, TRANSITIONS["fixed"])]
+    phrases = ["", *read_transitions("fixed")]
     cuts: Counter[bool] = Counter()
     for attempt in attempts:
         error = attempt["error_rollout"]

@@ -66,7 +66,8 @@ def fork(lead: str, first: str, second: str, tokenizer: Tokenizer) -> tuple[list
 
 def evenly(count: int, most: int) -> list[int]:
     """At most so many of the numbers 1 to ``count``, evenly spaced, the last one among them."""
-    return sorted({-(-count * place // min(count, most)) for place in range(1, min(count, most) + 1)})
+    places = min(count, most)
+    return [-(-count * place // places) for place in range(1, places + 1)]
 
 
 def largest_gain(odds: Sequence[float]) -> int | None:

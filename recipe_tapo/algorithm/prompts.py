@@ -108,6 +108,20 @@ def read_lines(path: str | Path | None, name: str) -> list[str]:
     return entries
 
 
+def read_transitions(transition: str, path: str | Path | None = None) -> list[str]:
+    """What ``synthesis.transition`` writes for the policy, one of these; empty where it writes nothing.
+
+    Args:
+        transition: ``fixed``, ``begun`` or one that writes nothing.
+        path: A user's own file; None for the package's.
+
+    Raises:
+        PromptTemplateError: The file cannot be read or holds no entry.
+    """
+    name = TRANSITIONS.get(transition)
+    return [] if name is None else read_lines(path, name)
+
+
 def teacher_chat(
     template: str, messages: Sequence[Mapping[str, Any]], question: str, correct_rollout: str
 ) -> list[dict[str, Any]]:

@@ -9,8 +9,7 @@ from recipe_tapo.algorithm.prompts import (
     FULL_RECONSTRUCTION,
     LOCATE_PROMPTS,
     SELF_TEACHER,
-    TRANSITIONS,
-    read_lines,
+    read_transitions,
     synthesis_prompt,
 )
 from recipe_tapo.config.errors import TapoConfigError, bad, one_line, refuse
@@ -99,9 +98,9 @@ class SynthesisConfig(_Node):
             raise bad(self.max_tokens, problem, "raise it or lower min_new_tokens", "max_tokens")
         check_template(self.prompt_path, synthesis_prompt(self.mode, self.transition))
         check_template(self.locate_prompt_path, LOCATE_PROMPTS[self.locate], "locate_prompt_path")
-        kind = TRANSITIONS.get(self.transition)
-        if kind is not None:
-            check_file(lambda: read_lines(self.transitions_path, kind), self.transitions_path, "transitions_path")
+        check_file(
+            lambda: read_transitions(self.transition, self.transitions_path), self.transitions_path, "transitions_path"
+        )
         check_file(lambda: load_leak_patterns(self.leak_patterns_path), self.leak_patterns_path, "leak_patterns_path")
         return self
 

@@ -9,10 +9,9 @@ import re
 
 from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.prompts import (
-    TRANSITIONS,
     fill_template,
     load_template,
-    read_lines,
+    read_transitions,
     render_prompt,
     synthesis_prompt,
 )
@@ -54,8 +53,7 @@ class Continuation:
         self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
         self.phrases = template_phrases(self.template)
         self.min_prefix_fraction = synthesis.required_prefix_fraction
-        kind = TRANSITIONS.get(synthesis.transition)
-        self.transitions = [] if kind is None else read_lines(synthesis.transitions_path, kind)
+        self.transitions = read_transitions(synthesis.transition, synthesis.transitions_path)
 
     async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
         """Constructs from one wrong rollout. Raises Rejected."""

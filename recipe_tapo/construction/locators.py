@@ -27,7 +27,7 @@ ANSWER_BEGUN = "The first wrong step is step ["
 # "]." a policy that may not write it goes on to some other number.
 ANSWER_END = "]."
 # What the policy is made to write behind a step, to answer at once.
-AT_ONCE = "Final Answer: \\boxed{"
+AT_ONCE = "\n\nFinal Answer: \\boxed{"
 # Requests for one rollout, which may have hundreds of steps.
 _MOST_ASKED = 64
 
@@ -107,13 +107,13 @@ class AnswerLocator:
 
     async def locate(self, attempt: Attempt, steps: Sequence[Step], requests: Requests) -> int:
         """See ``Locator``."""
-        record, tokenizer = attempt.record, self.policy.tokenizer
-        wrong, right = extract_answer(record.error_rollout), extract_answer(record.correct_rollout)
-        parting = fork("\n\n" + AT_ONCE, wrong + "}", right + "}", tokenizer) if wrong and right else None
-        if parting is None:
-            return await self.judge.locate(attempt, steps, requests)
         if len(steps) == 1:
             return 0
+        record, tokenizer = attempt.record, self.policy.tokenizer
+        wrong, right = extract_answer(record.error_rollout), extract_answer(record.correct_rollout)
+        parting = fork(AT_ONCE, wrong + "}", right + "}", tokenizer) if wrong and right else None
+        if parting is None:
+            return await self.judge.locate(attempt, steps, requests)
         lead, believed, other = parting
         ids, prompt_ids = list(attempt.error.response_ids), attempt.error.prompt_ids
         asked = evenly(len(steps), _MOST_ASKED)

@@ -106,7 +106,10 @@ class ServerPolicy:
             "temperature": 1.0,
             "max_tokens": 1,
             # Said explicitly, for the server otherwise takes them from the model's generation_config.
-            **{"top_p": 1.0, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0},
+            "top_p": 1.0,
+            "top_k": -1,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
             "allowed_token_ids": [token, other],
             "logprobs": TOP,
             "return_tokens_as_token_ids": True,

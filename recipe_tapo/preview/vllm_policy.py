@@ -67,7 +67,7 @@ class VllmPolicy:
         """See ``PreviewPolicy``."""
         from vllm import SamplingParams
 
-        params = SamplingParams(temperature=1.0, max_tokens=1, allowed_token_ids=[token, other], logprobs=TOP)
+        params = SamplingParams(temperature=1.0, max_tokens=1, allowed_token_ids=[token, other], logprobs=2)
         (known,) = (await self._ask(prompt_ids, params)).outputs[0].logprobs
         return read_odds({id_: entry.logprob for id_, entry in known.items()}, token, other)
 

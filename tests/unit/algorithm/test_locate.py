@@ -1,4 +1,4 @@
-"""Where a wrong rollout first goes wrong, by the self-teacher's scores."""
+"""Where a wrong rollout first goes wrong, by the policy's own scores."""
 
 import pytest
 from small_tokenizer import EOS, TOKENIZER, encode
