@@ -1,11 +1,12 @@
 """The ``tapo:`` node as frozen pydantic models. Defaults are the paper's; ours are marked so."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recipe_tapo.algorithm.guards import load_leak_patterns
 from recipe_tapo.algorithm.prompts import (
+    CONTINUATION,
     FULL_RECONSTRUCTION,
     LOCATE_PROMPTS,
     SELF_TEACHER,
@@ -38,6 +39,11 @@ __all__ = [
 ]
 
 
+# What null stands for in ``continuation`` (ours): at the rollouts' own temperature a doubt seldom ends right, and what
+# runs in circles or talks to the prompt is sampled anew. docs/construction.md has the numbers.
+_CONTINUATION: dict[str, Any] = {"temperature": 0.7, "tries": 3}
+
+
 class _Node(BaseModel):
     """Strict: ``true`` and ``"3"`` are no integers; an integer is a fine float."""
 
@@ -55,7 +61,7 @@ class SelectionConfig(_Node):
 class SynthesisConfig(_Node):
     """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent).
 
-    ``continuation``, its ``locate`` and ``transition``, and the guards are ours.
+    ``continuation``, its ``locate`` and ``transition``, ``tries`` and the guards are ours.
     """
 
     mode: Literal["micro_reflective", "full_reconstruction", "continuation"] = "micro_reflective"
@@ -68,6 +74,7 @@ class SynthesisConfig(_Node):
     top_p: Share | None = None
     top_k: TopK | None = None
     max_tokens: MaxTokens | None = None
+    tries: Threshold = 1
     timeout_s: Seconds | None = None
     recover: bool = True
     echo_check: bool = True
@@ -88,11 +95,25 @@ class SynthesisConfig(_Node):
         values = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k}
         return {name: value for name, value in values.items() if value is not None}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: Any) -> Any:
+        """Puts what null stands for in the mode where nothing was said."""
+        if not isinstance(values, dict):
+            return values
+        meant = _CONTINUATION if values.get("mode") == CONTINUATION else {"tries": 1}
+        if values.get("temperature") == 0:
+            meant = {**meant, "tries": 1}
+        return {**values, **{name: value for name, value in meant.items() if values.get(name) is None}}
+
     @model_validator(mode="after")
     def _mode_fits(self) -> "SynthesisConfig":
         if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:
             remedy = "use prefix_check=measure or mode=micro_reflective"
             raise bad(self.prefix_check, "full_reconstruction keeps no prefix", remedy, "prefix_check")
+        if self.temperature == 0 and self.tries > 1:
+            problem = "asks anew for what is always the same at tapo.synthesis.temperature=0"
+            raise bad(self.tries, problem, "set it to 1", "tries")
         if self.max_tokens is not None and self.max_tokens < self.min_new_tokens:
             problem = f"leaves no room for tapo.synthesis.min_new_tokens={self.min_new_tokens}"
             raise bad(self.max_tokens, problem, "raise it or lower min_new_tokens", "max_tokens")

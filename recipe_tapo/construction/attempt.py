@@ -1,6 +1,6 @@
 """One construction attempt on its way from a wrong rollout to a graded trajectory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,21 @@ class Attempt:
     messages: Sequence[Mapping[str, Any]] = ()
     trajectory: Trajectory | None = None
     grade: Grade | None = None
+
+
+@dataclass(frozen=True)
+class SynthesisPrompt:
+    """What the policy is asked to write for an attempt, and how that is read.
+
+    Attributes:
+        ids: The rendered prompt, with the beginning of the answer where there is one.
+        read: Makes a trajectory of the answer's ids, and of whether it stopped for want of room. Raises Rejected.
+        most: Tokens that a training row has room for; None where the answer is no row as it stands.
+    """
+
+    ids: list[int]
+    read: Callable[[list[int], bool], Trajectory]
+    most: int | None = None
 
 
 def reject(attempt: Attempt, report: GroupReport, reason: RejectReason) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from dataclasses import replace
 from typing import Protocol
 
 from recipe_tapo.algorithm.doubt import expresses_doubt
@@ -12,7 +13,7 @@ from recipe_tapo.algorithm.selection import group_rng, select_pairs
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
-from recipe_tapo.construction.attempt import Attempt, reject
+from recipe_tapo.construction.attempt import Attempt, SynthesisPrompt, reject
 from recipe_tapo.construction.continuation import Continuation
 from recipe_tapo.construction.failures import FailureLog
 from recipe_tapo.construction.group import Rollout, RolloutGroup
@@ -33,8 +34,8 @@ class Synthesis(Protocol):
 
     phrases: list[str]
 
-    async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
-        """Constructs from one wrong rollout. Raises Rejected."""
+    async def prompt(self, attempt: Attempt, requests: Requests) -> SynthesisPrompt:
+        """What the policy is asked to write about one wrong rollout. Raises Rejected."""
         ...
 
 
@@ -106,14 +107,12 @@ class Constructor:
 
     async def _run(self, attempt: Attempt, engine: Engine, report: GroupReport) -> None:
         """Ends in a graded trajectory or in a counted reason."""
-        record = attempt.record
         requests = Requests(self.tapo, self.policy, engine, self.failures)
         try:
             attempt.trajectory = await self._synthesize(attempt, requests, report)
-            self._note(attempt, attempt.trajectory, report)
-            self._guard(attempt, attempt.trajectory, report)
             grading = _finite_grade(engine, attempt.error, attempt.trajectory)
             attempt.grade = await requests.within_time(grading, RejectReason.REWARD_FAILED)
+            record = attempt.record
             record.reward, record.right = attempt.grade.score, attempt.grade.right
             report.right += attempt.grade.right
             if not attempt.grade.right and not self.tapo.keep_negatives:
@@ -126,43 +125,58 @@ class Constructor:
 
     async def _synthesize(self, attempt: Attempt, requests: Requests, report: GroupReport) -> Trajectory:
         try:
-            return await self.synthesis.synthesize(attempt, requests)
+            prompt = await self.synthesis.prompt(attempt, requests)
+            trajectory = await self._sample(attempt, prompt, requests)
         finally:
+            record = attempt.record
+            record.versions = requests.versions
             report.synthesis_tokens += requests.generated_tokens
-            attempt.record.versions = requests.versions
+            report.retries += max(0, record.tries - 1)
+            report.leaks += bool(record.leak)
+            if record.recovered is not None:
+                report.recovered[record.recovered] += 1
+        report.parsed += 1
+        report.doubts += bool(record.doubt)
+        report.prefix_lengths.append(trajectory.prefix_length)
+        report.prefix_fractions.append(trajectory.prefix_fraction)
+        report.new_tokens.append(trajectory.new_tokens)
+        return trajectory
 
-    def _note(self, attempt: Attempt, trajectory: Trajectory, report: GroupReport) -> None:
-        record = attempt.record
+    async def _sample(self, attempt: Attempt, prompt: SynthesisPrompt, requests: Requests) -> Trajectory:
+        """Samples until a trajectory passes format and guards; of those that do not, the last one is on record."""
+        bare, tries = attempt.record, 0
+        while True:
+            tries += 1
+            attempt.record = replace(bare, tries=tries)
+            output_ids, truncated = await requests.generate(prompt.ids, most=prompt.most)
+            try:
+                trajectory = prompt.read(output_ids, truncated)
+                self._guard(attempt.record, trajectory)
+                return trajectory
+            except Rejected:
+                if tries == self.tapo.synthesis.tries:
+                    raise
+
+    def _guard(self, record: AttemptRecord, trajectory: Trajectory) -> None:
+        """Notes what was written and rejects what must not be learned (ours)."""
+        tokenizer, synthesis = self.policy.tokenizer, self.tapo.synthesis
         record.reconstruction = trajectory.text
         record.prefix_length = trajectory.prefix_length
         record.prefix_fraction = trajectory.prefix_fraction
-        record.prefix_text = decode(self.policy.tokenizer, trajectory.response_ids[: trajectory.prefix_length])
-        if trajectory.recovered is not None:
-            record.recovered = trajectory.recovered.value
-            report.recovered[trajectory.recovered.value] += 1
-
-    def _guard(self, attempt: Attempt, trajectory: Trajectory, report: GroupReport) -> None:
-        """Rejects what must not be learned (ours); counts what passes."""
-        synthesis = self.tapo.synthesis
-        new = trajectory.new_text(self.policy.tokenizer)
+        record.prefix_text = decode(tokenizer, trajectory.response_ids[: trajectory.prefix_length])
+        record.recovered = trajectory.recovered and trajectory.recovered.value
+        new = trajectory.new_text(tokenizer)
         if synthesis.echo_check and echoes_template(new, self.synthesis.phrases):
             raise Rejected(RejectReason.TEMPLATE_ECHO)
         if trajectory.new_tokens < synthesis.min_new_tokens:
             raise Rejected(RejectReason.TOO_LITTLE_NEW)
-        behind = len(trajectory.text) - len(new)
         # What the question itself says may be said again.
-        patterns = [pattern for pattern in self.leak_patterns if not pattern.search(attempt.record.question)]
-        attempt.record.leak = leaks(trajectory.text, patterns, start=behind)
-        report.leaks += attempt.record.leak
-        if attempt.record.leak and synthesis.leak_check == "reject":
+        patterns = [pattern for pattern in self.leak_patterns if not pattern.search(record.question)]
+        record.leak = leaks(trajectory.text, patterns, start=len(trajectory.text) - len(new))
+        if record.leak and synthesis.leak_check == "reject":
             raise Rejected(RejectReason.LEAK)
-        report.parsed += 1
         # Its own words: a phrase that was written for it says nothing of what it makes of it.
-        attempt.record.doubt = expresses_doubt(new.removeprefix(attempt.record.transition or ""))
-        report.doubts += attempt.record.doubt
-        report.prefix_lengths.append(trajectory.prefix_length)
-        report.prefix_fractions.append(trajectory.prefix_fraction)
-        report.new_tokens.append(trajectory.new_tokens)
+        record.doubt = expresses_doubt(new.removeprefix(record.transition or ""))
 
 
 async def _finite_grade(engine: Engine, error: Rollout, trajectory: Trajectory) -> Grade:

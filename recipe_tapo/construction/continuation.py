@@ -6,6 +6,7 @@ so that nothing is copied and the row is what the policy writes.
 
 import random
 import re
+from functools import partial
 
 from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.prompts import (
@@ -15,12 +16,12 @@ from recipe_tapo.algorithm.prompts import (
     render_prompt,
     synthesis_prompt,
 )
-from recipe_tapo.algorithm.splice import cut, join
+from recipe_tapo.algorithm.splice import Splice, cut, join
 from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, continue_trajectory
 from recipe_tapo.config import TapoConfig
-from recipe_tapo.construction.attempt import Attempt
+from recipe_tapo.construction.attempt import Attempt, SynthesisPrompt
 from recipe_tapo.construction.locators import make_locator
 from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.requests import Requests
@@ -55,8 +56,8 @@ class Continuation:
         self.min_prefix_fraction = synthesis.required_prefix_fraction
         self.transitions = read_transitions(synthesis.transition, synthesis.transitions_path)
 
-    async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
-        """Constructs from one wrong rollout. Raises Rejected."""
+    async def prompt(self, attempt: Attempt, requests: Requests) -> SynthesisPrompt:
+        """See ``Synthesis``."""
         tokenizer, record = self.policy.tokenizer, attempt.record
         error_ids = attempt.error.response_ids
         text = record.error_rollout
@@ -74,8 +75,8 @@ class Continuation:
         begun = join(error_ids[:kept], self._transition(attempt, text[: step.end]), tokenizer)
         if begun is None or not begun.prefix_length:
             raise Rejected(RejectReason.NO_CLEAN_CUT)
-        kept, transition_ids = begun.prefix_length, begun.ids[begun.prefix_length :]
-        record.transition = decode(tokenizer, transition_ids)
+        kept = begun.prefix_length
+        record.transition = decode(tokenizer, begun.ids[kept:])
         wrong_step = text[step.start : step.end].strip()
         prompt = fill_template(
             self.template,
@@ -83,18 +84,26 @@ class Continuation:
             correct_rollout=record.correct_rollout,
             wrong_step=wrong_step,
         )
-        prompt_ids = render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun.ids
-        most = self.policy.max_response_length - len(begun.ids)
-        output_ids, truncated = await requests.generate(prompt_ids, most=most)
-        record.raw_output = decode(tokenizer, [*transition_ids, *output_ids])
+        return SynthesisPrompt(
+            render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun.ids,
+            partial(self._read, attempt, begun, min(start or 0, kept)),
+            most=self.policy.max_response_length - len(begun.ids),
+        )
+
+    def _read(
+        self, attempt: Attempt, begun: Splice, mistake_start: int, output_ids: list[int], truncated: bool
+    ) -> Trajectory:
+        tokenizer, error_ids, kept = self.policy.tokenizer, attempt.error.response_ids, begun.prefix_length
+        new_ids = [*begun.ids[kept:], *output_ids]
+        attempt.record.raw_output = decode(tokenizer, new_ids)
         if truncated:
             raise Rejected(RejectReason.TRUNCATED)
-        while output_ids and output_ids[-1] in self.policy.stop_ids:
-            output_ids = output_ids[:-1]
+        while new_ids and new_ids[-1] in self.policy.stop_ids:
+            new_ids.pop()
         trajectory = continue_trajectory(
             error_ids[:kept],
-            [*transition_ids, *output_ids],
-            mistake_start=min(start or 0, kept),
+            new_ids,
+            mistake_start=mistake_start,
             error_length=len(error_ids),
             tokenizer=tokenizer,
             eos_token_id=choose_eos(

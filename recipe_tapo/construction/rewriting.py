@@ -1,11 +1,13 @@
 """The paper's synthesis (§3.3): the policy rewrites the whole of y⁻ between tags, in one answer."""
 
+from functools import partial
+
 from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.prompts import fill_template, load_template, render_prompt
 from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
 from recipe_tapo.config import TapoConfig
-from recipe_tapo.construction.attempt import Attempt
+from recipe_tapo.construction.attempt import Attempt, SynthesisPrompt
 from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.requests import Requests
 from recipe_tapo.reasons import Rejected, RejectReason
@@ -26,8 +28,8 @@ class Rewriting:
         self.phrases = template_phrases(self.template)
         self.min_prefix_fraction = tapo.synthesis.required_prefix_fraction
 
-    async def synthesize(self, attempt: Attempt, requests: Requests) -> Trajectory:
-        """Constructs from one wrong rollout. Raises Rejected."""
+    async def prompt(self, attempt: Attempt, requests: Requests) -> SynthesisPrompt:
+        """See ``Synthesis``."""
         record, policy = attempt.record, self.policy
         prompt = fill_template(
             self.template,
@@ -35,8 +37,11 @@ class Rewriting:
             error_rollout=record.error_rollout,
             correct_rollout=record.correct_rollout,
         )
-        prompt_ids = render_prompt(policy.tokenizer, prompt, policy.chat_template_kwargs)
-        output_ids, truncated = await requests.generate(prompt_ids)
+        ids = render_prompt(policy.tokenizer, prompt, policy.chat_template_kwargs)
+        return SynthesisPrompt(ids, partial(self._read, attempt))
+
+    def _read(self, attempt: Attempt, output_ids: list[int], truncated: bool) -> Trajectory:
+        record, policy = attempt.record, self.policy
         record.raw_output = decode(policy.tokenizer, output_ids)
         error_ids, correct_ids = attempt.error.response_ids, attempt.correct.response_ids
         trajectory = build_trajectory(

@@ -24,6 +24,7 @@ def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
         "tapo/attempts": attempts,
         "tapo/parsed": parsed,
         "tapo/right": right,
+        "tapo/retries": sum(report.retries for report in reports),
         "tapo/synthesis_tokens": sum(report.synthesis_tokens for report in reports),
         "tapo/leaks": sum(report.leaks for report in reports),
         **{f"tapo/recovered/{how.value}": recovered[how.value] for how in Recovery},

@@ -15,9 +15,10 @@ class AttemptRecord:
     """One construction attempt; fields not reached stay None.
 
     ``step`` is the one that handed the question out, under verl's asynchronous trainers not always the one that trains
-    on it. ``transition`` is what was written for the policy behind the preserved prefix. The versions of the weights,
-    oldest and newest, are those that wrote y⁻, y⁺ and the trajectory's new tokens; None where the engine does not say.
-    ``reason`` names why it gave no row. ``key`` is the row's key in verl's storage.
+    on it. ``tries`` counts the trajectories that were sampled; the record shows the last one. ``transition`` is what
+    was written for the policy behind the preserved prefix. The versions of the weights, oldest and newest, are those
+    that wrote y⁻, y⁺ and the trajectory's new tokens; None where the engine does not say. ``reason`` names why it gave
+    no row. ``key`` is the row's key in verl's storage.
     """
 
     step: int
@@ -27,6 +28,7 @@ class AttemptRecord:
     correct_rollout: str
     steps: int | None = None
     located_step: int | None = None
+    tries: int = 0
     raw_output: str | None = None
     reconstruction: str | None = None
     prefix_text: str | None = None

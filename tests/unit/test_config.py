@@ -204,9 +204,25 @@ def test_a_length_that_fits_no_synthesis_is_refused_and_one_that_fits_some_is_ke
 
 
 def test_synthesis_samples_like_the_rollout_unless_told_otherwise():
-    assert TapoConfig().synthesis.sampling == {}
+    assert TapoConfig().synthesis.sampling == {} and TapoConfig().synthesis.tries == 1
     cooler = TapoConfig.from_mapping({"synthesis": {"temperature": 0.0, "top_k": -1}})
     assert cooler.synthesis.sampling == {"temperature": 0.0, "top_k": -1}
+
+
+@pytest.mark.parametrize("unsaid", [{}, {"temperature": None, "tries": None}])
+def test_continuation_samples_cooler_and_up_to_three_times(unsaid):
+    synthesis = TapoConfig.from_mapping({"synthesis": {"mode": "continuation", **unsaid}}).synthesis
+    assert (synthesis.sampling, synthesis.tries) == ({"temperature": 0.7}, 3)
+    said = {"mode": "continuation", "temperature": 1.0, "tries": 2}
+    synthesis = TapoConfig.from_mapping({"synthesis": said}).synthesis
+    assert (synthesis.sampling, synthesis.tries) == ({"temperature": 1.0}, 2)
+
+
+def test_a_greedy_synthesis_is_tried_once():
+    for mode in ("micro_reflective", "continuation"):
+        assert TapoConfig.from_mapping({"synthesis": {"mode": mode, "temperature": 0.0}}).synthesis.tries == 1
+    with pytest.raises(TapoConfigError, match=r"tapo\.synthesis\.tries=2: asks anew for what is always the same"):
+        TapoConfig.from_mapping({"synthesis": {"temperature": 0.0, "tries": 2}})
 
 
 def test_a_template_of_the_users_own_must_hold_every_placeholder(tmp_path):

@@ -257,6 +257,51 @@ def test_what_comes_to_nothing_says_why(monkeypatch, engine, settings, reason):
     assert report.rejected == {reason: 1}
 
 
+class Tries(ScriptedEngine):
+    """Answers one after the other; a request behind the last one fails."""
+
+    def __init__(self, *answers):
+        super().__init__()
+        self.answers = list(answers)
+
+    async def generate(self, prompt_ids, max_tokens):
+        self.answer = self.answers.pop(0)
+        return await super().generate(prompt_ids, max_tokens)
+
+
+LEAKS = "Wait, the attempt is wrong here.\nFinal Answer: \\boxed{4}"
+UNANSWERED = "Wait, that is all I know about it."
+
+
+@pytest.mark.parametrize("rejected", [LEAKS, UNANSWERED])
+def test_what_is_rejected_is_sampled_anew_from_the_same_prompt(monkeypatch, rejected):
+    engine = Tries(rejected, GOES_ON, GOES_ON)
+    attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own", "tries": 3})
+    assert attempt.trajectory.text == attempt.record.reconstruction == KEPT + GOES_ON
+    assert (attempt.record.tries, report.retries, attempt.record.leak, report.leaks) == (2, 1, False, 0)
+    assert (report.parsed, report.right, report.rejected) == (1, 1, {})
+    assert report.synthesis_tokens == len(encode(rejected)) + len(encode(GOES_ON)) + 2
+    assert engine.prompts[0] == engine.prompts[1] and len(engine.choices) == 1
+
+
+def test_the_last_try_says_why_it_came_to_nothing(monkeypatch):
+    synthesis = {"locate": "judge", "transition": "own", "tries": 2}
+    attempt, report = construct(monkeypatch, Tries(LEAKS, UNANSWERED, GOES_ON), synthesis=synthesis)
+    assert attempt.record.reason == "no_final_answer" and report.rejected == {"no_final_answer": 1}
+    # Nothing of the first try is on record.
+    assert attempt.record.reconstruction is attempt.record.leak is None
+    assert (attempt.record.raw_output, attempt.record.tries, report.retries) == (UNANSWERED, 2, 1)
+
+
+def test_a_wrong_result_and_a_failed_request_are_no_reason_to_try_again(monkeypatch):
+    wrong = GOES_ON.replace("{4}", "{5}")
+    synthesis = {"locate": "judge", "transition": "own", "tries": 2}
+    attempt, _ = construct(monkeypatch, Tries(wrong, GOES_ON), keep_negatives=False, synthesis=synthesis)
+    assert (attempt.record.reason, attempt.record.tries) == ("negative_dropped", 1)
+    attempt, report = construct(monkeypatch, Tries(UNANSWERED), synthesis=synthesis)
+    assert (attempt.record.reason, report.rejected) == ("request_failed", {"request_failed": 1})
+
+
 def test_a_wrong_step_at_the_end_of_a_long_rollout_leaves_the_row_no_room(monkeypatch):
     wrong = WRONG.replace("2x = 8", "2x = 8" + " because" * 10)
     kept = len(encode(wrong.split("So x")[0]))

@@ -39,6 +39,7 @@ DIFFERENCES = {
     "turning": ANCHORED
     | MASKED
     | {"synthesis.mode": "continuation", "synthesis.locate": "judge", "synthesis.transition": "own"}
+    | {"synthesis.temperature": 1.0, "synthesis.tries": 1}
     | {"loss_normalization": "joint", "ots.spare_turn": 1},
 }
 
