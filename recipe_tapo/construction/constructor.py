@@ -131,7 +131,7 @@ class Constructor:
             record = attempt.record
             record.versions = requests.versions
             report.synthesis_tokens += requests.generated_tokens
-            report.retries += max(0, record.tries - 1)
+            report.retried.update(record.retried)
             report.leaks += bool(record.leak)
             if record.recovered is not None:
                 report.recovered[record.recovered] += 1
@@ -144,18 +144,18 @@ class Constructor:
 
     async def _sample(self, attempt: Attempt, prompt: SynthesisPrompt, requests: Requests) -> Trajectory:
         """Samples until a trajectory passes format and guards; of those that do not, the last one is on record."""
-        bare, tries = attempt.record, 0
+        bare, retried = attempt.record, list[str]()
         while True:
-            tries += 1
-            attempt.record = replace(bare, tries=tries)
+            attempt.record = replace(bare, retried=retried)
             output_ids, truncated = await requests.generate(prompt.ids, most=prompt.most)
             try:
                 trajectory = prompt.read(output_ids, truncated)
                 self._guard(attempt.record, trajectory)
                 return trajectory
-            except Rejected:
-                if tries == self.tapo.synthesis.tries:
+            except Rejected as rejection:
+                if len(retried) + 1 == self.tapo.synthesis.tries:
                     raise
+                retried.append(rejection.reason.value)
 
     def _guard(self, record: AttemptRecord, trajectory: Trajectory) -> None:
         """Notes what was written and rejects what must not be learned (ours)."""

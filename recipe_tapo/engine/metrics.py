@@ -14,6 +14,7 @@ from recipe_tapo.reasons import Recovery, RejectReason
 def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
     """Counts over the groups of one step; every reject reason is always present, so that curves have no holes."""
     rejected = sum((report.rejected for report in reports), Counter[str]())
+    retried = sum((report.retried for report in reports), Counter[str]())
     recovered = sum((report.recovered for report in reports), Counter[str]())
     attempts = sum(report.attempts for report in reports)
     parsed = sum(report.parsed for report in reports)
@@ -24,11 +25,12 @@ def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
         "tapo/attempts": attempts,
         "tapo/parsed": parsed,
         "tapo/right": right,
-        "tapo/retries": sum(report.retries for report in reports),
+        "tapo/retries": retried.total(),
         "tapo/synthesis_tokens": sum(report.synthesis_tokens for report in reports),
         "tapo/leaks": sum(report.leaks for report in reports),
         **{f"tapo/recovered/{how.value}": recovered[how.value] for how in Recovery},
         **{f"tapo/rejected/{reason.value}": rejected[reason.value] for reason in RejectReason},
+        **{f"tapo/retried/{reason}": count for reason, count in retried.items()},
     }
     if reports:
         metrics["tapo/eligible_fraction"] = metrics["tapo/eligible_groups"] / len(reports)

@@ -21,6 +21,7 @@ class Summary:
         usable: Share of the attempts that gave a row to train on.
         recovered: Share of the attempts that missed the format and were read nevertheless.
         rejected: Attempts that came to nothing, by reason.
+        retried: Outputs that were rejected and then sampled anew, by reason.
         right: Share of the usable ones whose reward says right.
         doubts: Share of the usable ones in which the policy expresses a doubt behind the preserved prefix.
         prefix: Preserved share of y⁻'s tokens, mean over the usable ones.
@@ -39,6 +40,7 @@ class Summary:
     usable: float | None
     recovered: float | None
     rejected: dict[str, int]
+    retried: dict[str, int]
     right: float | None
     doubts: float | None
     prefix: float | None
@@ -77,7 +79,8 @@ def summarize(name: str, results: Sequence[dict[str, Any]]) -> Summary:
         attempts=len(records),
         usable=_share(records, lambda record: record["reason"] is None),
         recovered=_share(records, lambda record: record["recovered"] is not None),
-        rejected=dict(sum((Counter(report["rejected"]) for report in reports), Counter[str]())),
+        rejected=_counts(reports, "rejected"),
+        retried=_counts(reports, "retried"),
         right=_share(usable, lambda record: record["right"]),
         doubts=_share(usable, lambda record: record["doubt"]),
         prefix=fmean(record["prefix_fraction"] for record in usable) if usable else None,
@@ -89,6 +92,10 @@ def summarize(name: str, results: Sequence[dict[str, Any]]) -> Summary:
         seconds=sum(result["seconds"] for result in results) / len(usable) if usable else None,
         rows_per_group=len(usable) / len(reports) if reports else None,
     )
+
+
+def _counts(reports: Sequence[dict[str, Any]], name: str) -> dict[str, int]:
+    return dict(sum((Counter(report[name]) for report in reports), Counter[str]()))
 
 
 def _share(items: Iterable[Any], holds: Callable[[Any], Any]) -> float | None:

@@ -1,6 +1,6 @@
 """Summaries side by side: a line per quantity, a column per variant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from recipe_tapo.preview.summary import Summary
 
@@ -29,15 +29,19 @@ def table_lines(summaries: Sequence[Summary], batch: int | None = None) -> list[
         batch: Questions per training step, for the constructed rows to expect; None for no such line.
 
     Returns:
-        Lists of a heading and a cell per variant; the reasons for rejection come last.
+        Lists of a heading and a cell per variant; the reasons for rejection come last, those for sampling anew before.
     """
     lines = [[heading, *(_cell(getattr(s, name), form) for s in summaries)] for heading, name, form in _LINES]
     if batch is not None:
         rows = [None if s.rows_per_group is None else batch * s.rows_per_group for s in summaries]
         lines.append([f"constructed rows per step of {batch} questions", *(_cell(row, "{:.1f}") for row in rows)])
-    for reason in sorted({reason for s in summaries for reason in s.rejected}):
-        lines.append([f"rejected as {reason}", *(str(s.rejected.get(reason, 0)) for s in summaries)])
-    return lines
+    lines += _reasons("sampled anew after", [s.retried for s in summaries])
+    return lines + _reasons("rejected as", [s.rejected for s in summaries])
+
+
+def _reasons(heading: str, counts: Sequence[Mapping[str, int]]) -> list[list[str]]:
+    reasons = sorted({reason for count in counts for reason in count})
+    return [[f"{heading} {reason}", *(str(count.get(reason, 0)) for count in counts)] for reason in reasons]
 
 
 def _cell(value: float | None, form: str) -> str:

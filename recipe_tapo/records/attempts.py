@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from recipe_tapo.records.json_lines import read_whole_lines
@@ -15,8 +15,8 @@ class AttemptRecord:
     """One construction attempt; fields not reached stay None.
 
     ``step`` is the one that handed the question out, under verl's asynchronous trainers not always the one that trains
-    on it. ``tries`` counts the trajectories that were sampled; the record shows the last one. ``transition`` is what
-    was written for the policy behind the preserved prefix. The versions of the weights, oldest and newest, are those
+    on it. ``retried`` names what earlier samples were rejected for; the record shows the last one. ``transition`` is
+    what was written for the policy behind the preserved prefix. The versions of the weights, oldest and newest, are those
     that wrote y⁻, y⁺ and the trajectory's new tokens; None where the engine does not say. ``reason`` names why it gave
     no row. ``key`` is the row's key in verl's storage.
     """
@@ -28,7 +28,7 @@ class AttemptRecord:
     correct_rollout: str
     steps: int | None = None
     located_step: int | None = None
-    tries: int = 0
+    retried: list[str] = field(default_factory=list)
     raw_output: str | None = None
     reconstruction: str | None = None
     prefix_text: str | None = None

@@ -273,12 +273,13 @@ LEAKS = "Wait, the attempt is wrong here.\nFinal Answer: \\boxed{4}"
 UNANSWERED = "Wait, that is all I know about it."
 
 
-@pytest.mark.parametrize("rejected", [LEAKS, UNANSWERED])
-def test_what_is_rejected_is_sampled_anew_from_the_same_prompt(monkeypatch, rejected):
+@pytest.mark.parametrize(("rejected", "reason"), [(LEAKS, "leak"), (UNANSWERED, "no_final_answer")])
+def test_what_is_rejected_is_sampled_anew_from_the_same_prompt(monkeypatch, rejected, reason):
     engine = Tries(rejected, GOES_ON, GOES_ON)
     attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "own", "tries": 3})
     assert attempt.trajectory.text == attempt.record.reconstruction == KEPT + GOES_ON
-    assert (attempt.record.tries, report.retries, attempt.record.leak, report.leaks) == (2, 1, False, 0)
+    assert attempt.record.retried == [reason] and report.retried == {reason: 1}
+    assert (attempt.record.leak, report.leaks) == (False, 0)
     assert (report.parsed, report.right, report.rejected) == (1, 1, {})
     assert report.synthesis_tokens == len(encode(rejected)) + len(encode(GOES_ON)) + 2
     assert engine.prompts[0] == engine.prompts[1] and len(engine.choices) == 1
@@ -290,14 +291,14 @@ def test_the_last_try_says_why_it_came_to_nothing(monkeypatch):
     assert attempt.record.reason == "no_final_answer" and report.rejected == {"no_final_answer": 1}
     # Nothing of the first try is on record.
     assert attempt.record.reconstruction is attempt.record.leak is None
-    assert (attempt.record.raw_output, attempt.record.tries, report.retries) == (UNANSWERED, 2, 1)
+    assert (attempt.record.raw_output, attempt.record.retried, report.retried) == (UNANSWERED, ["leak"], {"leak": 1})
 
 
 def test_a_wrong_result_and_a_failed_request_are_no_reason_to_try_again(monkeypatch):
     wrong = GOES_ON.replace("{4}", "{5}")
     synthesis = {"locate": "judge", "transition": "own", "tries": 2}
     attempt, _ = construct(monkeypatch, Tries(wrong, GOES_ON), keep_negatives=False, synthesis=synthesis)
-    assert (attempt.record.reason, attempt.record.tries) == ("negative_dropped", 1)
+    assert (attempt.record.reason, attempt.record.retried) == ("negative_dropped", [])
     attempt, report = construct(monkeypatch, Tries(UNANSWERED), synthesis=synthesis)
     assert (attempt.record.reason, report.rejected) == ("request_failed", {"request_failed": 1})
 

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,9 @@ def test_yields_add_up_over_groups_and_every_reason_is_there():
     first = report(eligible=True, attempts=4, parsed=3, right=2, prefix_lengths=[5, 0, 10], new_tokens=[4, 4, 7])
     first.prefix_fractions = [0.5, 0.0, 1.0]
     first.reject(RejectReason.TRUNCATED)
-    metrics = yield_metrics([first, report()])
+    first.retried.update(["truncated", "leak"])
+    metrics = yield_metrics([first, report(retried=Counter({"leak": 2}))])
+    assert (metrics["tapo/retries"], metrics["tapo/retried/truncated"], metrics["tapo/retried/leak"]) == (4, 1, 3)
     assert metrics["tapo/groups"] == 2
     assert metrics["tapo/eligible_groups"] == 1
     assert metrics["tapo/eligible_fraction"] == 0.5

@@ -19,6 +19,7 @@ from recipe_tapo.construction.group import Rollout
 from recipe_tapo.grading.pool import GraderUnavailable, shared_pool
 from recipe_tapo.preview.measure import measure
 from recipe_tapo.preview.summary import Summary, advice
+from recipe_tapo.preview.table import table_lines
 from recipe_tapo.records.attempts import AttemptRecord
 
 RIGHT = "2x = 8\nx = 4\nFinal Answer: \\boxed{4}"
@@ -233,7 +234,7 @@ def test_flags_that_say_too_much_are_refused(run, capsys, flags, says):
 
 
 def summary(name, **values):
-    fields = dict.fromkeys(Summary.__dataclass_fields__, None) | {"rejected": {}, "attempts": 1}
+    fields = dict.fromkeys(Summary.__dataclass_fields__, None) | {"rejected": {}, "retried": {}, "attempts": 1}
     return Summary(**{**fields, "name": name, **values})
 
 
@@ -248,5 +249,14 @@ def summary(name, **values):
         (summary("micro_reflective", usable=0.9, prefix=0.4, leaks=0.0, doubts=0.8, right=0.6), "are fit to train on"),
     ],
 )
+def test_what_was_sampled_anew_stands_before_what_was_rejected():
+    made = [summary("a", retried={"leak": 2}, rejected={"leak": 1}), summary("b", retried={"truncated": 3})]
+    assert table_lines(made)[-3:] == [
+        ["sampled anew after leak", "2", "0"],
+        ["sampled anew after truncated", "0", "3"],
+        ["rejected as leak", "1", "0"],
+    ]
+
+
 def test_the_sentence_names_what_is_amiss_and_what_to_do(made, says):
     assert says in advice(made)
