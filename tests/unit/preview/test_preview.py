@@ -238,6 +238,15 @@ def summary(name, **values):
     return Summary(**{**fields, "name": name, **values})
 
 
+def test_what_was_sampled_anew_stands_before_what_was_rejected():
+    made = [summary("a", retried={"leak": 2}, rejected={"leak": 1}), summary("b", retried={"truncated": 3})]
+    assert table_lines(made)[-3:] == [
+        ["sampled anew after leak", "2", "0"],
+        ["sampled anew after truncated", "0", "3"],
+        ["rejected as leak", "1", "0"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("made", "says"),
     [
@@ -249,14 +258,5 @@ def summary(name, **values):
         (summary("micro_reflective", usable=0.9, prefix=0.4, leaks=0.0, doubts=0.8, right=0.6), "are fit to train on"),
     ],
 )
-def test_what_was_sampled_anew_stands_before_what_was_rejected():
-    made = [summary("a", retried={"leak": 2}, rejected={"leak": 1}), summary("b", retried={"truncated": 3})]
-    assert table_lines(made)[-3:] == [
-        ["sampled anew after leak", "2", "0"],
-        ["sampled anew after truncated", "0", "3"],
-        ["rejected as leak", "1", "0"],
-    ]
-
-
 def test_the_sentence_names_what_is_amiss_and_what_to_do(made, says):
     assert says in advice(made)
