@@ -145,20 +145,20 @@ def test_a_fixed_transition_is_part_of_the_answer_that_the_policy_goes_on_from(m
 
 
 def test_a_doubt_that_is_begun_is_what_the_policy_goes_on_from(monkeypatch):
-    engine = ScriptedEngine(answer=" 8/2 is 4.\nFinal Answer: \\boxed{4}")
+    engine = ScriptedEngine(answer=" is 8/2 = 4.\nFinal Answer: \\boxed{4}")
     attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "begun"})
     prompt = engine.prompts[0][0]
-    assert prompt.endswith(KEPT + "Wait,") and "correct that step" in prompt and "doubt" not in prompt
-    assert attempt.trajectory.text == KEPT + "Wait, 8/2 is 4.\nFinal Answer: \\boxed{4}"
+    assert prompt.endswith(KEPT + "Wait, this") and "correct that step" in prompt and "doubt" not in prompt
+    assert attempt.trajectory.text == KEPT + "Wait, this is 8/2 = 4.\nFinal Answer: \\boxed{4}"
     assert attempt.trajectory.prefix_length == len(encode(KEPT))
     assert report.doubts == 0  # the policy itself said nothing of the kind
 
 
-@pytest.mark.parametrize(("goes_on", "doubts"), [(" that is not right: 8/2 is 4.", 1), (" so x = 3 it is.", 0)])
+@pytest.mark.parametrize(("goes_on", "doubts"), [(" is not right: 8/2 is 4.", 1), (" is it: x = 3.", 0)])
 def test_a_begun_doubt_counts_by_what_the_policy_makes_of_it(monkeypatch, goes_on, doubts):
     engine = ScriptedEngine(answer=f"{goes_on}\nFinal Answer: \\boxed{{4}}")
     attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "begun"})
-    assert report.doubts == doubts and attempt.record.transition == "Wait,"
+    assert report.doubts == doubts and attempt.record.transition == "Wait, this"
 
 
 def test_where_no_step_raises_the_odds_a_judge_is_asked(monkeypatch):
@@ -205,10 +205,10 @@ def test_what_the_question_says_is_no_leak(monkeypatch):
 @pytest.mark.parametrize(
     ("line", "doubt"),
     [
-        ("除以二：x = 3", "等等，"),
-        ("両辺を二で割る：x = 3", "待って、"),
-        ("양변을 2로 나누면 x = 3", "잠깐,"),
-        ("Let us divide both sides of the equation by 两: x = 3", "Wait,"),  # a stray word
+        ("除以二：x = 3", "等等，这"),
+        ("両辺を二で割る：x = 3", "待って、これは"),
+        ("양변을 2로 나누면 x = 3", "잠깐, 이건"),
+        ("Let us divide both sides of the equation by 两: x = 3", "Wait, this"),  # a stray word
     ],
 )
 def test_a_doubt_is_begun_in_the_rollouts_script(monkeypatch, line, doubt):
