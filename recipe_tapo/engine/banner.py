@@ -37,7 +37,8 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
             f" prefix {synthesis.prefix_check}, negatives {'kept' if tapo.keep_negatives else 'dropped'}",
             f"when        {_WHEN[synthesis.mode == CONTINUATION]}",
             f"guards      leaks {synthesis.leak_check}, template echo {'reject' if synthesis.echo_check else 'off'},"
-            f" at least {synthesis.min_new_tokens} new tokens",
+            f" at least {synthesis.min_new_tokens} new tokens;"
+            f" {'one try' if synthesis.tries == 1 else f'up to {synthesis.tries} tries'}",
             f"advantage   {tapo.advantage.mode}",
             f"loss        lambda_ref={tapo.lambda_ref:g}, {tapo.loss_normalization} denominators, OTS {ots},"
             f" masked: {tapo.mask}",

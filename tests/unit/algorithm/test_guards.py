@@ -165,6 +165,13 @@ def test_natural_self_correction_is_no_leak():
         "Your calculation was almost correct.",
         "Wait, it seems there was a misunderstanding in the previous response.",
         "Wait, could you review the step carefully?",
+        "Wait, I see the answer is already provided. My apologies for the confusion.",
+        "Wait, I see you stopped there. I need to continue.",
+        "Wait, you're correct! I see the mistake now.",
+        "Wait, the output you're showing is the cost of one pencil.",
+        "Wait, this is the result, not the last step in your answer.",
+        "Wait, I forgot the final answer in the style in which you began.",
+        "Let me mend it. The last line of the answer is: 5",
     ],
 )
 def test_words_to_whoever_asked_are_a_leak(text):
@@ -182,6 +189,8 @@ def test_words_to_whoever_asked_are_a_leak(text):
         "The number you wrote on the board is 7. Your first result was a 3.",
         "Your work hours are 8 a day, so your answer is 40.",
         "Can you see that 3 divides 12?",
+        "If you start at 3 and are going right, you see that you are 4 away.",
+        "The last line of the poem is the answer.",
     ],
 )
 def test_a_problem_may_speak_to_its_reader(text):
