@@ -39,6 +39,7 @@ def arm_command(run: StudyRun, settings: Settings, model: Path, questions: Path,
         # As the cold starts teach them, for the arms that continue.
         "tapo.synthesis.locate=judge",
         "tapo.synthesis.transition=own",
+        # The rollouts' temperature.
         "tapo.synthesis.temperature=1.0",
         "tapo.synthesis.tries=1",
         *run.arm.overrides,

@@ -102,7 +102,6 @@ def continue_trajectory(
     tokenizer: Tokenizer,
     eos_token_id: int,
     max_response_length: int,
-    min_prefix_fraction: float = 0.0,
     mask: Mask = "none",
 ) -> Trajectory | RejectReason:
     """Joins y⁻'s kept tokens and what the policy wrote behind them (ours), or names why there is no row.
@@ -115,12 +114,8 @@ def continue_trajectory(
         tokenizer: The policy's tokenizer.
         eos_token_id: The EOS the policy ends its rollouts with.
         max_response_length: Longest row, EOS included.
-        min_prefix_fraction: What preserves a smaller share of y⁻'s tokens is rejected.
         mask: What to leave out of the loss.
     """
-    prefix_fraction = len(kept_ids) / max(1, error_length)
-    if prefix_fraction < min_prefix_fraction:
-        return RejectReason.PREFIX_TOO_SHORT
     if not decode(tokenizer, new_ids).strip():
         return RejectReason.EMPTY_OUTPUT
     if not has_final_answer(decode(tokenizer, new_ids)):
@@ -133,7 +128,7 @@ def continue_trajectory(
         response_ids=response_ids,
         response_mask=mask_tokens(len(response_ids), len(kept_ids), mistake_start, mask),
         prefix_length=len(kept_ids),
-        prefix_fraction=prefix_fraction,
+        prefix_fraction=len(kept_ids) / max(1, error_length),
     )
 
 

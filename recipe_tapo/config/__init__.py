@@ -41,7 +41,7 @@ __all__ = [
 
 # What null stands for in ``continuation`` (ours): at the rollouts' own temperature a doubt seldom ends right, and what
 # runs in circles or talks to the prompt is sampled anew. docs/construction.md has the numbers.
-_CONTINUATION: dict[str, Any] = {"temperature": 0.7, "tries": 3}
+_NULL_IN_CONTINUATION: dict[str, Any] = {"temperature": 0.7, "tries": 3}
 
 
 class _Node(BaseModel):
@@ -59,7 +59,8 @@ class SelectionConfig(_Node):
 
 
 class SynthesisConfig(_Node):
-    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent).
+    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent),
+    but for ``continuation``'s temperature.
 
     ``continuation``, its ``locate`` and ``transition``, ``tries`` and the guards are ours.
     """
@@ -97,12 +98,12 @@ class SynthesisConfig(_Node):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, values: Any) -> Any:
+    def _resolve_null(cls, values: Any) -> Any:
         """Puts what null stands for in the mode where nothing was said."""
         if not isinstance(values, dict):
             return values
-        meant = _CONTINUATION if values.get("mode") == CONTINUATION else {"tries": 1}
-        if values.get("temperature") == 0:
+        meant = _NULL_IN_CONTINUATION if values.get("mode") == CONTINUATION else {"tries": 1}
+        if values.get("temperature") == 0 or values.get("top_k") == 1:
             meant = {**meant, "tries": 1}
         return {**values, **{name: value for name, value in meant.items() if values.get(name) is None}}
 
@@ -111,8 +112,9 @@ class SynthesisConfig(_Node):
         if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:
             remedy = "use prefix_check=measure or mode=micro_reflective"
             raise bad(self.prefix_check, "full_reconstruction keeps no prefix", remedy, "prefix_check")
-        if self.temperature == 0 and self.tries > 1:
-            problem = "asks anew for what is always the same at tapo.synthesis.temperature=0"
+        if self.tries > 1 and (self.temperature == 0 or self.top_k == 1):
+            greedy = "temperature=0" if self.temperature == 0 else "top_k=1"
+            problem = f"asks anew for what is always the same with tapo.synthesis.{greedy}"
             raise bad(self.tries, problem, "set it to 1", "tries")
         if self.max_tokens is not None and self.max_tokens < self.min_new_tokens:
             problem = f"leaves no room for tapo.synthesis.min_new_tokens={self.min_new_tokens}"

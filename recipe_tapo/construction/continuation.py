@@ -53,7 +53,6 @@ class Continuation:
         self.locator = make_locator(tapo, policy)
         self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
         self.phrases = template_phrases(self.template)
-        self.min_prefix_fraction = synthesis.required_prefix_fraction
         self.transitions = read_transitions(synthesis.transition, synthesis.transitions_path)
 
     async def prompt(self, attempt: Attempt, requests: Requests) -> SynthesisPrompt:
@@ -76,6 +75,8 @@ class Continuation:
         if begun is None or not begun.prefix_length:
             raise Rejected(RejectReason.NO_CLEAN_CUT)
         kept = begun.prefix_length
+        if kept < self.tapo.synthesis.required_prefix_fraction * len(error_ids):
+            raise Rejected(RejectReason.PREFIX_TOO_SHORT)
         record.transition = decode(tokenizer, begun.ids[kept:])
         wrong_step = text[step.start : step.end].strip()
         prompt = fill_template(
@@ -110,7 +111,6 @@ class Continuation:
                 [attempt.correct.response_ids, error_ids], self.policy.stop_ids, tokenizer.eos_token_id
             ),
             max_response_length=self.policy.max_response_length,
-            min_prefix_fraction=self.min_prefix_fraction,
             mask=self.tapo.mask,
         )
         if isinstance(trajectory, RejectReason):

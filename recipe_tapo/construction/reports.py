@@ -41,12 +41,13 @@ class GroupReport(Report):
 
     Attributes:
         eligible: Whether the group met the thresholds of Eq. 3.
-        attempts: Synthesis requests intended.
+        attempts: Constructions intended.
         parsed: Outputs that became a trajectory and passed the guards.
         right: Trajectories whose reward says right.
         prefix_lengths: Preserved tokens of each trajectory.
         prefix_fractions: The same as a share of y⁻'s tokens.
-        recovered: Outputs that missed the format and were read nevertheless, by ``Recovery`` value.
+        recovered: Outputs that missed the format and were read nevertheless, by ``Recovery`` value; of what was sampled
+            for an attempt the last one counts, here and below.
         leaks: Trajectories that speak of what only the synthesis prompt shows.
         doubts: Trajectories that express a doubt right behind the preserved prefix.
         new_tokens: Tokens behind the preserved prefix of each trajectory.

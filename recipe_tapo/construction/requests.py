@@ -51,6 +51,7 @@ class Requests:
             Rejected: No answer fits into the context (``does_not_fit``) or into ``most`` (``too_long``), the request
                 failed, or it took too long.
         """
+        self.versions = None
         least = max(1, self._min_new_tokens)
         if most is not None and most < least:
             raise Rejected(RejectReason.TOO_LONG)

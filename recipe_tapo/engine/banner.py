@@ -26,6 +26,7 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
         mode = synthesis.mode
         if mode == CONTINUATION:
             mode += f" (locate {synthesis.locate}, transition {synthesis.transition})"
+        sampled = " ".join(f"{name}={value:g}" for name, value in synthesis.sampling.items()) or "as the rollouts"
         ots = f"w in [{tapo.ots.w_min:g}, {tapo.ots.w_max:g}]" if tapo.ots.enable else "off"
         if tapo.ots.spare_turn:
             ots += f" (at least 1 in the first {tapo.ots.spare_turn} tokens of a turn)"
@@ -35,10 +36,10 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
             f" of rollout.n={config.actor_rollout_ref.rollout.n}, seed {tapo.seed}",
             f"synthesis   {mode}, prompt {synthesis.prompt_path or 'built in'},"
             f" prefix {synthesis.prefix_check}, negatives {'kept' if tapo.keep_negatives else 'dropped'}",
+            f"sampling    {sampled}, {'one try' if synthesis.tries == 1 else f'up to {synthesis.tries} tries'}",
             f"when        {_WHEN[synthesis.mode == CONTINUATION]}",
             f"guards      leaks {synthesis.leak_check}, template echo {'reject' if synthesis.echo_check else 'off'},"
-            f" at least {synthesis.min_new_tokens} new tokens;"
-            f" {'one try' if synthesis.tries == 1 else f'up to {synthesis.tries} tries'}",
+            f" at least {synthesis.min_new_tokens} new tokens",
             f"advantage   {tapo.advantage.mode}",
             f"loss        lambda_ref={tapo.lambda_ref:g}, {tapo.loss_normalization} denominators, OTS {ots},"
             f" masked: {tapo.mask}",

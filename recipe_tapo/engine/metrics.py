@@ -12,7 +12,10 @@ from recipe_tapo.reasons import Recovery, RejectReason
 
 
 def yield_metrics(reports: Sequence[GroupReport]) -> dict[str, float]:
-    """Counts over the groups of one step; every reject reason is always present, so that curves have no holes."""
+    """Counts over the groups of one step; every reject reason is always present, so that curves have no holes.
+
+    Reasons for sampling anew are present where they occur.
+    """
     rejected = sum((report.rejected for report in reports), Counter[str]())
     retried = sum((report.retried for report in reports), Counter[str]())
     recovered = sum((report.recovered for report in reports), Counter[str]())

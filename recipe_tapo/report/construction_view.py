@@ -65,6 +65,7 @@ def _record(record: dict[str, Any]) -> dict[str, Any]:
         "reward": record.get("reward"),
         "right": record.get("right"),
         "reason": record.get("reason"),
+        "retried": record.get("retried") or None,
         "variant": record.get("variant"),
         # A preview stores no rows; what it would have stored has no reason against it.
         "trained": record.get("key") is not None or ("variant" in record and record.get("reason") is None),

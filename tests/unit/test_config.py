@@ -219,10 +219,11 @@ def test_continuation_samples_cooler_and_up_to_three_times(unsaid):
 
 
 def test_a_greedy_synthesis_is_tried_once():
-    for mode in ("micro_reflective", "continuation"):
-        assert TapoConfig.from_mapping({"synthesis": {"mode": mode, "temperature": 0.0}}).synthesis.tries == 1
-    with pytest.raises(TapoConfigError, match=r"tapo\.synthesis\.tries=2: asks anew for what is always the same"):
-        TapoConfig.from_mapping({"synthesis": {"temperature": 0.0, "tries": 2}})
+    for greedy in ({"temperature": 0.0}, {"top_k": 1}):
+        for mode in ("micro_reflective", "continuation"):
+            assert TapoConfig.from_mapping({"synthesis": {"mode": mode, **greedy}}).synthesis.tries == 1
+        with pytest.raises(TapoConfigError, match=r"tapo\.synthesis\.tries=2: asks anew for what is always the same"):
+            TapoConfig.from_mapping({"synthesis": {**greedy, "tries": 2}})
 
 
 def test_a_template_of_the_users_own_must_hold_every_placeholder(tmp_path):

@@ -78,6 +78,7 @@ function constructionSummary(record, search) {
     h('span', { class: 'facts' }, constructionBadge(record), h('b', {}, record.variant || `step ${record.step}`),
       record.reward !== undefined && h('span', {}, `reward ${amount(record.reward)}`),
       record.prefixFraction !== undefined && h('span', {}, `keeps ${percent(record.prefixFraction)} % of y⁻`),
+      record.retried && h('span', {}, `sampled anew after ${record.retried.join(', ').replaceAll('_', ' ')}`),
       record.weights && h('span', {}, `mean w ${amount(record.weights.reduce((sum, weight) => sum + weight, 0) / record.weights.length)}`),
       record.right !== undefined && !record.trained && h('span', { class: 'badge warn' }, 'not trained on')),
     snippet(search && !record.question.toLowerCase().includes(search) && changed.toLowerCase().includes(search) ? changed : record.question, search),

@@ -22,7 +22,17 @@ def test_plain_words_of_doubt_count_everywhere(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["However, x must be even.", "It should be 7.", "The error of the estimate is 2.", "Let me think again."]
+    "text",
+    [
+        "However, x must be even.",
+        "It should be 7.",
+        "The error of the estimate is 2.",
+        "Let me think again.",
+        " cannot be, for x > 0.",
+        " can't be: x > 0.",
+        " looks wrong.",
+        " doesn't make sense.",
+    ],
 )
 def test_words_that_doubt_only_where_a_doubt_is_due_do_not_count_in_a_whole_rollout(text):
     assert expresses_doubt(text)

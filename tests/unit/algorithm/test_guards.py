@@ -190,6 +190,10 @@ def test_words_to_whoever_asked_are_a_leak(text):
         "Your work hours are 8 a day, so your answer is 40.",
         "Can you see that 3 divides 12?",
         "If you start at 3 and are going right, you see that you are 4 away.",
+        "Then x is the number you started with, and the cards you didn't draw are 48.",
+        "Once you have completed the square, you are right back at the start.",
+        "One solution is already given, x = 2. Now I see you need 3 more.",
+        "My apologies, I made a mistake: 6 * 4 = 24.",
         "The last line of the poem is the answer.",
     ],
 )

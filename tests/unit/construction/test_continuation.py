@@ -299,8 +299,9 @@ def test_a_wrong_result_and_a_failed_request_are_no_reason_to_try_again(monkeypa
     synthesis = {"locate": "judge", "transition": "own", "tries": 2}
     attempt, _ = construct(monkeypatch, Tries(wrong, GOES_ON), keep_negatives=False, synthesis=synthesis)
     assert (attempt.record.reason, attempt.record.retried) == ("negative_dropped", [])
-    attempt, report = construct(monkeypatch, Tries(UNANSWERED), synthesis=synthesis)
+    attempt, report = construct(monkeypatch, Tries(), synthesis=synthesis)
     assert (attempt.record.reason, report.rejected) == ("request_failed", {"request_failed": 1})
+    assert attempt.record.retried == [] and report.retried == {}
 
 
 def test_a_wrong_step_at_the_end_of_a_long_rollout_leaves_the_row_no_room(monkeypatch):
@@ -317,8 +318,10 @@ def test_a_required_prefix_holds_for_continuation_too(monkeypatch):
     share = len(encode(KEPT)) / (len(encode(WRONG)) + 1)
     synthesis = {"locate": "judge", "transition": "own", "prefix_check": "require"}
     for least, reason in ((share - 0.01, None), (share + 0.01, "prefix_too_short")):
-        attempt, _ = construct(monkeypatch, ScriptedEngine(), synthesis={**synthesis, "min_prefix_fraction": least})
+        engine = ScriptedEngine()
+        attempt, _ = construct(monkeypatch, engine, synthesis={**synthesis, "min_prefix_fraction": least})
         assert attempt.record.reason == reason
+        assert bool(engine.prompts) == (reason is None)  # nothing that is sampled could make it longer
 
 
 def test_a_prompt_that_leaves_no_room_is_not_sent(monkeypatch):

@@ -39,7 +39,7 @@ DIFFERENCES = {
     "turning": ANCHORED
     | MASKED
     | {"synthesis.mode": "continuation", "synthesis.locate": "judge", "synthesis.transition": "own"}
-    | {"synthesis.temperature": 1.0, "synthesis.tries": 1}
+    | {"synthesis.temperature": "${actor_rollout_ref.rollout.temperature}", "synthesis.tries": 1}
     | {"loss_normalization": "joint", "ots.spare_turn": 1},
 }
 

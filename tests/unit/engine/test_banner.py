@@ -26,6 +26,15 @@ def test_it_says_which_model_the_mode_is_for_and_which_mode_the_others_take(mode
     assert f"use tapo.synthesis.mode={other}" in line
 
 
+def test_it_says_how_a_synthesis_is_sampled():
+    def line(**synthesis):
+        lines = banner(TapoConfig.from_mapping({"synthesis": synthesis}), CONFIG).splitlines()
+        return next(line for line in lines if line.startswith("  sampling")).split(maxsplit=1)[1]
+
+    assert line() == "as the rollouts, one try"
+    assert line(mode="continuation", top_p=0.9) == "temperature=0.7 top_p=0.9, up to 3 tries"
+
+
 def test_it_says_what_is_spared_by_ots():
     assert "at least 1 in the first 8 tokens of a turn" in banner(
         TapoConfig.from_mapping({"ots": {"spare_turn": 8}}), CONFIG
