@@ -294,6 +294,18 @@ def test_the_last_try_says_why_it_came_to_nothing(monkeypatch):
     assert (attempt.record.raw_output, attempt.record.retried, report.retried) == (UNANSWERED, ["leak"], {"leak": 1})
 
 
+def test_a_rewriting_is_sampled_anew_too_and_counts_as_the_last_one_was_read(monkeypatch):
+    unclosed = f"<reconstruction>{KEPT}{LEAKS}"  # read nevertheless, then rejected by a guard
+    tagged = f"<reconstruction>{KEPT}{GOES_ON}</reconstruction>"
+    engine = Tries("No tags.", unclosed, tagged)
+    attempt, report = construct(
+        monkeypatch, engine, max_model_len=8000, synthesis={"mode": "micro_reflective", "tries": 3}
+    )
+    assert attempt.trajectory.text == KEPT + GOES_ON and report.right == report.parsed == 1
+    assert attempt.record.retried == ["missing_tag", "leak"]
+    assert attempt.record.recovered is None and report.recovered == {}
+
+
 def test_a_wrong_result_and_a_failed_request_are_no_reason_to_try_again(monkeypatch):
     wrong = GOES_ON.replace("{4}", "{5}")
     synthesis = {"locate": "judge", "transition": "own", "tries": 2}
