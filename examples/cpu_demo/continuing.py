@@ -78,7 +78,8 @@ def continue_all(records: Sequence[dict[str, Any]], model_path: Path, work_dir: 
     prompt.write_text(PROMPT + "\n", encoding="utf-8")
     phrase.write_text(REFLECTION + "\n", encoding="utf-8")
     synthesis = {"mode": "continuation", "locate": "teacher", "transition": "fixed", "min_new_tokens": 5,
-                 "temperature": 1.0, "tries": 1, "prompt_path": str(prompt), "transitions_path": str(phrase)}  # fmt: skip
+                 "temperature": 1.0, "tries": 1,
+                 "prompt_path": str(prompt), "transitions_path": str(phrase)}  # fmt: skip
     tapo = TapoConfig.from_mapping({"selection": {"n_pos": 1, "n_neg": 1, "m_max": 1}, "synthesis": synthesis})
     torch.set_num_threads(1)  # a model this small gains nothing from more
     torch.manual_seed(0)

@@ -4,7 +4,8 @@ import re
 
 _PLAIN = (
     r"wait|hold on|hmm+|oops|hang on|let me (?:(?:double|re)[- ]?\w+|check|verify|examine)"
-    r"|double[- ]check(?:ing)?|re-?check(?:ing)?|(?:\w+n['’]t|not) (?:look |seem |quite |be )?(?:right|correct)(?![\w-])"
+    r"|double[- ]check(?:ing)?|re-?check(?:ing)?"
+    r"|(?:\w+n['’]t|not) (?:look |seem |quite |be )?(?:right|correct)(?![\w-])"
     r"|incorrect|mistake|is wrong|was wrong"
 )
 _CHINESE = r"等等|等一下|不对|再检查|重新(?:检查|验证|计算|考虑)|错误|有误"
@@ -12,7 +13,8 @@ _PLAIN_DOUBT = re.compile(rf"\b(?:{_PLAIN})\b|{_CHINESE}", re.IGNORECASE)
 # Words that doubt only where a doubt is due.
 _DOUBT = re.compile(
     rf"\b(?:{_PLAIN}|let me (?:consider|calculate|think)|error|slip|actually|however"
-    r"|can(?:no|['’])t be|(?:looks?|seems?) (?:wrong|off)|(?:\w+n['’]t|not) make (?:any )?sense|makes no sense|should(?: actually)? (?:be|have)|correct(?:ion|ing))\b"
+    r"|should(?: actually)? (?:be|have)|correct(?:ion|ing)"
+    r"|can(?:no|['’])t be|(?:looks?|seems?) (?:wrong|off)|(?:\w+n['’]t|not) make (?:any )?sense|makes no sense)\b"
     rf"|{_CHINESE}|实际上",
     re.IGNORECASE,
 )
