@@ -145,6 +145,24 @@ def teacher_chat(
     return chat
 
 
+def asked_again(messages: Sequence[Mapping[str, Any]], question: str, correct_rollout: str) -> list[dict[str, Any]]:
+    """The rollouts' own chat, answered with y⁺, and then its question once more (ours).
+
+    What the policy writes then is guided by y⁺ without a word of instruction, so that there is none to speak of.
+
+    Args:
+        messages: The chat that the rollouts answer; empty where the question is all of it.
+        question: For a chat without a user message.
+        correct_rollout: y⁺.
+    """
+    chat = [dict(message) for message in messages]
+    last = next((message for message in reversed(chat) if message.get("role") == "user"), None)
+    if last is None:
+        last = {"role": "user", "content": question}
+        chat.append(last)
+    return [*chat, {"role": "assistant", "content": correct_rollout}, dict(last)]
+
+
 def render_prompt(tokenizer: ChatTokenizer, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:
     """Token ids of a prompt as the only user message of a chat, ready for the assistant's turn."""
     return render_chat(tokenizer, [{"role": "user", "content": prompt}], chat_template_kwargs)

@@ -71,6 +71,7 @@ class SynthesisConfig(_Node):
     locate_prompt_path: str | None = None
     transition: Literal["begun", "own", "fixed", "none"] = "begun"
     transitions_path: str | None = None
+    sibling: Literal["turn", "prompt"] = "prompt"
     temperature: NotNegative | None = None
     top_p: Share | None = None
     top_k: TopK | None = None
@@ -105,6 +106,9 @@ class SynthesisConfig(_Node):
         meant = _NULL_IN_CONTINUATION if values.get("mode") == CONTINUATION else {"tries": 1}
         if values.get("temperature") == 0 or values.get("top_k") == 1:
             meant = {**meant, "tries": 1}
+        shows_a_prompt = values.get("transition") == "own" or values.get("prompt_path") is not None
+        in_turn = values.get("mode") == CONTINUATION and not shows_a_prompt
+        meant = {**meant, "sibling": "turn" if in_turn else "prompt"}
         return {**values, **{name: value for name, value in meant.items() if values.get(name) is None}}
 
     @model_validator(mode="after")
@@ -112,6 +116,8 @@ class SynthesisConfig(_Node):
         if self.prefix_check == "require" and self.mode == FULL_RECONSTRUCTION:
             remedy = "use prefix_check=measure or mode=micro_reflective"
             raise bad(self.prefix_check, "full_reconstruction keeps no prefix", remedy, "prefix_check")
+        if self.sibling == "turn":
+            self._need_no_prompt()
         if self.tries > 1 and (self.temperature == 0 or self.top_k == 1):
             greedy = "temperature=0" if self.temperature == 0 else "top_k=1"
             problem = f"asks anew for what is always the same with tapo.synthesis.{greedy}"
@@ -126,6 +132,17 @@ class SynthesisConfig(_Node):
         )
         check_file(lambda: load_leak_patterns(self.leak_patterns_path), self.leak_patterns_path, "leak_patterns_path")
         return self
+
+    def _need_no_prompt(self) -> None:
+        remedy = "set it to prompt, or to null for what fits"
+        if self.mode != CONTINUATION:
+            raise bad(
+                self.sibling, f"is a way of continuation, and tapo.synthesis.mode is {self.mode}", remedy, "sibling"
+            )
+        if self.transition == "own":
+            raise bad(self.sibling, "leaves no place to ask for tapo.synthesis.transition=own", remedy, "sibling")
+        if self.prompt_path is not None:
+            raise bad(self.sibling, "shows no prompt, and tapo.synthesis.prompt_path names one", remedy, "sibling")
 
 
 class AdvantageConfig(_Node):

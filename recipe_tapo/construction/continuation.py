@@ -7,13 +7,15 @@ so that nothing is copied and the row is what the policy writes.
 import random
 import re
 from functools import partial
+from typing import Any
 
 from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.prompts import (
+    asked_again,
     fill_template,
     load_template,
     read_transitions,
-    render_prompt,
+    render_chat,
     synthesis_prompt,
 )
 from recipe_tapo.algorithm.splice import Splice, cut, join
@@ -51,8 +53,10 @@ class Continuation:
         self.policy = policy
         synthesis = tapo.synthesis
         self.locator = make_locator(tapo, policy)
-        self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
-        self.phrases = template_phrases(self.template)
+        self.template = None
+        if synthesis.sibling == "prompt":
+            self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
+        self.phrases = template_phrases(self.template or "")
         self.transitions = read_transitions(synthesis.transition, synthesis.transitions_path)
 
     async def prompt(self, attempt: Attempt, requests: Requests) -> SynthesisPrompt:
@@ -78,15 +82,9 @@ class Continuation:
         if kept < self.tapo.synthesis.required_prefix_fraction * len(error_ids):
             raise Rejected(RejectReason.PREFIX_TOO_SHORT)
         record.transition = decode(tokenizer, begun.ids[kept:])
-        wrong_step = text[step.start : step.end].strip()
-        prompt = fill_template(
-            self.template,
-            question=record.question,
-            correct_rollout=record.correct_rollout,
-            wrong_step=wrong_step,
-        )
+        chat = self._chat(attempt, wrong_step=text[step.start : step.end].strip())
         return SynthesisPrompt(
-            render_prompt(tokenizer, prompt, self.policy.chat_template_kwargs) + begun.ids,
+            render_chat(tokenizer, chat, self.policy.chat_template_kwargs) + begun.ids,
             partial(self._read, attempt, begun, min(start or 0, kept)),
             most=self.policy.max_response_length - len(begun.ids),
         )
@@ -116,6 +114,18 @@ class Continuation:
         if isinstance(trajectory, RejectReason):
             raise Rejected(trajectory)
         return trajectory
+
+    def _chat(self, attempt: Attempt, wrong_step: str) -> list[dict[str, Any]]:
+        record = attempt.record
+        if self.template is None:
+            return asked_again(attempt.messages, record.question, record.correct_rollout)
+        prompt = fill_template(
+            self.template,
+            question=record.question,
+            correct_rollout=record.correct_rollout,
+            wrong_step=wrong_step,
+        )
+        return [{"role": "user", "content": prompt}]
 
     def _transition(self, attempt: Attempt, kept: str) -> str:
         """What stands between the two: the end of a paragraph where there is none, then a phrase or its beginning."""

@@ -26,6 +26,9 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
         mode = synthesis.mode
         if mode == CONTINUATION:
             mode += f" (locate {synthesis.locate}, transition {synthesis.transition})"
+        shown = (
+            f"prompt {synthesis.prompt_path or 'built in'}" if synthesis.sibling == "prompt" else "sibling as a turn"
+        )
         sampled = " ".join(f"{name}={value:g}" for name, value in synthesis.sampling.items()) or "as the rollouts"
         ots = f"w in [{tapo.ots.w_min:g}, {tapo.ots.w_max:g}]" if tapo.ots.enable else "off"
         if tapo.ots.spare_turn:
@@ -34,7 +37,7 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
             f"TAPO {recipe_tapo.__version__} is ACTIVE (arXiv 2606.18844)",
             f"selection   n_pos={selection.n_pos} n_neg={selection.n_neg} m_max={selection.m_max}"
             f" of rollout.n={config.actor_rollout_ref.rollout.n}, seed {tapo.seed}",
-            f"synthesis   {mode}, prompt {synthesis.prompt_path or 'built in'},"
+            f"synthesis   {mode}, {shown},"
             f" prefix {synthesis.prefix_check}, negatives {'kept' if tapo.keep_negatives else 'dropped'}",
             f"sampling    {sampled}, {'one try' if synthesis.tries == 1 else f'up to {synthesis.tries} tries'}",
             f"when        {_WHEN[synthesis.mode == CONTINUATION]}",

@@ -1,4 +1,5 @@
 import pickle
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -216,6 +217,40 @@ def test_continuation_samples_cooler_and_up_to_three_times(unsaid):
     said = {"mode": "continuation", "temperature": 1.0, "tries": 2}
     synthesis = TapoConfig.from_mapping({"synthesis": said}).synthesis
     assert (synthesis.sampling, synthesis.tries) == ({"temperature": 1.0}, 2)
+
+
+@pytest.mark.parametrize(
+    ("synthesis", "sibling"),
+    [
+        ({}, "prompt"),
+        ({"mode": "continuation"}, "turn"),
+        ({"mode": "continuation", "sibling": None, "transition": "fixed"}, "turn"),
+        ({"mode": "continuation", "sibling": "prompt"}, "prompt"),
+        ({"mode": "continuation", "transition": "own"}, "prompt"),
+        ({"mode": "continuation", "prompt_path": "PROMPT"}, "prompt"),
+    ],
+)
+def test_a_sibling_is_a_turn_where_no_prompt_is_needed(tmp_path, synthesis, sibling):
+    (tmp_path / "prompt.txt").write_text("{question} {correct_rollout}")
+    if "prompt_path" in synthesis:
+        synthesis = synthesis | {"prompt_path": str(tmp_path / "prompt.txt")}
+    assert TapoConfig.from_mapping({"synthesis": synthesis}).synthesis.sibling == sibling
+
+
+@pytest.mark.parametrize(
+    ("synthesis", "says"),
+    [
+        ({}, "is a way of continuation, and tapo.synthesis.mode is micro_reflective"),
+        ({"mode": "continuation", "transition": "own"}, "leaves no place to ask for tapo.synthesis.transition=own"),
+        (
+            {"mode": "continuation", "prompt_path": __file__},
+            "shows no prompt, and tapo.synthesis.prompt_path names one",
+        ),
+    ],
+)
+def test_a_turn_shows_no_prompt(synthesis, says):
+    with pytest.raises(TapoConfigError, match=re.escape(f"tapo.synthesis.sibling=turn: {says}; set it to prompt")):
+        TapoConfig.from_mapping({"synthesis": {"sibling": "turn", **synthesis}})
 
 
 def test_a_greedy_synthesis_is_tried_once():

@@ -17,8 +17,15 @@ from recipe_tapo.algorithm.guards import (
 )
 from recipe_tapo.algorithm.prompts import MODES, fill_template, load_template
 
-DATA = Path(__file__).parents[2] / "data" / "leak_labels.jsonl"
-LABELS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+DATA = Path(__file__).parents[2] / "data"
+
+
+def read(name: str) -> list[dict]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+LABELS = read("leak_labels.jsonl")
+CONTINUATIONS = read("leak_labels_continuation.jsonl")  # what a real model wrote behind a doubt begun for it
 PATTERNS = load_leak_patterns()
 PHRASES = template_phrases(load_template())
 
@@ -139,6 +146,17 @@ def test_leaks_are_found_in_real_attempts(tuning):
     precision, recall = _precision_and_recall(labels)
     assert precision >= 0.97
     assert recall >= 0.90
+
+
+@pytest.mark.parametrize(("sample", "recall"), [("first", 0.9), ("fresh", 0.7)])
+def test_leaks_are_found_in_real_continuations(sample, recall):
+    """Measured: 17 of 18 and 5 of 7, none of the others. The fresh ones had passed the patterns of their day.
+
+    The patterns were extended on both, so this says what they know, not what they would find elsewhere.
+    """
+    labels = [label for label in CONTINUATIONS if label["sample"] == sample]
+    found = _precision_and_recall(labels)
+    assert found[0] == 1.0 and found[1] >= recall
 
 
 def test_the_sample_is_large_and_of_every_source():

@@ -57,7 +57,10 @@ class ScriptedEngine:
 
 def construct(monkeypatch, engine, max_model_len=2000, log_probs=None, wrong=WRONG, **tapo):
     monkeypatch.setattr(
-        TOKENIZER, "apply_chat_template", lambda messages, **_: messages[0]["content"] + "\n", raising=False
+        TOKENIZER,
+        "apply_chat_template",
+        lambda messages, **_: "".join(f"{message['content']}\n" for message in messages),
+        raising=False,
     )
     synthesis = {"mode": "continuation", "min_new_tokens": 5, **tapo.pop("synthesis", {})}
     config = TapoConfig.from_mapping(
@@ -147,11 +150,18 @@ def test_a_fixed_transition_is_part_of_the_answer_that_the_policy_goes_on_from(m
 def test_a_doubt_that_is_begun_is_what_the_policy_goes_on_from(monkeypatch):
     engine = ScriptedEngine(answer=" is 8/2 = 4.\nFinal Answer: \\boxed{4}")
     attempt, report = construct(monkeypatch, engine, synthesis={"locate": "judge", "transition": "begun"})
-    prompt = engine.prompts[0][0]
-    assert prompt.endswith(KEPT + "Wait, this") and "correct that step" in prompt and "doubt" not in prompt
+    # The question, answered with the right sibling, and the question again: no word of instruction.
+    assert engine.prompts[0][0] == f"{QUESTION}\n{RIGHT}\n{QUESTION}\n{KEPT}Wait, this"
     assert attempt.trajectory.text == KEPT + "Wait, this is 8/2 = 4.\nFinal Answer: \\boxed{4}"
     assert attempt.trajectory.prefix_length == len(encode(KEPT))
     assert report.doubts == 0  # the policy itself said nothing of the kind
+
+
+def test_a_prompt_shows_the_sibling_where_it_is_to(monkeypatch):
+    engine = ScriptedEngine(answer=" is 8/2 = 4.\nFinal Answer: \\boxed{4}")
+    construct(monkeypatch, engine, synthesis={"locate": "judge", "sibling": "prompt"})
+    prompt = engine.prompts[0][0]
+    assert prompt.endswith(KEPT + "Wait, this") and "correct that step" in prompt and "doubt" not in prompt
 
 
 @pytest.mark.parametrize(("goes_on", "doubts"), [(" is not right: 8/2 is 4.", 1), (" is it: x = 3.", 0)])
