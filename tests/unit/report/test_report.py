@@ -249,7 +249,8 @@ def test_the_attempts_of_a_preview_carry_their_variants(tmp_path):
 
 
 def test_an_attempt_that_was_sampled_anew_says_why(tmp_path):
+    dump = AttemptDump(tmp_path)
     for retried in ([], ["leak", "too_little_new"]):
-        AttemptDump(tmp_path).write(AttemptRecord(0, "u", "q", "e", "c", reconstruction="r", retried=retried))
+        dump.write(AttemptRecord(0, "u", "q", "e", "c", reconstruction="r", retried=retried))
     first, second = constructions_data(tmp_path, 10_000)["records"]
     assert "retried" not in first and second["retried"] == ["leak", "too_little_new"]
