@@ -136,11 +136,7 @@ def teacher_chat(
         question: For a chat without a user message.
         correct_rollout: y⁺.
     """
-    chat = [dict(message) for message in messages]
-    last = next((message for message in reversed(chat) if message.get("role") == "user"), None)
-    if last is None:
-        last = {"role": "user", "content": question}
-        chat.append(last)
+    chat, last = _copied_chat(messages, question)
     last["content"] = fill_template(template, question=message_text(last["content"]), correct_rollout=correct_rollout)
     return chat
 
@@ -155,12 +151,18 @@ def asked_again(messages: Sequence[Mapping[str, Any]], question: str, correct_ro
         question: For a chat without a user message.
         correct_rollout: y⁺.
     """
+    chat, last = _copied_chat(messages, question)
+    return [*chat, {"role": "assistant", "content": correct_rollout}, dict(last)]
+
+
+def _copied_chat(messages: Sequence[Mapping[str, Any]], question: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A copy of the rollouts' chat, and the user message in it that they answer: the question where there is none."""
     chat = [dict(message) for message in messages]
     last = next((message for message in reversed(chat) if message.get("role") == "user"), None)
     if last is None:
         last = {"role": "user", "content": question}
         chat.append(last)
-    return [*chat, {"role": "assistant", "content": correct_rollout}, dict(last)]
+    return chat, last
 
 
 def render_prompt(tokenizer: ChatTokenizer, prompt: str, chat_template_kwargs: Mapping[str, Any]) -> list[int]:

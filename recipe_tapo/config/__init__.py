@@ -41,7 +41,8 @@ __all__ = [
 
 # What null stands for in ``continuation`` (ours): at the rollouts' own temperature a doubt seldom ends right, and what
 # runs in circles or talks to the prompt is sampled anew. docs/construction.md has the numbers.
-_NULL_IN_CONTINUATION: dict[str, Any] = {"temperature": 0.7, "tries": 3}
+_CONTINUATION_TEMPERATURE = 0.7
+_CONTINUATION_TRIES = 3
 
 
 class _Node(BaseModel):
@@ -59,10 +60,9 @@ class SelectionConfig(_Node):
 
 
 class SynthesisConfig(_Node):
-    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent),
-    but for ``continuation``'s temperature.
+    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent).
 
-    ``continuation``, its ``locate`` and ``transition``, ``tries`` and the guards are ours.
+    ``continuation``, its ``locate``, ``transition``, ``sibling`` and temperature, ``tries`` and the guards are ours.
     """
 
     mode: Literal["micro_reflective", "full_reconstruction", "continuation"] = "micro_reflective"
@@ -103,12 +103,13 @@ class SynthesisConfig(_Node):
         """Puts what null stands for in the mode where nothing was said."""
         if not isinstance(values, dict):
             return values
-        meant = _NULL_IN_CONTINUATION if values.get("mode") == CONTINUATION else {"tries": 1}
-        if values.get("temperature") == 0 or values.get("top_k") == 1:
-            meant = {**meant, "tries": 1}
-        shows_a_prompt = values.get("transition") == "own" or values.get("prompt_path") is not None
-        in_turn = values.get("mode") == CONTINUATION and not shows_a_prompt
-        meant = {**meant, "sibling": "turn" if in_turn else "prompt"}
+        meant: dict[str, Any] = {"tries": 1, "sibling": "prompt"}
+        if values.get("mode") == CONTINUATION:
+            meant["temperature"] = _CONTINUATION_TEMPERATURE
+            if values.get("temperature") != 0 and values.get("top_k") != 1:
+                meant["tries"] = _CONTINUATION_TRIES
+            if values.get("transition") != "own" and values.get("prompt_path") is None:
+                meant["sibling"] = "turn"
         return {**values, **{name: value for name, value in meant.items() if values.get(name) is None}}
 
     @model_validator(mode="after")
