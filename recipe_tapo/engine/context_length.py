@@ -20,9 +20,11 @@ logger = logging.getLogger(__name__)
 
 
 def _templates(tapo: TapoConfig) -> list[str]:
-    """The prompts of an attempt: the synthesis, and in the mode ``continuation`` the one that locates."""
+    """The prompts of an attempt: the one that shows the sibling, if one does, and the one that locates, if there is."""
     synthesis = tapo.synthesis
-    templates = [load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))]
+    templates = []
+    if synthesis.sibling == "prompt":
+        templates.append(load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition)))
     if synthesis.mode == CONTINUATION:
         templates.append(load_template(synthesis.locate_prompt_path, LOCATE_PROMPTS[synthesis.locate]))
     return templates
@@ -31,9 +33,9 @@ def _templates(tapo: TapoConfig) -> list[str]:
 def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, model_max_length: int) -> None:
     """Derives ``rollout.max_model_len`` where unset, so that the longest request fits; checks it where set.
 
-    The longest one holds the longest template, the question, two full rollouts and, for a synthesis, its output; the
-    numbers that a locating prompt puts before the steps have that room too. The model's own limit caps the derived
-    value: what then does not fit is skipped and counted.
+    The longest one holds the longest template and the question, or the question twice where the sibling is a turn, two
+    full rollouts and, for a synthesis, its output; the numbers that a locating prompt puts before the steps have that
+    room too. The model's own limit caps the derived value: what then does not fit is skipped and counted.
 
     Raises:
         TapoConfigError: The value set leaves no room for any request.
@@ -41,14 +43,15 @@ def set_max_model_len(tapo: TapoConfig, config: DictConfig, tokenizer: Any, mode
     rollout = config.actor_rollout_ref.rollout
     if tapo.opsd.enable:
         what, templates, budget = "teacher's view", [load_template(tapo.opsd.prompt_path, SELF_TEACHER)], 1
-        least = 1
+        least, again = 1, 0
     else:
         what, templates, budget = "synthesis", _templates(tapo), synthesis_budget(tapo, config)
         least = max(1, tapo.synthesis.min_new_tokens)
+        again = rollout.prompt_length if tapo.synthesis.sibling == "turn" else 0
     nothing = dict.fromkeys(("question", "error_rollout", "correct_rollout", "wrong_step", "numbered_steps"), "")
     empty = [fill_template(template, **nothing) for template in templates]
     overhead = max(len(tokenizer.encode(text, add_special_tokens=False)) for text in empty)
-    longest = overhead + rollout.prompt_length + 2 * rollout.response_length + budget
+    longest = max(overhead, again) + rollout.prompt_length + 2 * rollout.response_length + budget
     if rollout.max_model_len is None:
         length = max(longest, rollout.prompt_length + rollout.response_length)
         if length > model_max_length:

@@ -157,6 +157,14 @@ def test_a_locating_prompt_that_is_longer_than_the_synthesis_fits_too(tmp_path, 
     assert config.actor_rollout_ref.rollout.max_model_len == 50 + 100 + 2 * 200 + 200
 
 
+def test_a_sibling_as_a_turn_takes_the_question_twice_and_no_synthesis_template(tmp_path):
+    (tmp_path / "short.txt").write_text("{question} {correct_rollout} {numbered_steps}")
+    synthesis = {"mode": "continuation", "locate_prompt_path": str(tmp_path / "short.txt")}
+    config, tapo = verl_config(), TapoConfig.from_mapping({"synthesis": synthesis})
+    set_max_model_len(tapo, config, Words(), model_max_length=100_000)
+    assert config.actor_rollout_ref.rollout.max_model_len == 2 * 100 + 2 * 200 + 200
+
+
 def test_the_models_own_limit_caps_what_is_derived():
     config = verl_config()
     set_max_model_len(TapoConfig(), config, Words(), model_max_length=512)
