@@ -56,6 +56,12 @@ _LOSSES_WITHOUT_TOKENS = ("geo_mean", "bypass_mode")
 
 _TOOLS = (f"{_ROLLOUT}.multi_turn.tool_config_path", f"{_ROLLOUT}.multi_turn.function_tool_path")
 
+# verl's own key, and the one by which vLLM is given another; unset, the latter changes nothing.
+_LOGPROBS_MODES = {
+    f"{_ROLLOUT}.logprobs_mode": ("processed_logprobs",),
+    f"{_ROLLOUT}.engine_kwargs.vllm.logprobs_mode": ("processed_logprobs", None),
+}
+
 _OF_THE_RECIPE = {
     "trainer.use_v1": True,
     "algorithm.adv_estimator": ESTIMATOR,
@@ -69,8 +75,8 @@ def _is(key: str, *values: Any) -> Condition:
     return lambda _, config: OmegaConf.select(config, key) in values
 
 
-def _is_not(key: str, value: Any) -> Condition:
-    return lambda _, config: OmegaConf.select(config, key) != value
+def _is_not(key: str, *values: Any) -> Condition:
+    return lambda _, config: OmegaConf.select(config, key) not in values
 
 
 def _set(key: str) -> Condition:
@@ -209,12 +215,15 @@ REFUSALS = (
         problem="locating the first wrong step asks in vLLM's terms, which no other engine understands",
         remedy="use vllm or tapo.synthesis.mode=micro_reflective",
     ),
-    Refusal(
-        key=f"{_ROLLOUT}.logprobs_mode",
-        setting=f"`{_ROLLOUT}.logprobs_mode` other than `processed_logprobs`, with `tapo.synthesis.locate=answer`",
-        applies=_all(_continues, _weighs_answers, _is_not(f"{_ROLLOUT}.logprobs_mode", "processed_logprobs")),
-        problem="the odds of two answers are read from log-probabilities among the tokens that were allowed",
-        remedy="leave it at processed_logprobs, or let a judge locate (tapo.synthesis.locate=judge)",
+    *(
+        Refusal(
+            key=key,
+            setting=f"`{key}` other than `processed_logprobs`, with `tapo.synthesis.locate=answer`",
+            applies=_all(_continues, _weighs_answers, _is_not(key, *values)),
+            problem="the odds of two answers are read from log-probabilities among the tokens that were allowed",
+            remedy="leave it at processed_logprobs, or let a judge locate (tapo.synthesis.locate=judge)",
+        )
+        for key, values in _LOGPROBS_MODES.items()
     ),
     *(
         Refusal(
