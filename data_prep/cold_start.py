@@ -39,8 +39,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = data_flags.new_parser(
         "cold_start",
         "Samples n responses per query, pairs a wrong with a right one, has the same model rebuild the wrong one into "
-        "a micro-reflective trajectory, and keeps what is verified right. Writes cold_start.parquet for verl's "
-        "MultiTurnSFTDataset, report.json and examples.md, beside responses.jsonl and constructions.jsonl, "
+        "a micro-reflective trajectory, and keeps what is verified right. Writes cold_start.parquet for "
+        "examples/run_cold_start_sft.sh, report.json and examples.md, beside responses.jsonl and constructions.jsonl, "
         "which these are made from. An interrupted run goes on where it stopped when the same command is given again.",
     )
     files = parser.add_argument_group("files")

@@ -157,6 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--variants",
         nargs="+",
+        action="extend",
         required=True,
         metavar="MODE[:LOCATE[:TRANSITION]]",
         help="ways to construct, for instance continuation:teacher:own",
@@ -167,6 +168,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY=VALUE",
         help="settings under tapo: for all variants, as in training",

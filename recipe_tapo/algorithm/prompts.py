@@ -64,16 +64,16 @@ def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) 
     try:
         template = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise PromptTemplateError(f"cannot read the synthesis prompt {path}: {error}") from error
+        raise PromptTemplateError(f"cannot read the {mode} prompt {path}: {error}") from error
     missing = [name for name in PLACEHOLDERS[mode] if "{" + name + "}" not in template]
     if missing:
         names = ", ".join("{" + name + "}" for name in missing)
-        raise PromptTemplateError(f"the synthesis prompt {path} lacks {names}; add each placeholder at least once")
+        raise PromptTemplateError(f"the {mode} prompt {path} lacks {names}; add each placeholder at least once")
     filled = (*PLACEHOLDERS[mode], *OPTIONAL_PLACEHOLDERS.get(mode, ()))
     unfilled = sorted(set(_PLACEHOLDER.findall(template)) - set(filled))
     if unfilled:
         names = ", ".join("{" + name + "}" for name in unfilled)
-        raise PromptTemplateError(f"the synthesis prompt {path} has {names}, which {mode} does not fill; take it out")
+        raise PromptTemplateError(f"the {mode} prompt {path} has {names}, which nothing fills there; take it out")
     return template
 
 
@@ -174,8 +174,15 @@ def render_chat(
     tokenizer: ChatTokenizer, messages: Sequence[Mapping[str, Any]], chat_template_kwargs: Mapping[str, Any]
 ) -> list[int]:
     """Token ids of a chat, ready for the assistant's turn."""
-    chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs)
+    chat = chat_text(tokenizer, messages, chat_template_kwargs)
     return tokenizer.encode(chat, add_special_tokens=False)
+
+
+def chat_text(
+    tokenizer: ChatTokenizer, messages: Sequence[Mapping[str, Any]], chat_template_kwargs: Mapping[str, Any]
+) -> str:
+    """A chat as the model reads it, ready for the assistant's turn."""
+    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs)
 
 
 def question_text(raw_prompt: Sequence[Mapping[str, Any]], extra_info: Mapping[str, Any] | None = None) -> str:

@@ -36,6 +36,8 @@ example:  tapo preview --model Qwen/Qwen2.5-7B-Instruct --input train.parquet
           --output preview --variants micro_reflective continuation
 """
 
+_VARIANTS = ("micro_reflective", "continuation")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
@@ -49,13 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     work.add_argument(
         "--variants",
         nargs="+",
-        default=["micro_reflective", "continuation"],
+        action="extend",
         metavar="MODE[:LOCATE[:TRANSITION]]",
-        help="synthesis modes, for instance continuation:teacher:own (default: micro_reflective continuation)",
+        help=f"synthesis modes, for instance continuation:teacher:own (default: {' '.join(_VARIANTS)})",
     )
     work.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY=VALUE",
         help="settings under tapo: as in training, for instance selection.n_neg=2; a value is json or a text",
@@ -72,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; exit code 1 where a variant's attempts failed for reasons of the engine or the grader."""
-    variants = [make_variant(text, args.set) for text in args.variants]
+    variants = [make_variant(text, args.set) for text in args.variants or _VARIANTS]
     questions = load_problems("train", args.input.expanduser(), args.questions)
     folder = args.output.expanduser()
     summaries, rollouts = asyncio.run(_preview(args, folder, variants, questions))

@@ -10,6 +10,7 @@ from recipe_tapo.algorithm.prompts import (
     FULL_RECONSTRUCTION,
     LOCATE_PROMPTS,
     SELF_TEACHER,
+    TRANSITIONS,
     read_transitions,
     synthesis_prompt,
 )
@@ -60,7 +61,8 @@ class SelectionConfig(_Node):
 
 
 class SynthesisConfig(_Node):
-    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent).
+    """The synthesis request (§3.3). Sampling values left at null are the rollout's (ours: the paper is silent), but for
+    the temperature of ``continuation``.
 
     ``continuation``, its ``locate``, ``transition``, ``sibling`` and temperature, ``tries`` and the guards are ours.
     """
@@ -119,6 +121,9 @@ class SynthesisConfig(_Node):
             raise bad(self.prefix_check, "full_reconstruction keeps no prefix", remedy, "prefix_check")
         if self.sibling == "turn":
             self._need_no_prompt()
+        if self.transitions_path is not None and self.transition not in TRANSITIONS:
+            problem = f"is not read with tapo.synthesis.transition={self.transition}"
+            raise bad(self.transitions_path, problem, "set it to null, or use begun or fixed", "transitions_path")
         if self.tries > 1 and (self.temperature == 0 or self.top_k == 1):
             greedy = "temperature=0" if self.temperature == 0 else "top_k=1"
             problem = f"asks anew for what is always the same with tapo.synthesis.{greedy}"

@@ -4,6 +4,7 @@ The kept tokens are y⁻'s own, and what follows is sampled behind them as the c
 so that nothing is copied and the row is what the policy writes.
 """
 
+import logging
 import random
 import re
 from functools import partial
@@ -12,10 +13,10 @@ from typing import Any
 from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.prompts import (
     asked_again,
+    chat_text,
     fill_template,
     load_template,
     read_transitions,
-    render_chat,
     synthesis_prompt,
 )
 from recipe_tapo.algorithm.splice import Splice, cut, join
@@ -28,6 +29,8 @@ from recipe_tapo.construction.locators import make_locator
 from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.requests import Requests
 from recipe_tapo.reasons import Rejected, RejectReason
+
+logger = logging.getLogger(__name__)
 
 # Scripts by their characters; a text in kana or Hangul may have Han characters as well.
 _SCRIPTS = {
@@ -58,6 +61,7 @@ class Continuation:
             self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
         self.phrases = template_phrases(self.template or "")
         self.transitions = read_transitions(synthesis.transition, synthesis.transitions_path)
+        self.told_of_left_out = False
 
     async def prompt(self, attempt: Attempt, requests: Requests) -> SynthesisPrompt:
         """See ``Synthesis``."""
@@ -84,7 +88,7 @@ class Continuation:
         record.transition = decode(tokenizer, begun.ids[kept:])
         chat = self._chat(attempt, wrong_step=text[step.start : step.end].strip())
         return SynthesisPrompt(
-            render_chat(tokenizer, chat, self.policy.chat_template_kwargs) + begun.ids,
+            tokenizer.encode(chat, add_special_tokens=False) + begun.ids,
             partial(self._read, attempt, begun, min(start or 0, kept)),
             most=self.policy.max_response_length - len(begun.ids),
         )
@@ -115,17 +119,31 @@ class Continuation:
             raise Rejected(trajectory)
         return trajectory
 
-    def _chat(self, attempt: Attempt, wrong_step: str) -> list[dict[str, Any]]:
+    def _chat(self, attempt: Attempt, wrong_step: str) -> str:
         record = attempt.record
         if self.template is None:
-            return asked_again(attempt.messages, record.question, record.correct_rollout)
+            shown = self._render(asked_again(attempt.messages, record.question, record.correct_rollout))
+            self._look_for(record.correct_rollout, shown)
+            return shown
         prompt = fill_template(
             self.template,
             question=record.question,
             correct_rollout=record.correct_rollout,
             wrong_step=wrong_step,
         )
-        return [{"role": "user", "content": prompt}]
+        return self._render([{"role": "user", "content": prompt}])
+
+    def _render(self, chat: list[dict[str, Any]]) -> str:
+        return chat_text(self.policy.tokenizer, chat, self.policy.chat_template_kwargs)
+
+    def _look_for(self, sibling: str, shown: str) -> None:
+        """Warns once where the chat template leaves out a part of an earlier answer, as it may do with thinking."""
+        if not self.told_of_left_out and "".join(sibling.split()) not in "".join(shown.split()):
+            self.told_of_left_out = True
+            logger.warning(
+                "TAPO: the chat template leaves a part of the right sibling out, for instance its thinking; the policy "
+                "is guided by the rest. tapo.synthesis.sibling=prompt shows all of it"
+            )
 
     def _transition(self, attempt: Attempt, kept: str) -> str:
         """What stands between the two: the end of a paragraph where there is none, then a phrase or its beginning."""

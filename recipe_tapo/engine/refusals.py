@@ -218,7 +218,8 @@ REFUSALS = (
     *(
         Refusal(
             key=key,
-            setting=f"`{key}` other than `processed_logprobs`, with `tapo.synthesis.locate=answer`",
+            setting=f"`{key}` other than `processed_logprobs`,"
+            " with `tapo.synthesis.mode=continuation` and `locate=answer`",
             applies=_all(_continues, _weighs_answers, _is_not(key, *values)),
             problem="the odds of two answers are read from log-probabilities among the tokens that were allowed",
             remedy="leave it at processed_logprobs, or let a judge locate (tapo.synthesis.locate=judge)",
@@ -228,10 +229,10 @@ REFUSALS = (
     *(
         Refusal(
             key=key,
-            setting=f"`{key}` with `tapo.opsd.enable` or with `tapo.synthesis.locate=teacher`",
+            setting=f"`{key}` with `tapo.opsd.enable`, or with `tapo.synthesis.mode=continuation` and `locate=teacher`",
             applies=_all(_asks_the_teacher, _set(key)),
             problem="a rollout's prompt shows these tools, and the self-teacher's would not",
-            remedy="set it to null, or let a judge locate (tapo.synthesis.locate=judge)",
+            remedy="set it to null; where the self-teacher only locates, tapo.synthesis.locate=answer does without it",
         )
         for key in _TOOLS
     ),

@@ -1,6 +1,7 @@
 """A preview's policy on a running vLLM server, by its OpenAI-compatible completions."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +13,13 @@ from recipe_tapo.errors import InputError
 from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood, read_odds
 from recipe_tapo.sampling.requests import Sampling, one_line
 
+logger = logging.getLogger(__name__)
+
 # These say that no request can succeed, not that this one did not.
 _FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+
+# vLLM writes -9999 for a token that a request does not allow: json has no infinity.
+_FORBIDDEN = -9000.0
 
 
 class ServerPolicy:
@@ -45,6 +51,7 @@ class ServerPolicy:
         self.url, self.model, self.sampling = url, model, sampling
         self._tokenizer, self._max_model_len = tokenizer, max_model_len
         self._concurrency, self._timeout, self._retries = concurrency, timeout, retries
+        self._mode_known = False
 
     async def start(self) -> None:
         """Reads the tokenizer and asks the server for its context.
@@ -120,6 +127,7 @@ class ServerPolicy:
             known = {int(name.removeprefix("token_id:")): log_prob for name, log_prob in named.items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{self.url}: the server returns no log-probabilities of tokens by their ids") from error
+        self._look_at_mode(known, {token, other})
         return read_odds(known, token, other)
 
     async def likelihood(self, token_ids: list[int], top: int = TOP) -> Likelihood:
@@ -131,6 +139,20 @@ class ServerPolicy:
         return read_likelihood(
             token_ids, [{int(id_): entry["logprob"] for id_, entry in known.items()} for known in entries[1:]]
         )
+
+    def _look_at_mode(self, known: Mapping[int, float], allowed: set[int]) -> None:
+        """Warns once where a server tells the log-probabilities of tokens that were not allowed."""
+        if self._mode_known:
+            return
+        self._mode_known = True
+        if any(log_prob > _FORBIDDEN for id_, log_prob in known.items() if id_ not in allowed):
+            logger.warning(
+                "%s: tells log-probabilities among all tokens, and training reads them among the two allowed ones; an "
+                "answer outside the %d likeliest counts as the least of them. Start the server with "
+                "--logprobs-mode processed_logprobs",
+                self.url,
+                TOP,
+            )
 
     async def _complete(self, prompt_ids: list[int], fields: Mapping[str, Any]) -> dict[str, Any]:
         body = {"model": self.model, "prompt": prompt_ids, **fields}

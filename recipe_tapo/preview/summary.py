@@ -8,6 +8,10 @@ from typing import Any
 
 from recipe_tapo.algorithm.prompts import CONTINUATION
 from recipe_tapo.construction.failed_steps import MACHINERY
+from recipe_tapo.reasons import RejectReason
+
+# What a model is rejected for that needs no lesson but a longer context or budget.
+_NO_ROOM = (RejectReason.TRUNCATED, RejectReason.TOO_LONG, RejectReason.DOES_NOT_FIT)
 
 
 @dataclass(frozen=True)
@@ -113,23 +117,31 @@ def advice(summary: Summary) -> str:
         )
     if not summary.attempts:
         return f"{summary.name}: no group is eligible, so nothing would be constructed; see tapo.selection."
-    problems = []
+    problems, taught = [], False  # whether a cold start teaches what is amiss
     if summary.usable is not None and summary.usable < 0.8:
-        most = max(summary.rejected.items(), key=lambda item: item[1], default=("", 0))
-        problems.append(f"only {summary.usable:.0%} of the attempts are usable (most are rejected as {most[0]})")
+        most = max(summary.rejected, key=summary.rejected.__getitem__, default="none")
+        taught |= most not in _NO_ROOM
+        problems.append(f"only {summary.usable:.0%} of the attempts are usable (most often rejected: {most})")
     if summary.prefix is not None and summary.prefix < 0.1:
         problems.append(f"{summary.prefix:.1%} of the wrong rollout is preserved, so the mistake is not shown")
+        taught = True
     if summary.leaks is not None and summary.leaks > 0.05:
         problems.append(f"{summary.leaks:.0%} speak of the synthesis prompt")
+        taught = True
     if summary.doubts is not None and summary.doubts < 0.5:
         problems.append(f"{summary.doubts:.0%} doubt anything behind what is preserved, so they do not show a turn")
+        taught = True
     if summary.right is not None and summary.right < 0.3:
         problems.append(f"{summary.right:.0%} end right, so they hardly show how to mend a mistake")
     if not problems:
         return f"{summary.name}: this model's constructions are fit to train on."
-    remedy = (
-        "Try another locate and transition, or train the cold start and use micro_reflective."
-        if summary.name.startswith(CONTINUATION)
-        else "This model needs the cold start for this mode; without one use tapo.synthesis.mode=continuation."
-    )
+    if not taught:
+        remedy = "Read its attempts before you train on them, and give it more room where outputs are cut."
+    elif summary.name.startswith(CONTINUATION):
+        remedy = (
+            "If locate, transition, sibling, temperature and tries are not at their defaults, go back to these; "
+            "otherwise train the cold start and use micro_reflective."
+        )
+    else:
+        remedy = "This model needs the cold start for this mode; without one use tapo.synthesis.mode=continuation."
     return f"{summary.name}: {'; '.join(problems)}. {remedy}"

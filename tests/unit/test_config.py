@@ -245,6 +245,12 @@ def test_a_sibling_is_a_turn_where_no_prompt_is_needed(tmp_path, synthesis, sibl
     assert TapoConfig.from_mapping({"synthesis": synthesis}).synthesis.sibling == sibling
 
 
+def test_a_file_of_phrases_that_nothing_reads_is_refused():
+    synthesis = {"mode": "continuation", "transition": "own", "transitions_path": __file__}
+    with pytest.raises(TapoConfigError, match=r"is not read with tapo\.synthesis\.transition=own; set it to null"):
+        TapoConfig.from_mapping({"synthesis": synthesis})
+
+
 @pytest.mark.parametrize(
     ("synthesis", "says"),
     [
@@ -294,8 +300,8 @@ def test_a_placeholder_that_a_mode_does_not_fill_is_refused_at_the_start(
     path.write_text("{question} {correct_rollout} {answer} " + template)
     with pytest.raises(TapoConfigError) as error:
         TapoConfig.from_mapping({section: {**values, name: str(path)}})
-    assert str(error.value).startswith(f"tapo.{section}.{name}={path}: the synthesis prompt {path} has {{{unfilled}}}")
-    assert "does not fill; take it out" in str(error.value)
+    assert str(error.value).startswith(f"tapo.{section}.{name}={path}: the ")
+    assert f" prompt {path} has {{{unfilled}}}, which nothing fills there; take it out" in str(error.value)
 
 
 def test_braces_inside_the_inserted_texts_stay_as_they_are():

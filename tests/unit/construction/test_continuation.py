@@ -7,6 +7,7 @@ from small_tokenizer import EOS, TOKENIZER, encode
 from tokenizers_of_models import tokenizer_of
 
 from recipe_tapo.config import TapoConfig
+from recipe_tapo.construction import continuation
 from recipe_tapo.construction.constructor import Constructor
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Grade, Policy
@@ -155,6 +156,20 @@ def test_a_doubt_that_is_begun_is_what_the_policy_goes_on_from(monkeypatch):
     assert attempt.trajectory.text == KEPT + "Wait, this is 8/2 = 4.\nFinal Answer: \\boxed{4}"
     assert attempt.trajectory.prefix_length == len(encode(KEPT))
     assert report.doubts == 0  # the policy itself said nothing of the kind
+
+
+def test_a_chat_template_that_leaves_a_part_of_the_sibling_out_is_told_of(monkeypatch, caplog):
+    def without_thinking(_, messages, __):
+        return "".join(message["content"].split("\n")[-1] + "\n" for message in messages)
+
+    construct(monkeypatch, ScriptedEngine())
+    assert not caplog.records
+    monkeypatch.setattr(continuation, "chat_text", without_thinking)
+    engine = ScriptedEngine()
+    construct(monkeypatch, engine)
+    assert engine.prompts[0][0].startswith(f"{QUESTION}\nFinal Answer: \\boxed{{4}}\n{QUESTION}\n")
+    (record,) = caplog.records
+    assert "leaves a part of the right sibling out" in record.message
 
 
 def test_a_prompt_shows_the_sibling_where_it_is_to(monkeypatch):

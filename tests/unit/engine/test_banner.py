@@ -26,6 +26,11 @@ def test_it_says_which_model_the_mode_is_for_and_which_mode_the_others_take(mode
     assert f"use tapo.synthesis.mode={other}" in line
 
 
+def test_a_policy_that_is_to_doubt_in_its_own_words_needs_a_cold_start_that_teaches_it():
+    tapo = TapoConfig.from_mapping({"synthesis": {"mode": "continuation", "transition": "own"}})
+    assert "for a model with a cold start of --ift_mode continuation" in banner(tapo, CONFIG)
+
+
 def test_it_says_how_a_synthesis_is_sampled():
     def line(**synthesis):
         lines = banner(TapoConfig.from_mapping({"synthesis": synthesis}), CONFIG).splitlines()

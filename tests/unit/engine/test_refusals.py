@@ -129,7 +129,7 @@ def test_plain_grpo_may_have_what_only_constructions_cannot(overrides):
         ["++algorithm.filter_groups.enable=true"],
         ["+recipe=cpu", "++algorithm.filter_groups.enable=true", "trainer.v1.sampler.custom_sampler.path=null"],
         ["tapo.opsd.enable=true", f"{ROLLOUT}.n=2"],
-        ["tapo.synthesis.mode=continuation", f"{TOOLS}.tool_config_path=t.yaml"],  # located by a judge
+        ["tapo.synthesis.mode=continuation", f"{TOOLS}.tool_config_path=t.yaml"],  # located without the self-teacher
         ["trainer.v1.trainer_mode=tapo_separate_async"],
         ["+recipe=cpu", "trainer.v1.trainer_mode=tapo_colocate_async"],
     ],

@@ -90,7 +90,7 @@ def test_both_modes_stand_side_by_side_and_the_sentence_says_which_one_serves(ru
     assert cells["constructed rows per step of 8 questions"] == ["0.0", "16.0"]
     kept, whole = len(encode("2x = 8\nx = 3\n")), len(encode(WRONG)) + 1
     assert cells["preserved prefix, mean share of y⁻"] == ["–", f"{kept / whole:.1%}"]
-    assert "micro_reflective: only 0% of the attempts are usable (most are rejected as missing_tag)" in printed
+    assert "micro_reflective: only 0% of the attempts are usable (most often rejected: missing_tag)" in printed
     assert "needs the cold start" in printed and "tapo.synthesis.mode=continuation" in printed
     assert "continuation: this model's constructions are fit to train on." in printed
     assert "0 of 8 rollouts doubt themselves in words" in printed
@@ -220,6 +220,11 @@ def test_a_question_that_leaves_no_room_is_left_out(run, capsys):
     assert "no question leaves room for an answer in 5 tokens" in capsys.readouterr().err
 
 
+def test_settings_may_be_given_in_several_places(run):
+    # The fixture has --set as well: both count, so that no group is eligible.
+    assert "no group is eligible" in run(Policy({}), "--set", "selection.n_neg=3", "--variants", "continuation")
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
@@ -252,7 +257,9 @@ def test_what_was_sampled_anew_stands_before_what_was_rejected():
     [
         (summary("continuation", attempts=0), "no group is eligible"),
         (summary("micro_reflective", usable=0.9, prefix=0.003), "0.3% of the wrong rollout is preserved"),
-        (summary("continuation_judge_own", usable=0.9, leaks=0.2), "Try another locate and transition"),
+        (summary("continuation_judge_own", usable=0.9, leaks=0.2), "are not at their defaults, go back to these"),
+        (summary("micro_reflective", usable=0.5, rejected={"truncated": 3, "leak": 2}), "more room where outputs"),
+        (summary("micro_reflective", usable=0.5, rejected={"missing_tag": 3}), "needs the cold start for this mode"),
         (summary("continuation", usable=0.9, prefix=0.5, leaks=0.0, doubts=0.1), "10% doubt anything"),
         (summary("continuation", usable=0.9, prefix=0.5, leaks=0.0, doubts=0.9, right=0.2), "20% end right"),
         (summary("micro_reflective", usable=0.9, prefix=0.4, leaks=0.0, doubts=0.8, right=0.6), "are fit to train on"),

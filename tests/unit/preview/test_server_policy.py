@@ -89,6 +89,18 @@ def test_odds_are_those_of_the_two_tokens_that_it_may_write(folder, known, odds)
     assert body["allowed_token_ids"] == [7, 9] and body["temperature"] == 1.0 and body["max_tokens"] == 1
 
 
+@pytest.mark.parametrize(("elsewhere", "told"), [(-4.0, 1), (-9999.0, 0)])
+def test_a_server_that_tells_of_tokens_that_were_not_allowed_is_warned_of_once(folder, caplog, elsewhere, told):
+    known = {"token_id:7": -0.5, "token_id:9": -2.0, "token_id:3": elsewhere}
+
+    async def twice(policy):
+        return [await policy.odds([5, 6], 7, 9) for _ in range(2)]
+
+    answer, _ = ask(folder, lambda body, _: choice(logprobs={"top_logprobs": [known]}), twice)
+    assert answer == [1.5, 1.5]
+    assert sum("--logprobs-mode processed_logprobs" in record.message for record in caplog.records) == told
+
+
 def test_entropy_by_hand():
     # 1/2 and 1/4 are known; the 1/4 that is left counts as one: 1/2 ln 2 + 2 * 1/4 ln 4 = 1.5 ln 2.
     assert entropy([-0.6931472, -1.3862944]) == pytest.approx(1.5 * 0.6931472)
