@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     # math-verify logs every text that it cannot read.
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)
-    rows = [json.loads(line) for line in options.file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [json.loads(line) for line in options.file.read_bytes().splitlines() if line.strip()]
     counts, different = compare(rows, options.rows)
     for ours, theirs in ((True, True), (True, False), (False, True), (False, False)):
         words = ["right" if verdict else "wrong" for verdict in (ours, theirs)]

@@ -80,7 +80,7 @@ def take_over(output_dir: Path, results: Path, settings: Settings) -> int:
         InputError: The file cannot be read, or holds runs of another regime or other steps.
     """
     try:
-        records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+        records = [json.loads(line) for line in results.read_bytes().splitlines()]
         runs = [StudyRun(find_arms([r["arm"]])[0], r["seed"], r["rl_seed"]) for r in records]
     except (OSError, ValueError, LookupError, TypeError, InputError) as error:
         raise InputError(f"--known_results {results}: no results of a study ({error!r})") from error

@@ -9,7 +9,7 @@ white space that follows it, so that the steps of a text, joined, are the text.
 import re
 from dataclasses import dataclass
 
-_FENCE = re.compile(r"^\s{0,12}(```|~~~)")
+_FENCE = re.compile(r"^\s{0,12}(?P<fence>`{3,}|~{3,})(?P<behind>.*)")
 _ITEM = re.compile(r"^[ \t]{0,12}(?:[-*+•]|\d{1,3}[.)]|\([a-z0-9]{1,3}\))\s")
 # Not the line break with a distance, ``\\\\[2pt]``.
 _DISPLAY = re.compile(r"(?<!\\)\\(?:(\[|begin\{[a-zA-Z]{1,20}\*?\})|(\]|end\{[a-zA-Z]{1,20}\*?\}))")
@@ -83,19 +83,24 @@ class _OpenBlock:
     """Whether display mathematics or a code block is open behind the lines read so far."""
 
     def __init__(self) -> None:
-        self._code = False
+        self._fence = ""
         self._dollars = False
         self._depth = 0
 
     @property
     def is_open(self) -> bool:
-        return self._code or self._dollars or self._depth > 0
+        return bool(self._fence) or self._dollars or self._depth > 0
 
     def read(self, line: str) -> None:
         """Takes the next line."""
-        if _FENCE.match(line):
-            self._code = not self._code
-        elif not self._code:
+        # As CommonMark has them: nothing stands behind the fence that closes, no backtick behind one that opens.
+        fence = _FENCE.match(line)
+        if self._fence:
+            if fence and fence["fence"].startswith(self._fence) and not fence["behind"].strip():
+                self._fence = ""
+        elif fence and not (fence["fence"][0] == "`" and "`" in fence["behind"]):
+            self._fence = fence["fence"]
+        else:
             self._dollars ^= line.count("$$") % 2 == 1
             for opening, _ in _DISPLAY.findall(line):
                 self._depth = max(0, self._depth + (1 if opening else -1))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from recipe_tapo.algorithm.parsing import has_final_answer, parse_reconstruction
+from recipe_tapo.algorithm.parsing import parse_reconstruction
 from recipe_tapo.algorithm.splice import splice, tokens_until
 from recipe_tapo.algorithm.steps import repeated_steps
 from recipe_tapo.algorithm.tokens import Tokenizer, decode
@@ -104,11 +104,11 @@ def continue_trajectory(
     max_response_length: int,
     mask: Mask = "none",
 ) -> Trajectory | RejectReason:
-    """Joins y⁻'s kept tokens and what the policy wrote behind them (ours), or names why there is no row.
+    """Joins y⁻'s kept tokens and what follows them (ours), or names why there is no row: it is too long.
 
     Args:
         kept_ids: y⁻'s own ids up to and including its first wrong step.
-        new_ids: What follows, without EOS.
+        new_ids: The transition and what the policy wrote behind it, without EOS.
         mistake_start: Where that step begins, in tokens.
         error_length: y⁻'s tokens.
         tokenizer: The policy's tokenizer.
@@ -116,10 +116,6 @@ def continue_trajectory(
         max_response_length: Longest row, EOS included.
         mask: What to leave out of the loss.
     """
-    if not decode(tokenizer, new_ids).strip():
-        return RejectReason.EMPTY_OUTPUT
-    if not has_final_answer(decode(tokenizer, new_ids)):
-        return RejectReason.NO_FINAL_ANSWER
     response_ids = [*kept_ids, *new_ids, eos_token_id]
     if len(response_ids) > max_response_length:
         return RejectReason.TOO_LONG

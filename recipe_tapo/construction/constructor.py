@@ -70,7 +70,7 @@ class Constructor:
             await asyncio.gather(*(self._run(attempt, engine, report) for attempt in attempts))
         except Exception as error:
             self.failures.note("constructing from a group", error)
-            report.reject(RejectReason.INTERNAL_ERROR)
+            report.reject(RejectReason.INTERNAL_ERROR, max(1, report.attempts))  # none was begun
         report.construction_end = time.time() if report.attempts else report.rollout_end
         return attempts, report
 

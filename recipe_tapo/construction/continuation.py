@@ -28,6 +28,7 @@ from recipe_tapo.construction.attempt import Attempt, SynthesisPrompt
 from recipe_tapo.construction.locators import make_locator
 from recipe_tapo.construction.policy import Policy
 from recipe_tapo.construction.requests import Requests
+from recipe_tapo.grading.extract import extract_answer
 from recipe_tapo.reasons import Rejected, RejectReason
 
 logger = logging.getLogger(__name__)
@@ -97,15 +98,21 @@ class Continuation:
         self, attempt: Attempt, begun: Splice, mistake_start: int, output_ids: list[int], truncated: bool
     ) -> Trajectory:
         tokenizer, error_ids, kept = self.policy.tokenizer, attempt.error.response_ids, begun.prefix_length
-        new_ids = [*begun.ids[kept:], *output_ids]
-        attempt.record.raw_output = decode(tokenizer, new_ids)
+        begun_ids, record = begun.ids[kept:], attempt.record
+        record.raw_output = decode(tokenizer, [*begun_ids, *output_ids])
         if truncated:
             raise Rejected(RejectReason.TRUNCATED)
-        while new_ids and new_ids[-1] in self.policy.stop_ids:
-            new_ids.pop()
+        while output_ids and output_ids[-1] in self.policy.stop_ids:
+            output_ids = output_ids[:-1]
+        written = decode(tokenizer, output_ids)
+        if not written.strip():
+            raise Rejected(RejectReason.EMPTY_OUTPUT)
+        # Where y⁺ states its answer in some way that another reward function reads, only that one can tell.
+        if extract_answer(record.correct_rollout) and not extract_answer(written):
+            raise Rejected(RejectReason.NO_FINAL_ANSWER)
         trajectory = continue_trajectory(
             error_ids[:kept],
-            new_ids,
+            [*begun_ids, *output_ids],
             mistake_start=mistake_start,
             error_length=len(error_ids),
             tokenizer=tokenizer,

@@ -106,6 +106,8 @@ class VerlEngine:
         sampling_params = {
             "max_tokens": max_tokens,
             "temperature": 0.0,
+            # verl takes it from rollout.repetition_penalty otherwise: digits of the numbered steps would be penalised.
+            "repetition_penalty": 1.0,
             "structured_outputs": StructuredOutputsParams(choice=choices),
         }
         output = await self._request_whole(prompt_ids, sampling_params)

@@ -12,15 +12,16 @@ from tqdm import tqdm
 
 from recipe_tapo.algorithm.prompts import question_text, render_chat
 from recipe_tapo.algorithm.tokens import decode
+from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.constructor import Constructor
 from recipe_tapo.construction.failed_steps import MACHINERY
 from recipe_tapo.construction.group import Rollout, RolloutGroup
 from recipe_tapo.construction.policy import Policy
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.records import Problem
-from recipe_tapo.preview.measure import measure
+from recipe_tapo.preview.measure import MeasurableRow, measurable, measure
 from recipe_tapo.preview.policy import PreviewPolicy, QuestionEngine, answered, grade
-from recipe_tapo.preview.variants import Variant, own_files
+from recipe_tapo.preview.variants import Variant, files_read
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
 from recipe_tapo.records.digest import short_digest
 from recipe_tapo.records.store import ResultStore
@@ -112,18 +113,32 @@ class Preview:
     async def construct(
         self, variant: Variant, questions: Sequence[Problem], groups: dict[int, RolloutGroup]
     ) -> list[dict[str, Any]]:
-        """One result per question that has a group: its report, and a record and a measurement per attempt."""
+        """One result per question that has a group: its report, and a record and a measurement per attempt.
+
+        All is constructed before anything is measured: a construction that fails costs itself alone, a measurement that
+        fails ends the preview.
+
+        Raises:
+            InputError: The engine fails at measuring, or the grader does not work at all.
+        """
         questions = [question for question in questions if question.problem_idx in groups]
         constructor = Constructor(variant.tapo, self.view)
-        path = self.folder / f"{variant.name}.jsonl"
-        settings = {**self.settings, "tapo": variant.tapo.model_dump(), "files": own_files(variant.tapo)}
+        settings = {**self.settings, "tapo": variant.tapo.model_dump(), "files": files_read(variant.tapo)}
         with (
-            ResultStore(path, ("question", "of"), settings) as store,
+            self._store(variant.name, settings) as store,
             tqdm(total=len(questions), desc=variant.name, disable=None) as progress,
         ):
-            return await asyncio.gather(
+            made = await asyncio.gather(
                 *(self._construct(constructor, q, groups[q.problem_idx], store, progress) for q in questions)
             )
+        with (
+            self._store(f"{variant.name}.measured", settings) as store,
+            tqdm(total=len(questions), desc=f"{variant.name}, measured", disable=None) as progress,
+        ):
+            return await asyncio.gather(*(self._measure(variant.tapo, result, store, progress) for result in made))
+
+    def _store(self, name: str, settings: dict[str, Any]) -> ResultStore:
+        return ResultStore(self.folder / f"{name}.jsonl", ("question", "of"), settings)
 
     async def _construct(
         self, constructor: Constructor, question: Problem, group: RolloutGroup, store: ResultStore, progress: tqdm
@@ -136,20 +151,34 @@ class Preview:
                 engine = QuestionEngine(self.policy, question.gold, constructor.tapo.synthesis)
                 attempts, report = await constructor.construct(group, engine)
                 seconds = time.monotonic() - started
-                measured = [await measure(attempt, constructor.tapo, self.policy) for attempt in attempts]
             known = {
                 "question": question.problem_idx,
                 "of": of,
                 "seconds": seconds,
                 "report": report.to_plain(),
                 "records": [asdict(attempt.record) for attempt in attempts],
-                "measured": measured,
+                "rows": [measurable(attempt) for attempt in attempts],
             }
             # What failed for reasons of the machinery is tried again by the next run.
             if not any(reason in MACHINERY for reason in known["report"]["rejected"]):
                 store.add([known])
         progress.update()
         return known
+
+    async def _measure(
+        self, tapo: TapoConfig, result: dict[str, Any], store: ResultStore, progress: tqdm
+    ) -> dict[str, Any]:
+        # What another try constructed is another thing to measure.
+        key = {"question": result["question"], "of": short_digest(json.dumps([result["of"], result["rows"]]))}
+        known = store.get((key["question"], key["of"]))
+        if known is None:
+            async with self.places:
+                rows = [row and MeasurableRow(**row) for row in result["rows"]]
+                measured = [row and await measure(row, tapo, self.policy) for row in rows]
+            known = {**key, "measured": measured}
+            store.add([known])
+        progress.update()
+        return {**result, "measured": known["measured"]}
 
 
 def _digest(question: Problem, group: RolloutGroup | None = None) -> str:

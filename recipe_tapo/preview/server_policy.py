@@ -104,7 +104,12 @@ class ServerPolicy:
 
     async def choose(self, prompt_ids: list[int], choices: list[str], max_tokens: int) -> str:
         """See ``PreviewPolicy``."""
-        fields = {"temperature": 0.0, "max_tokens": max_tokens, "structured_outputs": {"choice": choices}}
+        fields = {
+            "temperature": 0.0,
+            "max_tokens": max_tokens,
+            "repetition_penalty": 1.0,  # as above: digits of the numbered steps would be penalised
+            "structured_outputs": {"choice": choices},
+        }
         return str((await self._complete(prompt_ids, fields))["text"]).strip()
 
     async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recipe_tapo.algorithm.prompts import CONTINUATION, LOCATE_PROMPTS, TRANSITIONS, default_path, synthesis_prompt
 from recipe_tapo.config import TapoConfig, TapoConfigError
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.digest import short_digest
@@ -32,10 +33,7 @@ def make_variant(text: str, settings: Sequence[str]) -> Variant:
     mode, *rest = text.split(":")
     if len(rest) > 2:
         raise InputError(f"--variants {text}: expected MODE[:LOCATE[:TRANSITION]]")
-    # All requests are sent at once, and waiting for a place in the engine is no failure.
-    patient = {"timeout_s": 1e6}
-    synthesis: dict[str, Any] = {"mode": mode, **patient, **dict(zip(("locate", "transition"), rest, strict=False))}
-    node: dict[str, Any] = {"synthesis": synthesis}
+    node: dict[str, Any] = {"synthesis": {}}
     for setting in settings:
         key, found, value = setting.partition("=")
         if not found:
@@ -50,13 +48,34 @@ def make_variant(text: str, settings: Sequence[str]) -> Variant:
             inner[name] = json.loads(value)
         except ValueError:
             inner[name] = value
+    synthesis = node["synthesis"]
+    if not isinstance(synthesis, dict):
+        raise InputError(f"--set synthesis={synthesis}: is a node with keys")
+    for name, value in {"mode": mode, **dict(zip(("locate", "transition"), rest, strict=False))}.items():
+        if synthesis.setdefault(name, value) != value:
+            raise InputError(
+                f"--set synthesis.{name}={synthesis[name]}: the variant {text} has {value}; name another one"
+            )
+    # All requests are sent at once, and waiting for a place in the engine is no failure.
+    synthesis.setdefault("timeout_s", 1e6)
     try:
         return Variant(text.replace(":", "_"), TapoConfig.from_mapping(node))
     except TapoConfigError as error:
         raise InputError(str(error)) from error
 
 
-def own_files(tapo: TapoConfig) -> dict[str, str]:
-    """What is in the user's own prompts and lists, as a short name for each: their paths say nothing of an edit."""
-    paths = {key: value for key, value in tapo.synthesis if key.endswith("_path") and value}
-    return {key: short_digest(Path(path).read_bytes()) for key, path in paths.items()}
+def files_read(tapo: TapoConfig) -> dict[str, str]:
+    """What is in the prompts and lists that a variant reads, as a short name for each.
+
+    Paths say nothing of an edit, nor of another version of the files that come with the package.
+    """
+    synthesis = tapo.synthesis
+    kinds = {"leak_patterns_path": "leak_patterns"}
+    if synthesis.sibling == "prompt":
+        kinds["prompt_path"] = synthesis_prompt(synthesis.mode, synthesis.transition)
+    if synthesis.mode == CONTINUATION:
+        kinds["locate_prompt_path"] = LOCATE_PROMPTS[synthesis.locate]
+        if synthesis.transition in TRANSITIONS:
+            kinds["transitions_path"] = TRANSITIONS[synthesis.transition]
+    paths = {key: Path(getattr(synthesis, key) or default_path(kind)) for key, kind in kinds.items()}
+    return {key: short_digest(path.read_bytes()) for key, path in paths.items()}

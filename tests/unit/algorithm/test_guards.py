@@ -176,6 +176,9 @@ def test_natural_self_correction_is_no_leak():
     "text",
     [
         "Wait, I see what you did wrong.",
+        "Wait, this is the same question again.",  # of the chat in which the sibling is an earlier answer
+        "Wait, this question was already answered: 4.",
+        "As I said in my previous answer, x = 4.",
         "Wait, I see your last step is not right.",
         "Wait, that is a mistake in your answer, which began well.",
         "The last line of your answer is: 5",
@@ -199,6 +202,8 @@ def test_words_to_whoever_asked_are_a_leak(text):
 @pytest.mark.parametrize(
     "text",
     [
+        "Wait, this contradicts my previous answer, which was 4.",
+        "Our first solution is x = 3. It is the same problem for y.",
         "Enter your answer as a fraction.",
         "Your answer should be of the form a + bi, simplifying all fractions in your answer.",
         "Whatever you did to the left side must be done to the right.",

@@ -21,6 +21,10 @@ def parts(text):
         ("$$\nx\n\ny\n$$\nz", ["$$\nx\n\ny\n$$\n", "z"]),
         ("\\begin{align*}\nx &= 1 \\\\[2pt]\ny &= 2\n\\end{align*}\nz", None),
         ("a\n```python\nx = 1\n\ny = 2\n```\nb", ["a\n", "```python\nx = 1\n\ny = 2\n```\n", "b"]),
+        # A fence that opens and closes in one line opens nothing; a longer one holds shorter ones.
+        ("```x = 1```\na\nb", ["```x = 1```\n", "a\n", "b"]),
+        ("````\n```\nx\n````\na\nb", ["````\n```\nx\n````\n", "a\n", "b"]),
+        ("~~~\n```\n~~~\na", ["~~~\n```\n~~~\n", "a"]),
         ("1. One\n   more of it\n\n   and more\n2. Two", ["1. One\n   more of it\n\n   and more\n", "2. Two"]),
         ("- a\n  - b\n- c", ["- a\n", "  - b\n", "- c"]),
         ("因为2x=8，所以x=3。\n答案是3。", ["因为2x=8，所以x=3。\n", "答案是3。"]),

@@ -56,7 +56,12 @@ class ScriptedEngine:
         return Grade(float(right), right)
 
 
-def construct(monkeypatch, engine, max_model_len=2000, log_probs=None, wrong=WRONG, **tapo):
+def construct(monkeypatch, engine, **options):
+    (attempt,), report = construct_all(monkeypatch, engine, **options)
+    return attempt, report
+
+
+def construct_all(monkeypatch, engine, max_model_len=2000, log_probs=None, wrong=WRONG, right=RIGHT, wrongs=1, **tapo):
     monkeypatch.setattr(
         TOKENIZER,
         "apply_chat_template",
@@ -65,16 +70,15 @@ def construct(monkeypatch, engine, max_model_len=2000, log_probs=None, wrong=WRO
     )
     synthesis = {"mode": "continuation", "min_new_tokens": 5, **tapo.pop("synthesis", {})}
     config = TapoConfig.from_mapping(
-        {"selection": {"n_pos": 1, "n_neg": 1, "m_max": 1}, "synthesis": synthesis, **tapo}
+        {"selection": {"n_pos": 1, "n_neg": 1, "m_max": wrongs}, "synthesis": synthesis, **tapo}
     )
     policy = Policy(TOKENIZER, max_model_len, max_response_length=200, stop_ids=frozenset({EOS}))
-    group = RolloutGroup("q", QUESTION, global_step=1, size=2)
+    group = RolloutGroup("q", QUESTION, global_step=1, size=wrongs + 1)
     group.rollouts = [
-        Rollout(0, [*encode(wrong), EOS], False, encode(QUESTION), log_probs),
-        Rollout(1, [*encode(RIGHT), EOS], True, encode(QUESTION)),
+        *(Rollout(i, [*encode(wrong), EOS], False, encode(QUESTION), log_probs) for i in range(wrongs)),
+        Rollout(wrongs, [*encode(right), EOS], True, encode(QUESTION)),
     ]
-    (attempt,), report = asyncio.run(Constructor(config, policy).construct(group, engine))
-    return attempt, report
+    return asyncio.run(Constructor(config, policy).construct(group, engine))
 
 
 def test_the_judge_names_a_step_and_the_policy_goes_on_from_its_end(monkeypatch):
@@ -271,6 +275,8 @@ def test_the_mask_leaves_out_the_prefix_or_the_mistake_alone(monkeypatch, mask, 
         (ScriptedEngine(answer="Wait, that is all I know about it."), {}, "no_final_answer"),
         (ScriptedEngine(answer="Wait, 8/2 is 4. " * 40), {}, "truncated"),
         (ScriptedEngine(answer=" "), {}, "empty_output"),
+        (ScriptedEngine(answer=""), {"transition": "begun"}, "empty_output"),  # what was begun is none of its words
+        (ScriptedEngine(answer="Wait, this final answer is not right. I give up."), {}, "no_final_answer"),
         (ScriptedEngine(answer="So \\boxed{4}"), {"min_new_tokens": 50}, "too_little_new"),
         (ScriptedEngine(answer="Wait, the attempt is wrong here.\nFinal Answer: \\boxed{4}"), {}, "leak"),
     ],
@@ -280,6 +286,22 @@ def test_what_comes_to_nothing_says_why(monkeypatch, engine, settings, reason):
     attempt, report = construct(monkeypatch, engine, synthesis=synthesis)
     assert attempt.record.reason == reason
     assert report.rejected == {reason: 1}
+
+
+def test_a_group_whose_attempts_cannot_begin_counts_them_all_as_failed(monkeypatch):
+    def broken(*_):
+        raise TypeError("a mistake of this project")
+
+    monkeypatch.setattr("recipe_tapo.construction.constructor.decode", broken)
+    attempts, report = construct_all(monkeypatch, ScriptedEngine(), wrongs=3)
+    assert (attempts, report.attempts, report.rejected) == ([], 3, {"internal_error": 3})
+
+
+@pytest.mark.parametrize("stated", ["<answer>4</answer>", "\\fbox{4}", "#### 4"])
+def test_an_answer_may_be_stated_as_the_right_sibling_states_it(monkeypatch, stated):
+    engine = ScriptedEngine(answer=f"Wait, 8 divided by 2 is 4.\n{stated}")
+    attempt, report = construct(monkeypatch, engine, right=f"2x = 8\nx = 4\n{stated}", synthesis={"locate": "judge"})
+    assert report.parsed == 1 and attempt.trajectory.text.endswith(stated)
 
 
 class Tries(ScriptedEngine):

@@ -10,17 +10,14 @@ import pytest
 from scripted_policy import ScriptedPolicy
 from small_tokenizer import TOKENIZER, encode
 
-from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.cli import main, preview
 from recipe_tapo.config import TapoConfig
-from recipe_tapo.construction.attempt import Attempt
 from recipe_tapo.construction.constructor import Constructor
-from recipe_tapo.construction.group import Rollout
 from recipe_tapo.grading.pool import GraderUnavailable, shared_pool
-from recipe_tapo.preview.measure import measure
+from recipe_tapo.preview.measure import MeasurableRow, measure
 from recipe_tapo.preview.summary import Summary, advice
 from recipe_tapo.preview.table import table_lines
-from recipe_tapo.records.attempts import AttemptRecord
+from recipe_tapo.preview.variants import files_read, make_variant
 
 RIGHT = "2x = 8\nx = 4\nFinal Answer: \\boxed{4}"
 WRONG = "2x = 8\nx = 3\nFinal Answer: \\boxed{3}"
@@ -174,13 +171,22 @@ def test_a_trajectory_that_does_not_fit_behind_the_plain_prompt_is_not_measured(
     prompt_ids, ids = encode("Be brief. 2x=8? Box it.\n"), [*encode(GOES_ON), 0]
     policy = Policy({})
     policy.max_model_len = len(prompt_ids) + len(ids) + room
-    attempt = Attempt(
-        Rollout(0, encode(WRONG), False, prompt_ids),
-        Rollout(1, encode(RIGHT), True),
-        AttemptRecord(0, "uid", "2x=8?", WRONG, RIGHT),
-        trajectory=Trajectory(GOES_ON, ids, [1] * len(ids), prefix_length=0, prefix_fraction=0.0),
-    )
-    assert (asyncio.run(measure(attempt, TapoConfig(), policy)) is not None) == measured
+    row = MeasurableRow(prompt_ids, ids, prefix_length=0)
+    assert (asyncio.run(measure(row, TapoConfig(), policy)) is not None) == measured
+
+
+def test_a_measurement_that_fails_leaves_what_was_constructed_for_the_next_run(run, capsys):
+    class Unmeasured(Policy):
+        async def likelihood(self, token_ids, top=20):
+            raise RuntimeError("no room for 20 log-probabilities")
+
+    failing = Unmeasured({})
+    with pytest.raises(SystemExit):
+        run(failing, "--variants", "continuation")
+    assert "the engine failed (RuntimeError: no room for 20" in capsys.readouterr().err
+    again = Policy({})
+    run(again, "--variants", "continuation")
+    assert again.asked == []
 
 
 def test_a_grader_that_does_not_work_ends_the_preview_in_one_line(run, monkeypatch, capsys):
@@ -218,6 +224,19 @@ def test_a_question_that_leaves_no_room_is_left_out(run, capsys):
     with pytest.raises(SystemExit):
         run(policy, "--variants", "continuation", long="Be brief.")
     assert "no question leaves room for an answer in 5 tokens" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("setting", ["synthesis.mode=micro_reflective", 'synthesis={"locate": "answer"}'])
+def test_a_setting_that_makes_another_variant_of_it_is_refused(run, capsys, setting):
+    with pytest.raises(SystemExit):
+        run(Policy({}), "--variants", "continuation:judge", "--set", setting)
+    assert "the variant continuation:judge has" in capsys.readouterr().err
+
+
+def test_files_that_come_with_the_package_are_among_the_settings():
+    files = files_read(make_variant("continuation", []).tapo)
+    assert set(files) == {"leak_patterns_path", "locate_prompt_path", "transitions_path"}
+    assert set(files_read(make_variant("micro_reflective", []).tapo)) == {"leak_patterns_path", "prompt_path"}
 
 
 def test_settings_may_be_given_in_several_places(run):
