@@ -26,6 +26,8 @@ def test_plain_words_of_doubt_count_everywhere(text):
     [
         "However, x must be even.",
         "It should be 7.",
+        " is not the correct answer.",
+        " is 5. Let's re-evaluate it.",
         "The error of the estimate is 2.",
         "Let me think again.",
         " cannot be, for x > 0.",
