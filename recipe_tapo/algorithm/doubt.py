@@ -15,6 +15,7 @@ _DOUBT = re.compile(
     rf"\b(?:{_PLAIN}|let me (?:consider|calculate|think)|error|slip|actually|however"
     r"|should(?: actually)? (?:be|have)|correct(?:ion|ing)"
     r"|let['’]s re[- ]?(?:evaluat|examin|calculat|comput|consider|visit|think)\w*|not the (?:right|correct)"
+    r"|(?:\w+n['’]t|not) (?:match|agree|hold|work|valid|true|accurate|complete)|incomplete"
     r"|can(?:no|['’])t be|(?:looks?|seems?) (?:wrong|off)|(?:\w+n['’]t|not) make (?:any )?sense|makes no sense)\b"
     rf"|{_CHINESE}|实际上",
     re.IGNORECASE,
