@@ -150,7 +150,7 @@ def test_leaks_are_found_in_real_attempts(tuning):
 
 @pytest.mark.parametrize(("sample", "recall"), [("first", 0.9), ("fresh", 0.7), ("turn", 0.4)])
 def test_leaks_are_found_in_real_continuations(sample, recall):
-    """Measured: 17 of 18, 5 of 7 and 2 of 5, none of the others. All but the first had passed the patterns of their day.
+    """Measured: 17 of 18, 5 of 7, 2 of 5, none of the others. All but the first had passed the patterns of their day.
 
     The patterns were extended on all three, so this says what they know, not what they would find elsewhere. What they
     miss of the last ("as we calculated earlier") is right to say in a response that did.

@@ -1,6 +1,7 @@
 """Construction by continuation on a scripted engine: locate, keep y⁻'s own tokens, go on."""
 
 import asyncio
+import logging
 
 import pytest
 from small_tokenizer import EOS, TOKENIZER, encode
@@ -166,6 +167,7 @@ def test_a_chat_template_that_leaves_a_part_of_the_sibling_out_is_told_of(monkey
     def without_thinking(_, messages, __):
         return "".join(message["content"].split("\n")[-1] + "\n" for message in messages)
 
+    caplog.set_level(logging.WARNING)  # other tests' imports raise it
     construct(monkeypatch, ScriptedEngine())
     assert not caplog.records
     monkeypatch.setattr(continuation, "chat_text", without_thinking)
