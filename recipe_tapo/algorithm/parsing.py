@@ -54,11 +54,6 @@ _TAG_REACH = 40
 _FENCE = "```"
 
 
-def has_final_answer(text: str) -> bool:
-    r"""Whether a text gives a final answer: ``Final Answer:`` or ``\boxed{…}`` with something behind it."""
-    return _FINAL_ANSWER.search(text) is not None
-
-
 def parse_reconstruction(text: str, truncated: bool = False, recover: bool = True) -> Parsed:
     r"""Extracts the reconstruction from a synthesis output. Never raises, whatever the text.
 
