@@ -6,7 +6,7 @@
 reads:    --attempts, a jsonl file whose lines have "question", "error_rollout" and "correct_rollout", or the folder
           tapo.dump_dir of a training run; --golds, a parquet file in verl's RL format with the questions' right
           answers; --labels, a json file that says which step of an attempt is its first wrong one, by its place
-writes:   in --output a file per variant, the attempts of each, which 'tapo report --constructions' shows, and
+writes:   in --output two files per variant, the attempts of each, which 'tapo report --constructions' shows, and
           table.json; and the table of docs/construction.md on the terminal
 
 Each dumped attempt is one construction: the right sibling is the one that it had. Rollouts are tokenised from their

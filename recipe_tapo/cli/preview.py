@@ -29,7 +29,7 @@ without a cold start. An interrupted run goes on where it stopped.
 
 reads:    a parquet file in verl's RL format, and a model: in this process, or
           of a running vLLM server (--base_url)
-writes:   in --output rollouts.jsonl, a file per variant, preview.json, the
+writes:   in --output rollouts.jsonl, two files per variant, preview.json, the
           attempts, and preview.html, which shows them; and a table on the
           terminal
 example:  tapo preview --model Qwen/Qwen2.5-7B-Instruct --input train.parquet
