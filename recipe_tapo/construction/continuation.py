@@ -108,7 +108,7 @@ class Continuation:
         if not written.strip():
             raise Rejected(RejectReason.EMPTY_OUTPUT)
         # Where y⁺ states its answer in some way that another reward function reads, only that one can tell.
-        if extract_answer(record.correct_rollout) and not extract_answer(written):
+        if not extract_answer(written) and extract_answer(record.correct_rollout):
             raise Rejected(RejectReason.NO_FINAL_ANSWER)
         trajectory = continue_trajectory(
             error_ids[:kept],

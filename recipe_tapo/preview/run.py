@@ -169,13 +169,13 @@ class Preview:
         self, tapo: TapoConfig, result: dict[str, Any], store: ResultStore, progress: tqdm
     ) -> dict[str, Any]:
         # What another try constructed is another thing to measure.
-        key = {"question": result["question"], "of": short_digest(json.dumps([result["of"], result["rows"]]))}
-        known = store.get((key["question"], key["of"]))
+        question, of = result["question"], short_digest(json.dumps([result["of"], result["rows"]]))
+        known = store.get((question, of))
         if known is None:
             async with self.places:
                 rows = [row and MeasurableRow(**row) for row in result["rows"]]
                 measured = [row and await measure(row, tapo, self.policy) for row in rows]
-            known = {**key, "measured": measured}
+            known = {"question": question, "of": of, "measured": measured}
             store.add([known])
         progress.update()
         return {**result, "measured": known["measured"]}

@@ -91,8 +91,6 @@ class ServerPolicy:
                 "top_p": sampling.top_p,
                 "top_k": sampling.top_k,
                 "max_tokens": min(sampling.max_tokens, self.max_model_len - len(prompt_ids)),
-                # Said explicitly, for the server otherwise takes it from the model's generation_config.
-                "repetition_penalty": 1.0,
                 "return_token_ids": True,
                 **({} if seed is None else {"seed": seed}),
             },
@@ -107,7 +105,6 @@ class ServerPolicy:
         fields = {
             "temperature": 0.0,
             "max_tokens": max_tokens,
-            "repetition_penalty": 1.0,  # as above: digits of the numbered steps would be penalised
             "structured_outputs": {"choice": choices},
         }
         return str((await self._complete(prompt_ids, fields))["text"]).strip()
@@ -121,7 +118,6 @@ class ServerPolicy:
             "top_p": 1.0,
             "top_k": -1,
             "min_p": 0.0,
-            "repetition_penalty": 1.0,
             "allowed_token_ids": [token, other],
             "logprobs": TOP,
             "return_tokens_as_token_ids": True,
@@ -160,7 +156,9 @@ class ServerPolicy:
             )
 
     async def _complete(self, prompt_ids: list[int], fields: Mapping[str, Any]) -> dict[str, Any]:
-        body = {"model": self.model, "prompt": prompt_ids, **fields}
+        # The penalty said explicitly, for the server otherwise takes it from the model's generation_config: a judge's
+        # digits stand in the numbered steps and would be penalised.
+        body = {"model": self.model, "prompt": prompt_ids, "repetition_penalty": 1.0, **fields}
         async with self._places:
             answer: Any = await self._sent(self._client.post("/completions", body=body, cast_to=object))
         try:

@@ -117,25 +117,23 @@ def advice(summary: Summary) -> str:
         )
     if not summary.attempts:
         return f"{summary.name}: no group is eligible, so nothing would be constructed; see tapo.selection."
-    problems, taught = [], False  # whether a cold start teaches what is amiss
+    problems: list[tuple[str, bool]] = []  # each with whether a cold start teaches what is amiss
     if summary.usable is not None and summary.usable < 0.8:
         most = max(summary.rejected, key=summary.rejected.__getitem__, default="none")
-        taught |= most not in _NO_ROOM
-        problems.append(f"only {summary.usable:.0%} of the attempts are usable (most often rejected: {most})")
+        said = f"only {summary.usable:.0%} of the attempts are usable (most often rejected: {most})"
+        problems.append((said, most not in _NO_ROOM))
     if summary.prefix is not None and summary.prefix < 0.1:
-        problems.append(f"{summary.prefix:.1%} of the wrong rollout is preserved, so the mistake is not shown")
-        taught = True
+        problems.append((f"{summary.prefix:.1%} of the wrong rollout is preserved, so the mistake is not shown", True))
     if summary.leaks is not None and summary.leaks > 0.05:
-        problems.append(f"{summary.leaks:.0%} speak of the synthesis prompt")
-        taught = True
+        problems.append((f"{summary.leaks:.0%} speak of the synthesis prompt", True))
     if summary.doubts is not None and summary.doubts < 0.5:
-        problems.append(f"{summary.doubts:.0%} doubt anything behind what is preserved, so they do not show a turn")
-        taught = True
+        said = f"{summary.doubts:.0%} doubt anything behind what is preserved, so they do not show a turn"
+        problems.append((said, True))
     if summary.right is not None and summary.right < 0.3:
-        problems.append(f"{summary.right:.0%} end right, so they hardly show how to mend a mistake")
+        problems.append((f"{summary.right:.0%} end right, so they hardly show how to mend a mistake", False))
     if not problems:
         return f"{summary.name}: this model's constructions are fit to train on."
-    if not taught:
+    if not any(taught for _, taught in problems):
         remedy = "Read its attempts before you train on them, and give it more room where outputs are cut."
     elif summary.name.startswith(CONTINUATION):
         remedy = (
@@ -144,4 +142,4 @@ def advice(summary: Summary) -> str:
         )
     else:
         remedy = "This model needs the cold start for this mode; without one use tapo.synthesis.mode=continuation."
-    return f"{summary.name}: {'; '.join(problems)}. {remedy}"
+    return f"{summary.name}: {'; '.join(said for said, _ in problems)}. {remedy}"
