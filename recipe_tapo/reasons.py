@@ -25,6 +25,7 @@ class RejectReason(str, Enum):
     NO_CLEAN_CUT = "no_clean_cut"
     TEMPLATE_ECHO = "template_echo"
     LEAK = "leak"
+    ANSWER_FIRST = "answer_first"
     TOO_LITTLE_NEW = "too_little_new"
     TOO_LONG = "too_long"
     REWARD_FAILED = "reward_failed"

@@ -82,6 +82,7 @@ class SynthesisConfig(_Node):
     timeout_s: Seconds | None = None
     recover: bool = True
     echo_check: bool = True
+    answer_check: bool = True
     leak_check: Literal["reject", "measure"] = "reject"
     leak_patterns_path: str | None = None
     min_new_tokens: Count = 40

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import Protocol
 
+from recipe_tapo.algorithm.answer_first import states_answer_first
 from recipe_tapo.algorithm.doubt import expresses_doubt
 from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns
 from recipe_tapo.algorithm.prompts import CONTINUATION
@@ -21,6 +22,7 @@ from recipe_tapo.construction.policy import Engine, Grade, Policy
 from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.construction.requests import Requests
 from recipe_tapo.construction.rewriting import Rewriting
+from recipe_tapo.grading.extract import extract_answer
 from recipe_tapo.reasons import Rejected, RejectReason
 from recipe_tapo.records.attempts import AttemptRecord
 
@@ -172,9 +174,13 @@ class Constructor:
             raise Rejected(RejectReason.TOO_LITTLE_NEW)
         # What the question itself says may be said again.
         patterns = [pattern for pattern in self.leak_patterns if not pattern.search(record.question)]
-        record.leak = leaks(trajectory.text, patterns, start=len(trajectory.text) - len(new))
+        start = len(trajectory.text) - len(new)
+        record.leak = leaks(trajectory.text, patterns, start)
         if record.leak and synthesis.leak_check == "reject":
             raise Rejected(RejectReason.LEAK)
+        seen = f"{record.question}\n{trajectory.text[:start]}"
+        if synthesis.answer_check and states_answer_first(new, extract_answer(record.correct_rollout), seen):
+            raise Rejected(RejectReason.ANSWER_FIRST)
         # Its own words: a phrase that was written for it says nothing of what it makes of it.
         record.doubt = expresses_doubt(new.removeprefix(record.transition or ""))
 

@@ -225,7 +225,7 @@ def test_one_failed_question_about_the_odds_gives_up_the_others(monkeypatch):
 
 
 def test_what_the_question_says_is_no_leak(monkeypatch):
-    answer = "Wait, you provided 8 sweets.\nFinal Answer: \\boxed{4}"
+    answer = "Wait, you provided 8 sweets, 8/2 is 4.\nFinal Answer: \\boxed{4}"
     leaked, _ = construct(monkeypatch, ScriptedEngine(answer=answer), synthesis={"locate": "judge"})
     assert leaked.record.reason == "leak"
     monkeypatch.setitem(globals(), "QUESTION", "You provided 8 sweets for two. 2x=8?")
@@ -281,6 +281,7 @@ def test_the_mask_leaves_out_the_prefix_or_the_mistake_alone(monkeypatch, mask, 
         (ScriptedEngine(answer="Wait, this final answer is not right. I give up."), {}, "no_final_answer"),
         (ScriptedEngine(answer="So \\boxed{4}"), {"min_new_tokens": 50}, "too_little_new"),
         (ScriptedEngine(answer="Wait, the attempt is wrong here.\nFinal Answer: \\boxed{4}"), {}, "leak"),
+        (ScriptedEngine(answer="Wait, this should be 4 and not 3.\nFinal Answer: \\boxed{4}"), {}, "answer_first"),
     ],
 )
 def test_what_comes_to_nothing_says_why(monkeypatch, engine, settings, reason):
@@ -288,6 +289,14 @@ def test_what_comes_to_nothing_says_why(monkeypatch, engine, settings, reason):
     attempt, report = construct(monkeypatch, engine, synthesis=synthesis)
     assert attempt.record.reason == reason
     assert report.rejected == {reason: 1}
+
+
+def test_an_answer_before_its_reasons_may_be_let_through(monkeypatch):
+    answer = "Wait, this should be 4 and not 3.\nFinal Answer: \\boxed{4}"
+    attempt, _ = construct(
+        monkeypatch, ScriptedEngine(answer=answer), synthesis={"locate": "judge", "answer_check": False}
+    )
+    assert attempt.record.reason is None
 
 
 def test_a_group_whose_attempts_cannot_begin_counts_them_all_as_failed(monkeypatch):
