@@ -38,11 +38,6 @@ class PromptTemplateError(ValueError):
     """A synthesis prompt that cannot be used: unreadable file, a placeholder missing or one that nothing fills."""
 
 
-def synthesis_prompt(mode: str, transition: str) -> str:
-    """The kind of prompt that a synthesis mode shows: a key of ``PLACEHOLDERS``."""
-    return CONTINUATION_OWN if mode == CONTINUATION and transition == "own" else mode
-
-
 def default_path(mode: str = MICRO_REFLECTIVE) -> Path:
     """Returns the template that ships with the package for a synthesis mode."""
     return Path(__file__).parent / "templates" / f"{mode}.txt"

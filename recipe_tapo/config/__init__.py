@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from recipe_tapo.algorithm.guards import load_leak_patterns
 from recipe_tapo.algorithm.prompts import (
     CONTINUATION,
+    CONTINUATION_OWN,
     FULL_RECONSTRUCTION,
     LOCATE_PROMPTS,
     SELF_TEACHER,
     TRANSITIONS,
     read_transitions,
-    synthesis_prompt,
 )
 from recipe_tapo.config.errors import TapoConfigError, bad, one_line, refuse
 from recipe_tapo.config.rules import (
@@ -90,6 +90,11 @@ class SynthesisConfig(_Node):
     min_prefix_fraction: PrefixFraction = 0.1
 
     @property
+    def prompt_kind(self) -> str:
+        """The kind of prompt that the mode shows, or would: a key of ``PLACEHOLDERS``."""
+        return CONTINUATION_OWN if self.mode == CONTINUATION and self.transition == "own" else self.mode
+
+    @property
     def required_prefix_fraction(self) -> float:
         """The share of y⁻'s tokens that a trajectory must preserve; 0 where that is only measured."""
         return self.min_prefix_fraction if self.prefix_check == "require" else 0.0
@@ -132,7 +137,7 @@ class SynthesisConfig(_Node):
         if self.max_tokens is not None and self.max_tokens < self.min_new_tokens:
             problem = f"leaves no room for tapo.synthesis.min_new_tokens={self.min_new_tokens}"
             raise bad(self.max_tokens, problem, "raise it or lower min_new_tokens", "max_tokens")
-        check_template(self.prompt_path, synthesis_prompt(self.mode, self.transition))
+        check_template(self.prompt_path, self.prompt_kind)
         check_template(self.locate_prompt_path, LOCATE_PROMPTS[self.locate], "locate_prompt_path")
         check_file(
             lambda: read_transitions(self.transition, self.transitions_path), self.transitions_path, "transitions_path"

@@ -17,7 +17,6 @@ from recipe_tapo.algorithm.prompts import (
     fill_template,
     load_template,
     read_transitions,
-    synthesis_prompt,
 )
 from recipe_tapo.algorithm.splice import Splice, cut, join
 from recipe_tapo.algorithm.steps import split_steps
@@ -59,7 +58,7 @@ class Continuation:
         self.locator = make_locator(tapo, policy)
         self.template = None
         if synthesis.sibling == "prompt":
-            self.template = load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition))
+            self.template = load_template(synthesis.prompt_path, synthesis.prompt_kind)
         self.phrases = template_phrases(self.template or "")
         self.transitions = read_transitions(synthesis.transition, synthesis.transitions_path)
         self.told_of_left_out = False

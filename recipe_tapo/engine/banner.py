@@ -3,10 +3,10 @@
 from omegaconf import DictConfig
 
 import recipe_tapo
-from recipe_tapo.algorithm.prompts import CONTINUATION, CONTINUATION_OWN, synthesis_prompt
+from recipe_tapo.algorithm.prompts import CONTINUATION, CONTINUATION_OWN
 from recipe_tapo.config import TapoConfig
 
-# By the kind of prompt that an attempt shows; see ``synthesis_prompt``.
+# By the kind of prompt that an attempt shows; see ``SynthesisConfig.prompt_kind``.
 _WHEN = {
     CONTINUATION: "for a model without the paper's cold start; with one use tapo.synthesis.mode=micro_reflective",
     CONTINUATION_OWN: "for a model with a cold start of --ift_mode continuation; without one use transition=begun",
@@ -42,9 +42,10 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
             f"synthesis   {mode}, {shown},"
             f" prefix {synthesis.prefix_check}, negatives {'kept' if tapo.keep_negatives else 'dropped'}",
             f"sampling    {sampled}, {'one try' if synthesis.tries == 1 else f'up to {synthesis.tries} tries'}",
-            f"when        {_WHEN.get(synthesis_prompt(synthesis.mode, synthesis.transition), _WHEN_REWRITING)}",
+            f"when        {_WHEN.get(synthesis.prompt_kind, _WHEN_REWRITING)}",
             f"guards      leaks {synthesis.leak_check}, template echo {'reject' if synthesis.echo_check else 'off'},"
-            f" answer first {'reject' if synthesis.answer_check else 'off'}, at least {synthesis.min_new_tokens} new tokens",
+            f" answer first {'reject' if synthesis.answer_check else 'off'},"
+            f" at least {synthesis.min_new_tokens} new tokens",
             f"advantage   {tapo.advantage.mode}",
             f"loss        lambda_ref={tapo.lambda_ref:g}, {tapo.loss_normalization} denominators, OTS {ots},"
             f" masked: {tapo.mask}",

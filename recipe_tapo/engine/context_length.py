@@ -11,7 +11,6 @@ from recipe_tapo.algorithm.prompts import (
     SELF_TEACHER,
     fill_template,
     load_template,
-    synthesis_prompt,
 )
 from recipe_tapo.config import TapoConfig, refuse
 from recipe_tapo.engine.verl_config import synthesis_budget
@@ -24,7 +23,7 @@ def _templates(tapo: TapoConfig) -> list[str]:
     synthesis = tapo.synthesis
     templates = []
     if synthesis.sibling == "prompt":
-        templates.append(load_template(synthesis.prompt_path, synthesis_prompt(synthesis.mode, synthesis.transition)))
+        templates.append(load_template(synthesis.prompt_path, synthesis.prompt_kind))
     if synthesis.mode == CONTINUATION:
         templates.append(load_template(synthesis.locate_prompt_path, LOCATE_PROMPTS[synthesis.locate]))
     return templates

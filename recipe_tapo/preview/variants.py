@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.algorithm.prompts import CONTINUATION, LOCATE_PROMPTS, TRANSITIONS, default_path, synthesis_prompt
+from recipe_tapo.algorithm.prompts import CONTINUATION, LOCATE_PROMPTS, TRANSITIONS, default_path
 from recipe_tapo.config import TapoConfig, TapoConfigError
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.digest import short_digest
@@ -72,7 +72,7 @@ def files_read(tapo: TapoConfig) -> dict[str, str]:
     synthesis = tapo.synthesis
     kinds = {"leak_patterns_path": "leak_patterns"}
     if synthesis.sibling == "prompt":
-        kinds["prompt_path"] = synthesis_prompt(synthesis.mode, synthesis.transition)
+        kinds["prompt_path"] = synthesis.prompt_kind
     if synthesis.mode == CONTINUATION:
         kinds["locate_prompt_path"] = LOCATE_PROMPTS[synthesis.locate]
         if synthesis.transition in TRANSITIONS:
