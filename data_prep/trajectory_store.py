@@ -116,12 +116,12 @@ def _judge(tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tupl
         # As in training: what the wrong response says itself is no echo and no leak.
         new = outcome.new_text(tokenizer)
         start = len(outcome.text) - len(new)
-        seen = f"{question_text(query.messages, query.extra_info)}\n{outcome.text[:start]}"
+        question, answer = question_text(query.messages, query.extra_info), extract_answer(result["correct"])
         if echoes_template(new, phrases):
             result["reason"] = RejectReason.TEMPLATE_ECHO.value
         elif leaks(outcome.text, patterns, start):
             result["reason"] = RejectReason.LEAK.value
-        elif states_answer_first(new, extract_answer(result["correct"]), seen):
+        elif states_answer_first(new, answer, question, kept=outcome.text[:start]):
             result["reason"] = RejectReason.ANSWER_FIRST.value
         else:
             result["trajectory"] = outcome.text.strip()

@@ -7,55 +7,89 @@ trained on it learns to state an answer and to look for a way to it afterwards.
 import re
 
 # What says its answer later than this does not begin with it.
-_REACH = 240
+_REACH = 320
+# A longer answer is no value that a sentence mentions.
+_LONGEST = 100
+
+# One spelling for each thing. A dollar sign is a formula's or a currency's, and neither matters here.
+_SPELLINGS = [
+    (re.compile(r"\\(?:left|right|displaystyle)(?![A-Za-z])|\\[!,;: ]|\\?\$|\*\*"), ""),
+    (re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s?\{([^{}\n]{0,80})\}"), r"\1"),
+    (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
+    (re.compile(r"\\frac\s?(\d)\s?(\d)"), r"\\frac{\1}{\2}"),
+    (re.compile(r"(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))"), ""),
+    (re.compile(r"\\%"), "%"),
+    (re.compile("−"), "-"),
+]
+_SENTENCE_ENDS = ("\n", ".", "!", "?", "。", "！", "？")
+_UNIT = re.compile(r"(?<=\d)\s?(?:%|°|\^\{?\\circ\}?|\s[A-Za-z][A-Za-z ]{0,40})?[.\s]*\Z")
 _TOKEN = re.compile(r"\\[A-Za-z]+|\d+|\S")
-_LAYOUT = re.compile(r"\\(?:left|right)(?![A-Za-z])|\\[!,;: ]|\$|\\(?:text|mathrm)\s?\{[^{}\n]{0,80}\}")
-_FRACTION = re.compile(r"\\[dtc]frac(?![A-Za-z])")
-_OPERATOR = r"[-+*/^×·]"
-_COMMAND = r"\\(?:frac|cdot|times|div|equiv|implies|pmod|sqrt|sum|leq?|geq?)(?![A-Za-z])"
+
 _SAYS = (
-    r"(?i:[=:：]|\b(?:is|are|was|were|be|not|got|gotten|get|gives?|equals?|answer|result|value)\b"
-    r"|\b(?:equal|simplif\w{1,3}|evaluat\w{1,3}|com\w{1,3}|lead\w?) to\b|\b(?:answer|result|value|total|sum) of\b"
-    r"|是|为|等于|得到?)"
-    r"(?:\s{1,3}(?:us|indeed|actually|really|just|exactly|simply|only|not|equal to|the)\b){0,2}"
-    r"[\s$*(\[\\]{0,8}(?:boxed\s?\{\s{0,2})?"
+    r"(?:(?i:=|(?<!final answer)[:：]|是|为|等于|得到?"
+    r"|\b(?:is|are|was|were|be|been|not|got|gotten|get|gives?|yields?|equals?|answer|result|value)\b"
+    r"|\b(?:it|that)['’]s\b|\b(?:equal|simplif\w{1,3}|evaluat\w{1,3}|com\w{1,3}(?: out)?|lead\w?) to\b"
+    r"|\b(?:answer|result|value|total|sum) of\b)"
+    r"(?: (?:us|indeed|actually|really|just|exactly|simply|only|not|equal to|the)\b){0,2}"
+    r"(?:[ (]|\\\(|\s{0,2}\\\[\s{0,2}|\\boxed\s?\{\s{0,2}){0,5})"
 )
-# Behind a number that is the answer no calculation goes on.
-_ENDS = rf"(?!\w|[.,]\d|\s{{0,2}}(?:{_OPERATOR}|[=<>_!]|{_COMMAND}))"
-_BARE_CLAIM = r"(?:(?:we|it|the (?:\w{1,20} )?(?:answer|result|value)) (?:should|must)|the (?:\w{1,20} )?answer is)\b"
-_WORK = r"(?:(?:subtract|add|divid|multipl|squar|substitut|simplif|factor|count)\w{0,4}|plus|minus|times|half|twice)"
+# A value ends where it is no part of a longer number, a list, a calculation or a comparison.
+_ENDS = (
+    r"(?!\w|[.,]\d|:|, \d|\s?[-+*/^×÷·⋅=<>_!(]|\s?\\(?:cdot|times|div|equiv|pmod|leq?|geq?|sqrt|frac|pi)(?![A-Za-z])"
+    r"|\s?%\s+of\b|\s+(?:times|more|less)\b)"
+)
+_STATED = re.compile(_SAYS + r"-?\d+(?:\.\d+)?%?" + _ENDS)
+_LOOKING = re.compile(r"\b(?:see|check|verify) (?:if|whether)\b|\bnot so\b|\bstep[- ]by[- ]step\b", re.IGNORECASE)
+_CLAIMED = r"(?:(?:we|it|the (?:\w{1,20} )?(?:answer|result|value|sum)) (?:should|must)|the (?:\w{1,20} )?answer is)\b"
 _REASON = re.compile(
-    rf"[=≡≈<>]|{_COMMAND}|\w\s?{_OPERATOR}\s?[\d\\(]|\d\s?{_OPERATOR}\s?\w|\d, \d{{1,9}}, |```|\b{_WORK}\b"
-    rf"|\b(?:because|since)\b(?! {_BARE_CLAIM})|\b(?:so|thus|hence|therefore|implies|means|due to|if|when|need)\b"
-    r"|因为|由于|所以|因此|如果",
+    r"[\d=<>≡≈+^]|\w\s?[*/×÷·⋅]\s?\w|\\(?:frac|cdot|times|div|equiv|implies|sqrt|sum|binom|leq?|geq?)(?![A-Za-z])|```"
+    rf"|\b(?:because|since)\b(?! {_CLAIMED})|\b(?:for|let|take|try) (?:\\\(\s?)?[a-z]\b"
+    r"|\b(?:so|thus|hence|therefore|implies|means|due to|if|when|by|using|forgot|missed|missing|theorem|formula)\b"
+    r"|因为|由于|所以|因此|如果|那么|既然|根据|代入|漏",
     re.IGNORECASE,
 )
 
 
-def states_answer_first(text: str, answer: str, seen: str) -> bool:
+def states_answer_first(text: str, answer: str, question: str, kept: str = "") -> bool:
     r"""Whether a continuation says the right sibling's answer before it gives any reason.
 
-    An answer counts as said behind a word such as "is", "not" or "=", or in a box. Whatever could lead to it counts
-    as a reason: an equation, a calculation, a list of numbers, code, "because", "subtracting".
+    An answer counts as said behind a word such as "is", "not" or "=", or in a box, within the first 320 characters.
+    Whatever could lead to it counts as a reason: a number (but a value that is only stated, as that of the wrong step
+    is), a formula, code, or a word such as "because", "so" or "using". In doubt it is a reason.
 
     Args:
-        text: What stands behind the preserved prefix.
-        answer: The right sibling's answer as it wrote it, LaTeX included. None ("") and a single letter are never
-            said: letters stand in every sentence.
-        seen: Question and preserved prefix. An answer that they say already gives nothing away.
+        text: What stands behind the preserved prefix. Its line "Final Answer:" says nothing first.
+        answer: The right sibling's answer as it wrote it, LaTeX included. An empty one, a single letter and one of
+            more than 100 characters never count as said.
+        question: The question. An answer that stands in it may be named.
+        kept: The preserved prefix. An answer that it says may be said again, and a sentence that it has begun belongs
+            to it.
     """
-    said, begins = _said(answer), _plain(text[:_REACH])
-    found = said and said.search(begins)
-    return bool(said and found and not _REASON.search(begins, 0, found.start()) and not said.search(_plain(seen)))
+    spelled = _spelled(answer)
+    if spelled is None:
+        return False
+    begins = _plain(text[: 2 * _REACH])
+    if kept and not kept.rstrip(" ").endswith(_SENTENCE_ENDS):
+        begins = begins.partition("\n")[2]
+    said = re.compile(_SAYS + spelled + _ENDS)
+    found = said.search(begins)
+    if found is None or found.start() > _REACH:
+        return False
+    before = _LOOKING.sub("", _STATED.sub("", begins[: found.start()]))
+    known = re.search(rf"(?<![\w.]){spelled}(?!\w|\.\d)", _plain(question)) or said.search(_plain(kept))
+    return not (known or _REASON.search(before))
 
 
-def _said(answer: str) -> re.Pattern[str] | None:
-    tokens = _TOKEN.findall(_plain(answer).rstrip(". "))
+def _spelled(answer: str) -> str | None:
+    if len(answer) > _LONGEST:
+        return None
+    tokens = _TOKEN.findall(_UNIT.sub("", _plain(answer)))
     if not tokens or (len(tokens) == 1 and len(tokens[0]) == 1 and tokens[0].isalpha()):
         return None
-    return re.compile(_SAYS + r"\s{0,2}".join(map(re.escape, tokens)) + _ENDS)
+    return r"\s{0,2}".join(map(re.escape, tokens))
 
 
 def _plain(text: str) -> str:
-    """Without what LaTeX has for the look alone."""
-    return _FRACTION.sub(r"\\frac", _LAYOUT.sub("", text))
+    for spelling, replacement in _SPELLINGS:
+        text = spelling.sub(replacement, text)
+    return text
