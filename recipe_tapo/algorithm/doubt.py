@@ -5,7 +5,7 @@ import re
 _PLAIN = (
     r"wait|hold on|hmm+|oops|hang on|let me (?:(?:double|re)[- ]?\w+|check|verify|examine)"
     r"|double[- ]check(?:ing)?|re-?check(?:ing)?"
-    r"|(?:\w+n['’]t|not) (?:look |seem |quite |be )?(?:right|correct)(?![\w-])"
+    r"|(?:\w+n['’]t|not) (?:(?:look|seem)(?: to be)? |quite |be )?(?:right|correct)(?![\w-])"
     r"|incorrect|mistake|is wrong|was wrong"
 )
 _CHINESE = r"等等|等一下|不对|再检查|重新(?:检查|验证|计算|考虑)|错误|有误"

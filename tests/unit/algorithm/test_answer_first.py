@@ -110,11 +110,17 @@ def test_natural_texts_pass():
 
 def test_against_labels_of_what_a_real_model_wrote_behind_a_begun_doubt():
     """The labels are of one who had seen what is found, and the patterns were written on these texts."""
-    rows = read("leak_labels_continuation.jsonl")
+    rows = [row for row in read("leak_labels_continuation.jsonl") if row["sample"] != "again"]
     found = [states_answer_first(row["text"], extract_answer(row["text"]), "") for row in rows]
     labels = [row.get("answer_first", False) for row in rows]
     assert (len(rows), sum(labels), sum(found)) == (217, 19, 13)
     assert all(label for label, hit in zip(labels, found, strict=True) if hit)
+
+
+def test_against_what_passed_the_guard():
+    """Sampled with it; in the one that a reader finds the answer, 2, is a number of the question."""
+    rows = [row for row in read("leak_labels_continuation.jsonl") if row["sample"] == "again"]
+    assert (len(rows), sum(row.get("answer_first", False) for row in rows)) == (60, 1)
 
 
 @given(st.text(), st.text(), st.text(), st.text())

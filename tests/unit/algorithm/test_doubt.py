@@ -13,6 +13,7 @@ from recipe_tapo.algorithm.doubt import doubts_somewhere, expresses_doubt
         "Let me re-check the last line.",
         "This doesn't look right.",
         "That isn’t right.",
+        "This doesn't seem to be correct.",
         "等等，这里不对。",
     ],
 )
