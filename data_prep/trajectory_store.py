@@ -10,11 +10,8 @@ from typing import Any
 from data_prep.queries import Query, digest, response_seed
 from data_prep.responses import grade, read_groups
 from data_prep.trajectories import WRONG_ANSWER, build, choose_material, measure_prefix, synthesis_messages
-from recipe_tapo.algorithm.answer_first import states_answer_first
 from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, template_phrases
-from recipe_tapo.algorithm.prompts import question_text
 from recipe_tapo.algorithm.tokens import ChatTokenizer
-from recipe_tapo.grading.extract import extract_answer
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.digest import short_digest
 from recipe_tapo.records.store import Row, read_results, read_settings
@@ -115,14 +112,10 @@ def _judge(tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tupl
             continue
         # As in training: what the wrong response says itself is no echo and no leak.
         new = outcome.new_text(tokenizer)
-        start = len(outcome.text) - len(new)
-        question, answer = question_text(query.messages, query.extra_info), extract_answer(result["correct"])
         if echoes_template(new, phrases):
             result["reason"] = RejectReason.TEMPLATE_ECHO.value
-        elif leaks(outcome.text, patterns, start):
+        elif leaks(outcome.text, patterns, start=len(outcome.text) - len(new)):
             result["reason"] = RejectReason.LEAK.value
-        elif states_answer_first(new, answer, question, kept=outcome.text[:start]):
-            result["reason"] = RejectReason.ANSWER_FIRST.value
         else:
             result["trajectory"] = outcome.text.strip()
             parsed.append((query, result))

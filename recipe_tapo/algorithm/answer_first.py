@@ -25,20 +25,21 @@ _SENTENCE_ENDS = ("\n", ".", "!", "?", "。", "！", "？")
 _UNIT = re.compile(r"(?<=\d)\s?(?:%|°|\^\{?\\circ\}?|\s[A-Za-z][A-Za-z ]{0,40})?[.\s]*\Z")
 _TOKEN = re.compile(r"\\[A-Za-z]+|\d+|\S")
 
+_OPENS = r"(?:[ (]|\\\(|\s{0,2}\\\[\s{0,2}|\\boxed\s?\{\s{0,2}){0,5}"
 _SAYS = (
-    r"(?:(?i:=|(?<!final answer)[:：]|是|为|等于|得到?"
+    r"(?:(?i:(?<!final answer)[:：]|是|为|等于|得到?"
     r"|\b(?:is|are|was|were|be|been|not|got|gotten|get|gives?|yields?|equals?|answer|result|value)\b"
     r"|\b(?:it|that)['’]s\b|\b(?:equal|simplif\w{1,3}|evaluat\w{1,3}|com\w{1,3}(?: out)?|lead\w?) to\b"
     r"|\b(?:answer|result|value|total|sum) of\b)"
-    r"(?: (?:us|indeed|actually|really|just|exactly|simply|only|not|equal to|the)\b){0,2}"
-    r"(?:[ (]|\\\(|\s{0,2}\\\[\s{0,2}|\\boxed\s?\{\s{0,2}){0,5})"
+    r"(?: (?:us|indeed|actually|really|just|exactly|simply|only|not|equal to|the)\b){0,2})" + _OPENS
 )
+_EQUALS_OR_SAYS = rf"(?:={_OPENS}|{_SAYS})"
 # A value ends where it is no part of a longer number, a list, a calculation or a comparison.
 _ENDS = (
     r"(?!\w|[.,]\d|:|, \d|\s?[-+*/^×÷·⋅=<>_!(]|\s?\\(?:cdot|times|div|equiv|pmod|leq?|geq?|sqrt|frac|pi)(?![A-Za-z])"
     r"|\s?%\s+of\b|\s+(?:times|more|less)\b)"
 )
-_STATED = re.compile(_SAYS + r"-?\d+(?:\.\d+)?%?" + _ENDS)
+_STATED = re.compile(_EQUALS_OR_SAYS + r"-?\d+(?:\.\d+)?%?" + _ENDS)
 _LOOKING = re.compile(r"\b(?:see|check|verify) (?:if|whether)\b|\bnot so\b|\bstep[- ]by[- ]step\b", re.IGNORECASE)
 _CLAIMED = r"(?:(?:we|it|the (?:\w{1,20} )?(?:answer|result|value|sum)) (?:should|must)|the (?:\w{1,20} )?answer is)\b"
 _REASON = re.compile(
@@ -53,9 +54,10 @@ _REASON = re.compile(
 def states_answer_first(text: str, answer: str, question: str, kept: str = "") -> bool:
     r"""Whether a continuation says the right sibling's answer before it gives any reason.
 
-    An answer counts as said behind a word such as "is", "not" or "=", or in a box, within the first 320 characters.
-    Whatever could lead to it counts as a reason: a number (but a value that is only stated, as that of the wrong step
-    is), a formula, code, or a word such as "because", "so" or "using". In doubt it is a reason.
+    An answer counts as said behind a word such as "is" or "not", within the first 320 characters; "x = 4" is an
+    equation, which says it as the last step of a solution does. Whatever could lead to it counts as a reason: a number
+    (but a value that is only stated, as that of the wrong step is), a formula, code, or a word such as "because", "so"
+    or "using". In doubt it is a reason.
 
     Args:
         text: What stands behind the preserved prefix. Its line "Final Answer:" says nothing first.
@@ -71,13 +73,13 @@ def states_answer_first(text: str, answer: str, question: str, kept: str = "") -
     begins = _plain(text[: 2 * _REACH])
     if kept and not kept.rstrip(" ").endswith(_SENTENCE_ENDS):
         begins = begins.partition("\n")[2]
-    said = re.compile(_SAYS + spelled + _ENDS)
-    found = said.search(begins)
+    found = re.search(_SAYS + spelled + _ENDS, begins)
     if found is None or found.start() > _REACH:
         return False
     before = _LOOKING.sub("", _STATED.sub("", begins[: found.start()]))
-    known = re.search(rf"(?<![\w.]){spelled}(?!\w|\.\d)", _plain(question)) or said.search(_plain(kept))
-    return not (known or _REASON.search(before))
+    in_question = re.search(rf"(?<![\w.]){spelled}(?!\w|\.\d)", _plain(question))
+    in_kept = re.search(_EQUALS_OR_SAYS + spelled + _ENDS, _plain(kept))
+    return not (in_question or in_kept or _REASON.search(before))
 
 
 def _spelled(answer: str) -> str | None:

@@ -82,7 +82,7 @@ class SynthesisConfig(_Node):
     timeout_s: Seconds | None = None
     recover: bool = True
     echo_check: bool = True
-    answer_check: bool = True
+    answer_check: bool = False
     leak_check: Literal["reject", "measure"] = "reject"
     leak_patterns_path: str | None = None
     min_new_tokens: Count = 40
@@ -111,9 +111,10 @@ class SynthesisConfig(_Node):
         """Puts what null stands for in the mode where nothing was said."""
         if not isinstance(values, dict):
             return values
-        meant: dict[str, Any] = {"tries": 1, "sibling": "prompt"}
+        meant: dict[str, Any] = {"tries": 1, "sibling": "prompt", "answer_check": False}
         if values.get("mode") == CONTINUATION:
             meant["temperature"] = _CONTINUATION_TEMPERATURE
+            meant["answer_check"] = True
             if values.get("temperature") != 0 and values.get("top_k") != 1:
                 meant["tries"] = _CONTINUATION_TRIES
             if values.get("transition") != "own" and values.get("prompt_path") is None:

@@ -178,9 +178,10 @@ class Constructor:
         record.leak = leaks(trajectory.text, patterns, start)
         if record.leak and synthesis.leak_check == "reject":
             raise Rejected(RejectReason.LEAK)
-        answer = extract_answer(record.correct_rollout)
-        if synthesis.answer_check and states_answer_first(new, answer, record.question, kept=trajectory.text[:start]):
-            raise Rejected(RejectReason.ANSWER_FIRST)
+        if synthesis.answer_check:
+            answer = extract_answer(record.correct_rollout)
+            if states_answer_first(new, answer, record.question, kept=trajectory.text[:start]):
+                raise Rejected(RejectReason.ANSWER_FIRST)
         # Its own words: a phrase that was written for it says nothing of what it makes of it.
         record.doubt = expresses_doubt(new.removeprefix(record.transition or ""))
 

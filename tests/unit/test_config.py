@@ -312,3 +312,16 @@ def test_braces_inside_the_inserted_texts_stay_as_they_are():
         correct_rollout="{}",
     )
     assert filled == "{correct_rollout}|\\frac{1}{2}\\1|{}|\\boxed{answer}"
+
+
+@pytest.mark.parametrize(
+    ("synthesis", "checks"),
+    [
+        ({}, False),
+        ({"mode": "continuation"}, True),
+        ({"mode": "continuation", "answer_check": False}, False),
+        ({"answer_check": True}, True),
+    ],
+)
+def test_answers_before_reasons_are_looked_for_in_continuation_or_where_asked(synthesis, checks):
+    assert TapoConfig.from_mapping({"synthesis": synthesis}).synthesis.answer_check is checks

@@ -95,13 +95,6 @@ def test_a_right_answer_alone_is_no_trajectory(build, capsys):
     assert "unfit for both/too_little_new" in capsys.readouterr().out
 
 
-def test_an_answer_before_its_reasons_is_no_trajectory(build, capsys):
-    hasty = TAGGED.replace("Wait. Step two.", "Wait, it should be 5, not 6. I look for the step that gives it.")
-    with pytest.raises(InputError, match="there is not one row"):
-        build(engine([3], construct=lambda _: hasty), [3])
-    assert "answer_first" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("error", "answer", "length", "fraction"),
     [
