@@ -69,7 +69,7 @@ def test_the_recipe_composes_passes_both_validations_and_states_every_default(re
     validate_config(config=config, use_reference_policy=False, use_critic=False)
     assert check_config(config) == TapoConfig()
     defaults = TapoConfig().model_dump()
-    defaults["synthesis"] |= {"tries": None, "sibling": None}  # what the mode needs
+    defaults["synthesis"] |= {"tries": None, "sibling": None, "answer_check": None}  # what the mode needs
     assert OmegaConf.to_container(config.tapo) == defaults  # nothing hidden from --cfg job
 
 
