@@ -76,10 +76,10 @@ def states_answer_first(text: str, answer: str, question: str, kept: str = "") -
     found = re.search(_SAYS + spelled + _ENDS, begins)
     if found is None or found.start() > _REACH:
         return False
-    before = _LOOKING.sub("", _STATED.sub("", begins[: found.start()]))
+    if _REASON.search(_LOOKING.sub("", _STATED.sub("", begins[: found.start()]))):
+        return False
     in_question = re.search(rf"(?<![\w.]){spelled}(?!\w|\.\d)", _plain(question))
-    in_kept = re.search(_EQUALS_OR_SAYS + spelled + _ENDS, _plain(kept))
-    return not (in_question or in_kept or _REASON.search(before))
+    return not (in_question or re.search(_EQUALS_OR_SAYS + spelled + _ENDS, _plain(kept)))
 
 
 def _spelled(answer: str) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from labelled_texts import read_labelled
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -19,8 +20,7 @@ SPLIT = (
 @cache
 def corpus() -> list[str]:
     """Texts of a real model, most of them mathematics."""
-    lines = (ROOT / "tests" / "data" / "leak_labels.jsonl").read_text(encoding="utf-8").splitlines()
-    texts = [json.loads(line)["text"] for line in lines]
+    texts = [row["text"] for row in read_labelled("leak_labels.jsonl")]
     return [*texts, *(f"{text}\n\n{text}." for text in texts[:40]), "推理:所以 x = 3。\n等等,不对。\n\n" * 20]
 
 

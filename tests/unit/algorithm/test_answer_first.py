@@ -1,15 +1,12 @@
-import json
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled_texts import read_labelled
 
 from recipe_tapo.algorithm.answer_first import states_answer_first
 from recipe_tapo.grading.extract import extract_answer
-
-DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.mark.parametrize(
@@ -96,21 +93,16 @@ def test_a_sentence_that_the_prefix_began_is_not_the_correction():
     assert states_answer_first("等等，答案是 4。", "4", "", kept="答案是 3。")
 
 
-def read(name: str) -> list[dict]:
-    return [json.loads(line) for line in (DATA / name).read_text("utf-8").split("\n") if line]
-
-
 def test_natural_texts_pass():
-    texts = [
-        row["text"] for row in read("leak_labels.jsonl") if not row["leak"] and row["source"] in ("written", "rollout")
-    ]
+    rows = read_labelled("leak_labels.jsonl")
+    texts = [row["text"] for row in rows if not row["leak"] and row["source"] in ("written", "rollout")]
     assert len(texts) == 64
     assert [text for text in texts if states_answer_first(text, extract_answer(text), "")] == []
 
 
 def test_against_labels_of_what_a_real_model_wrote_behind_a_begun_doubt():
     """The labels are of one who had seen what is found, and the patterns were written on these texts."""
-    rows = [row for row in read("leak_labels_continuation.jsonl") if row["sample"] != "again"]
+    rows = [row for row in read_labelled("leak_labels_continuation.jsonl") if row["sample"] != "again"]
     found = [states_answer_first(row["text"], extract_answer(row["text"]), "") for row in rows]
     labels = [row.get("answer_first", False) for row in rows]
     assert (len(rows), sum(labels), sum(found)) == (217, 19, 13)
@@ -119,7 +111,7 @@ def test_against_labels_of_what_a_real_model_wrote_behind_a_begun_doubt():
 
 def test_against_what_passed_the_guard():
     """Sampled with it; in the one that a reader finds the answer, 2, is a number of the question."""
-    rows = [row for row in read("leak_labels_continuation.jsonl") if row["sample"] == "again"]
+    rows = [row for row in read_labelled("leak_labels_continuation.jsonl") if row["sample"] == "again"]
     assert (len(rows), sum(row.get("answer_first", False) for row in rows)) == (60, 1)
 
 

@@ -1,12 +1,11 @@
 import hashlib
-import json
 import re
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labelled_texts import read_labelled
 
 from recipe_tapo.algorithm.guards import (
     LeakPatternError,
@@ -17,15 +16,8 @@ from recipe_tapo.algorithm.guards import (
 )
 from recipe_tapo.algorithm.prompts import MODES, fill_template, load_template
 
-DATA = Path(__file__).parents[2] / "data"
-
-
-def read(name: str) -> list[dict]:
-    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
-
-
-LABELS = read("leak_labels.jsonl")
-CONTINUATIONS = read("leak_labels_continuation.jsonl")  # what a real model wrote behind a doubt begun for it
+LABELS = read_labelled("leak_labels.jsonl")
+CONTINUATIONS = read_labelled("leak_labels_continuation.jsonl")  # what a real model wrote behind a doubt begun for it
 PATTERNS = load_leak_patterns()
 PHRASES = template_phrases(load_template())
 

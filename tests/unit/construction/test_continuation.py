@@ -225,7 +225,7 @@ def test_one_failed_question_about_the_odds_gives_up_the_others(monkeypatch):
 
 
 def test_what_the_question_says_is_no_leak(monkeypatch):
-    answer = "Wait, you provided 8 sweets, 8/2 is 4.\nFinal Answer: \\boxed{4}"
+    answer = "Wait, you provided 8 sweets.\nFinal Answer: \\boxed{4}"
     leaked, _ = construct(monkeypatch, ScriptedEngine(answer=answer), synthesis={"locate": "judge"})
     assert leaked.record.reason == "leak"
     monkeypatch.setitem(globals(), "QUESTION", "You provided 8 sweets for two. 2x=8?")
