@@ -65,7 +65,8 @@ class Requests:
         self.generated_tokens += len(ids)
         self.versions = ids.versions if isinstance(ids, Sampled) else None
         ended = bool(ids) and ids[-1] in self.policy.stop_ids
-        return ids, len(ids) >= budget and not ended
+        # verl's SGLang server leaves one token of the context free.
+        return ids, len(ids) >= budget - 1 and not ended
 
     async def choose(self, prompt_ids: list[int], choices: list[str]) -> str:
         """Lets the policy answer with one of the choices.

@@ -152,7 +152,11 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
         attempts, report = await self.constructor.construct(group, engine)
         # Sessions from ``size`` on are free.
         kept = [(a, group.size + number) for number, a in enumerate(attempts) if a.record.reason is None]
-        await asyncio.gather(*(self._store(attempt, session_id, report) for attempt, session_id in kept))
+        storing = (self._store(attempt, session_id, report) for attempt, session_id in kept)
+        # None may go on writing once verl has called the group failed.
+        failures = [e for e in await asyncio.gather(*storing, return_exceptions=True) if e is not None]
+        if failures:
+            raise failures[0]
         if attempts:
             report.construction_end = time.time()
         key = row_key(group.uid, group.ordered()[0].session_id)

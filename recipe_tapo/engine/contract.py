@@ -45,6 +45,8 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer", source='key.split("_")[0]'),
     Symbol("verl.trainer.ppo.padding_utils:upsample_batch_to_divisible_size", source='f"pad{uuid'),
     Symbol("vllm.sampling_params:StructuredOutputsParams", ("choice",)),
+    # Before anything is asked to be sampled, under any trainer, a resumed run sets its later steps' dump aside.
+    Symbol(f"{_TRAINER}.fit", source="self._reissue_inflight_prompts()"),
     # What the run scripts count on: of epochs and steps the first ends a run; the last step is saved and validated.
     Symbol(f"{_TRAINER}.fit", source="while current_epoch < self.config.trainer.total_epochs and self.global_steps <="),
     Symbol(f"{_TRAINER}.fit", source="is_last_step or self.global_steps % self.config.trainer.save_freq == 0"),
@@ -53,7 +55,6 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.v1.utils:compute_advantage_for_multi_trajectories", source='key.rsplit("_", 2)'),
     Symbol(f"{_TRAINER}._setup", source="self.ref_in_actor = "),
     Symbol(f"{_TRAINER}._init_tokenizer"),
-    Symbol(f"{_TRAINER}.on_train_begin"),
     Symbol(f"{_TRAINER}.on_step_begin"),
     Symbol(f"{_TRAINER}.on_sample_begin"),
     Symbol(f"{_TRAINER}._init_dump_executor", source="self._dump_executor = ThreadPoolExecutor"),

@@ -110,8 +110,10 @@ class TapoOverrides(PPOTrainer):
             if ours is not None:
                 self.role_worker_mapping[role] = ray.remote(ours)
 
-    def on_train_begin(self) -> None:
-        """As verl's; steps that this run will do again leave the dump that an earlier start wrote."""
+    def _reissue_inflight_prompts(self, *args, **kwargs) -> int:
+        """As verl's, the first that any of its trainers asks to be sampled; before it an earlier start's dump of these
+        steps, which this run does again, is set aside.
+        """
         if self.tapo.dump_dir:
             moved = set_aside(self.tapo.dump_dir, self.global_steps)
             if moved:
@@ -119,8 +121,7 @@ class TapoOverrides(PPOTrainer):
                     f"TAPO: {moved} files of tapo.dump_dir from step {self.global_steps} on lie in replaced/",
                     flush=True,
                 )
-        # Asynchronous trainers hand the first questions out here.
-        super().on_train_begin()
+        return super()._reissue_inflight_prompts(*args, **kwargs)
 
     def on_step_begin(self) -> None:
         """As verl's; ends a run that no longer constructs, once the metrics of its last step have been logged."""

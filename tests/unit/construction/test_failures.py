@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -93,3 +94,19 @@ def test_a_programming_error_in_a_request_is_counted_and_told_with_its_traceback
     (record,) = caplog.records
     assert record.exc_info is not None
     assert "no_such_attribute" in caplog.text and "in broken" in caplog.text
+
+
+# Budget: 100 of context less a prompt of 20, 80 tokens; verl's SGLang server leaves one of these free.
+@pytest.mark.parametrize(
+    ("tokens", "end", "truncated"),
+    [(80, False, True), (79, False, True), (80, True, False), (79, True, False), (78, False, False)],
+)
+def test_an_answer_that_fills_the_context_without_an_end_is_cut(tokens, end, truncated):
+    class Engine:
+        async def generate(self, prompt_ids, max_tokens):
+            assert max_tokens == 80
+            return [1] * (tokens - 1) + [0 if end else 1]
+
+    requests = requests_with(max_tokens=200)
+    requests.engine, requests.policy = Engine(), replace(requests.policy, stop_ids=frozenset({0}))
+    assert asyncio.run(requests.generate([1] * 20)) == ([1] * (tokens - 1) + [0 if end else 1], truncated)

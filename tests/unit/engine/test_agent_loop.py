@@ -325,6 +325,26 @@ def test_a_prompt_that_cannot_be_read_is_rolled_out_as_in_grpo(monkeypatch, capl
     assert "reading a prompt" in caplog.text
 
 
+def test_no_row_is_written_behind_a_groups_end_even_where_one_cannot_be_cleared(monkeypatch):
+    worker, store = make_worker(monkeypatch)
+    put, written = store.async_kv_batch_put, []
+
+    async def fails_at_once_or_is_slow(keys, partition_id, fields=None, tags=None):
+        if fields is not None and UID_TAG in (tags or [{}])[0]:
+            if keys == ["q1_8_0"]:
+                raise RuntimeError("the store is gone")
+            await asyncio.sleep(0.05)
+            written.append(store.tags["q1"]["status"])
+        await put(keys, partition_id, fields, tags)
+
+    async def fails(keys, partition_id):
+        raise RuntimeError("the store is gone")
+
+    store.async_kv_batch_put, store.async_kv_clear = fails_at_once_or_is_slow, fails
+    run_group(monkeypatch, worker)
+    assert written == ["running"] * 3 and store.tags["q1"]["status"] == "failure"
+
+
 def test_a_failing_call_costs_that_construction_only(monkeypatch):
     async def second_fails(number):
         if number == 2:

@@ -52,12 +52,19 @@ def test_what_is_no_steps_file_stays(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_the_trainer_sets_aside_from_its_first_step_on(tmp_path):
+def test_the_trainer_sets_aside_before_anything_is_asked(tmp_path, monkeypatch):
     from recipe_tapo.config import TapoConfig
-    from recipe_tapo.engine.trainer import TapoTrainer
+    from recipe_tapo.engine.trainer import PPOTrainer, TapoTrainer
 
     do_steps(tmp_path, [4, 5], "first")
+    seen = []
+
+    def reissue(trainer):
+        seen.append([record["step"] for record in read_dump(tmp_path)])
+        return 3
+
+    monkeypatch.setattr(PPOTrainer, "_reissue_inflight_prompts", reissue)
     trainer = object.__new__(TapoTrainer)
     trainer.tapo, trainer.global_steps = TapoConfig(dump_dir=str(tmp_path)), 5
-    trainer.on_train_begin()
-    assert [record["step"] for record in read_dump(tmp_path)] == [4, 4]
+    assert trainer._reissue_inflight_prompts() == 3
+    assert seen == [[4, 4]]
