@@ -130,7 +130,8 @@ def test_the_differences_of_misses_never_are_the_studys():
         known = measured[names[name]]
         assert found == [*known[:3], known[4]], name  # the fourth is that of the tokens themselves
     readme = (ROOT / "README.md").read_text()
-    interval = re.search(r"(\d+\.\d) points above GRPO in the mean of samples \(95 % interval (\d+\.\d) to (\d+\.\d)", readme)
+    said = r"(\d+\.\d) points above GRPO in the mean of samples \(95 % interval (\d+\.\d) to (\d+\.\d)"
+    interval = re.search(said, readme)
     assert interval is not None and f"{runs} of 60 planned runs" in readme
     assert measured[names["turning"]][1] == "+{} [+{}, +{}]".format(*interval.groups())
 
