@@ -102,7 +102,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=natural,
         default=SynthesisConfig().min_new_tokens,
         metavar="N",
-        help="least tokens of a trajectory behind what it repeats, as tapo.synthesis.min_new_tokens in training "
+        help="least tokens of a trajectory after what it repeats, as tapo.synthesis.min_new_tokens in training "
         "(default: %(default)s)",
     )
     synthesis.add_argument(

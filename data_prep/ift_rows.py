@@ -1,7 +1,7 @@
 """IFT rows: the prompts that a synthesis mode shows the policy, each with the answer that it wants.
 
 A verified-right trajectory that repeats the wrong response up to a step shows all that ``continuation`` asks for: the
-number of the first wrong step, which is the last one that it repeats, and the answer that goes on behind it.
+number of the first wrong step, which is the last one that it repeats, and the answer that goes on after it.
 """
 
 from collections.abc import Mapping

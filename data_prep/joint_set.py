@@ -40,7 +40,7 @@ class JointSetSettings:
         fill_up: Whether ordinary right responses make up for missing SFT rows.
         max_tokens: Longest row.
         min_prefix_fraction: Least share of the wrong response's tokens that a trajectory must repeat.
-        min_new_tokens: Least tokens behind what it repeats: a right answer alone teaches no reasoning.
+        min_new_tokens: Least tokens after what it repeats: a right answer alone teaches no reasoning.
         template: The synthesis prompt.
         seed: Of choice and order.
         ift_mode: Whose prompts the IFT rows teach: a key of ``IFT_MODES``.

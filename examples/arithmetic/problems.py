@@ -35,7 +35,7 @@ class Task:
     Attributes:
         modulus: A prime.
         operators: ``+``, ``*``, ``/`` and ``:``; the last two divide, and their lines check differently.
-        operands: What may stand behind an operator.
+        operands: What may stand after an operator.
         first_value: The smallest value a problem starts from.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from recipe_tapo.errors import InputError
 
-BEFORE, AT, BEHIND = "before", "at", "behind"
+BEFORE, AT, AFTER = "before", "at", "after"
 
 
 def read_labels(path: Path) -> dict[int, int]:
@@ -25,7 +25,7 @@ def read_labels(path: Path) -> dict[int, int]:
 
 
 def against_labels(results: Sequence[Mapping[str, Any]], labels: Mapping[int, int]) -> Counter[str]:
-    """How many attempts were located before, at and behind the labelled step; those not located are left out.
+    """How many attempts were located before, at and after the labelled step; those not located are left out.
 
     Args:
         results: What ``Preview.construct`` returned: a question is an attempt's place.
@@ -37,10 +37,10 @@ def against_labels(results: Sequence[Mapping[str, Any]], labels: Mapping[int, in
         for record in result["records"]
         if record["located_step"] is not None and result["question"] in labels
     ]
-    return Counter(BEFORE if step < label else AT if step == label else BEHIND for step, label in located)
+    return Counter(BEFORE if step < label else AT if step == label else AFTER for step, label in located)
 
 
 def label_row(counts: Sequence[Counter[str]]) -> list[str]:
     """A row of the table, a cell per variant."""
-    cells = [" / ".join(str(count[where]) for where in (BEFORE, AT, BEHIND)) for count in counts]
-    return ["located before / at / behind the labelled step", *cells]
+    cells = [" / ".join(str(count[where]) for where in (BEFORE, AT, AFTER)) for count in counts]
+    return ["located before / at / after the labelled step", *cells]

@@ -3,8 +3,8 @@
     python -m examples.benchmark.segmentation --attempts dump.jsonl --tokenizer MODEL
 
 reads:    a tokenizer; a jsonl file whose lines have "error_rollout" and "reconstruction" (or null), or a tapo.dump_dir
-writes:   for rewriting (the reconstructions, spliced onto y⁻) and for continuing (y⁻ cut behind each of its steps,
-          with the phrases of transitions.txt behind the cut) the share of tokens that agree
+writes:   for rewriting (the reconstructions, spliced onto y⁻) and for continuing (y⁻ cut after each of its steps,
+          with the phrases of transitions.txt after the cut) the share of tokens that agree
 
 y⁻'s ids are those of its text, for a dump has none.
 """
@@ -25,7 +25,7 @@ from recipe_tapo.records.json_lines import read_whole_lines
 
 
 def same_tokens(ids: Sequence[int], whole: Sequence[int]) -> int:
-    """How many ids two sequences share at their beginning and, behind that, at their end."""
+    """How many ids two sequences share at their beginning and, after that, at their end."""
     shortest = min(len(ids), len(whole))
     front = next((i for i in range(shortest) if ids[i] != whole[i]), shortest)
     rest = shortest - front
@@ -76,8 +76,8 @@ def measure(tokenizer: Any, attempts: Iterable[dict[str, Any]]) -> dict[str, str
     return {
         "rewriting": str(rewriting),
         "continuing": str(continuing),
-        "continuing, if what stands behind the cut were encoded apart": str(apart),
-        "steps of y⁻ with a clean cut behind them": f"{clean:.1%} of {cuts.total()}",
+        "continuing, if what stands after the cut were encoded apart": str(apart),
+        "steps of y⁻ with a clean cut after them": f"{clean:.1%} of {cuts.total()}",
     }
 
 

@@ -94,7 +94,7 @@ def self_teacher_example(rng: random.Random, teacher: Teacher) -> Example:
 
 
 def continuing_example(rng: random.Random, teacher: Teacher) -> Example:
-    """The continuing prompt, and behind the wrong solution's beginning the doubt and the correction."""
+    """The continuing prompt, and after the wrong solution's beginning the doubt and the correction."""
     problem, wrong, right = wrong_and_right(rng, teacher)
     trajectory = reconstruct(problem, wrong, MICRO_REFLECTIVE, own_finish(rng, teacher, problem, wrong))
     lines = wrong.split("\n")[: error_of(problem, wrong)[0] + 1]
@@ -109,7 +109,7 @@ def continuing_example(rng: random.Random, teacher: Teacher) -> Example:
 
 
 def resuming_example(rng: random.Random, teacher: Teacher) -> Example:
-    """The question, and behind a failed try and a doubt, which are given, how the teacher goes on.
+    """The question, and after a failed try and a doubt, which are given, how the teacher goes on.
 
     So a model learns what a doubt is good for, and not to doubt.
     """

@@ -31,7 +31,7 @@ def continuation_numbers(
 
     Returns:
         The shares of first wrong lines that the model finds as a judge and by the self-teacher's scores, that of
-        continuing prompts whose trajectory ends right, and that of answers which do so when a doubt is put behind their
+        continuing prompts whose trajectory ends right, and that of answers which do so when a doubt is put after their
         first failed try and nothing else is shown.
     """
     rng = random.Random(f"continuation:{seed}")

@@ -60,7 +60,7 @@ SELDOM_CRITERIA = {
     "visible_mistakes_doubted": Criterion(0.0, 0.02),
 }
 
-# The same where a doubt that is put behind a failed try is used: what follows comes out right.
+# The same where a doubt that is put after a failed try is used: what follows comes out right.
 RECOVERING_CRITERIA = {**SELDOM_CRITERIA, "right_when_resuming": Criterion(0.40, 0.95)}
 # OPSD, whose prompt this is, is none of the arms.
 MISSES_CRITERIA = {name: range_ for name, range_ in RECOVERING_CRITERIA.items() if name != "right_when_shown"}

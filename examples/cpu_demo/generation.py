@@ -41,7 +41,7 @@ def generate(
 
 @torch.no_grad()
 def token_log_probs(model: Qwen3ForCausalLM, token_ids: list[int]) -> list[float]:
-    """Each token's log-probability behind those before it; 0 for the first."""
+    """Each token's log-probability after those before it; 0 for the first."""
     log_probs = model(torch.tensor([token_ids])).logits[0].log_softmax(-1)
     return [0.0, *log_probs[:-1].gather(1, torch.tensor(token_ids[1:])[:, None])[:, 0].tolist()]
 

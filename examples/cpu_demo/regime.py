@@ -16,7 +16,7 @@ SELF_TEACHER_ROWS = 12
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of the cold start's schedule; sizes are per step, ``resuming`` those of answers behind a doubt.
+    """One stretch of the cold start's schedule; sizes are per step, ``resuming`` those of answers after a doubt.
 
     ``problem_steps`` shortens the problems of a stretch: copying is learned much faster on short ones.
     """

@@ -20,7 +20,7 @@ def machine() -> str:
 
 
 def commit() -> str | None:
-    """The checkout's commit, "+" behind it if files were changed since; None outside a checkout."""
+    """The checkout's commit, "+" after it if files were changed since; None outside a checkout."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"]
     result = subprocess.run(command, capture_output=True, text=True)
     return result.stdout.strip() or None if result.returncode == 0 else None

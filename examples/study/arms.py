@@ -48,7 +48,7 @@ _CHANGES = {
     "mask_mistake": ("masked mistake", "tapo.mask=mistake"),
     "joint": ("one denominator", "tapo.loss_normalization=joint"),
     "wo_ots": ("w/o OTS", "tapo.ots.enable=false"),
-    "negatives": ("negatives", "tapo.keep_negatives=false"),  # behind wo_ots: without both
+    "negatives": ("negatives", "tapo.keep_negatives=false"),  # after wo_ots: without both
 }
 
 

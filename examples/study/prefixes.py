@@ -24,8 +24,8 @@ def prefix_kind(question: str, wrong: str, reconstruction: str) -> str:
     """Where a reconstruction's first reflection stands.
 
     Returns:
-        ``up_to_error`` behind the wrong rollout, verbatim through its first wrong line (what TAPO wants);
-        ``before_error`` so that a right step is doubted; ``beyond_error`` later; ``not_verbatim`` behind other
+        ``up_to_error`` after the wrong rollout, verbatim through its first wrong line (what TAPO wants);
+        ``before_error`` so that a right step is doubted; ``beyond_error`` later; ``not_verbatim`` after other
         lines than the wrong rollout's, or nowhere.
     """
     kept = lines_kept(wrong, reconstruction)

@@ -54,13 +54,13 @@ _REASON = re.compile(
 def states_answer_first(text: str, answer: str, question: str, kept: str = "") -> bool:
     r"""Whether a continuation says the right sibling's answer before it gives any reason.
 
-    An answer counts as said behind a word such as "is" or "not", within the first 320 characters; "x = 4" is an
+    An answer counts as said after a word such as "is" or "not", within the first 320 characters; "x = 4" is an
     equation, which says it as the last step of a solution does. Whatever could lead to it counts as a reason: a number
     (but a value that is only stated, as that of the wrong step is), a formula, code, or a word such as "because", "so"
     or "using". In doubt it is a reason.
 
     Args:
-        text: What stands behind the preserved prefix. Its line "Final Answer:" says nothing first.
+        text: What stands after the preserved prefix. Its line "Final Answer:" says nothing first.
         answer: The right sibling's answer as it wrote it, LaTeX included. An empty one, a single letter and one of
             more than 100 characters never count as said.
         question: The question. An answer that stands in it may be named.

@@ -28,7 +28,7 @@ def expresses_doubt(text: str) -> bool:
     """Whether a text that follows a mistake begins by doubting it.
 
     Args:
-        text: What stands behind the preserved prefix.
+        text: What stands after the preserved prefix.
     """
     return _DOUBT.search(text[:_REACH]) is not None
 

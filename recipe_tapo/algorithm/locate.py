@@ -12,7 +12,7 @@ _CERTAIN = 6.0
 
 
 def numbered(text: str, steps: Sequence[Step]) -> str:
-    """The steps one behind the other, each with its number from 1 in front."""
+    """The steps one after the other, each with its number from 1 in front."""
     return "\n".join(f"[{number}] {text[step.start : step.end].strip()}" for number, step in enumerate(steps, start=1))
 
 
@@ -73,11 +73,11 @@ def evenly(count: int, most: int) -> list[int]:
 def largest_gain(odds: Sequence[float]) -> int | None:
     """The stretch of a rollout in which the policy comes to believe the answer that the rollout ends in.
 
-    A policy that is made to answer at once, behind more and more of its own reasoning, shows where the reasoning
+    A policy that is made to answer at once, after more and more of its own reasoning, shows where the reasoning
     decides the answer (Lanham et al. 2023, arXiv 2307.13702, who cut it off to ask how faithful it is).
 
     Args:
-        odds: In nats, y⁻'s answer against y⁺'s; before the rollout's first step, then behind each stretch.
+        odds: In nats, y⁻'s answer against y⁺'s; before the rollout's first step, then after each stretch.
 
     Returns:
         The position of the stretch that raises them most, from 0, the first of several; None where none raises them.

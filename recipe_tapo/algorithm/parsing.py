@@ -36,7 +36,7 @@ class Parsed:
 _TAG = re.compile(r"<([\s/]*)(analysis|reconstruction)\s*>", re.IGNORECASE)
 _FINAL_ANSWER = re.compile(r"\\boxed\s*\{\s*[^\s}]|final\s+answer[\s*:：]*(?!\\boxed)[^\s*:：]", re.IGNORECASE)
 
-# A line of its own, or the rest of one behind a tag, that names the reconstruction. Whether it is marked as a
+# A line of its own, or the rest of one after a tag, that names the reconstruction. Whether it is marked as a
 # heading is checked on the match.
 _HEADING = re.compile(
     r"(?:^|(?<=>))[ \t#*_]{0,12}(?:the[ ])?"

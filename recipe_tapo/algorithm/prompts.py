@@ -122,7 +122,7 @@ def teacher_chat(
 ) -> list[dict[str, Any]]:
     """The chat in which the policy is its own teacher, π(· | x, y⁺) (paper §4, OPSD): the student's, with y⁺ in it.
 
-    Whatever else the student sees, a system message or an instruction behind the question, the teacher sees as well;
+    Whatever else the student sees, a system message or an instruction after the question, the teacher sees as well;
     otherwise the two would differ on tokens that have nothing to do with y⁺.
 
     Args:

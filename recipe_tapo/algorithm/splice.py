@@ -32,7 +32,7 @@ class Splice:
 def splice(reconstruction: str, error_ids: Sequence[int], tokenizer: Tokenizer) -> Splice:
     """Tokenises a reconstruction on top of the wrong rollout's ids.
 
-    Leading white space does not count when the two are compared: y⁻'s own is kept. The ids behind the seam are those
+    Leading white space does not count when the two are compared: y⁻'s own is kept. The ids after the seam are those
     that encoding the whole text gives. If tokens and text cannot be made to agree, the text is tokenised anew.
 
     Args:
@@ -55,7 +55,7 @@ def splice(reconstruction: str, error_ids: Sequence[int], tokenizer: Tokenizer) 
 
 
 def join(ids: Sequence[int], text: str, tokenizer: Tokenizer) -> Splice | None:
-    """Puts a text behind a rollout's first ids.
+    """Puts a text after a rollout's first ids.
 
     The text is not encoded apart: its first token may take in what the rollout's last ones stand for, and a tokenizer
     with a dummy space would put one in front of it. Ids whose place the whole text's tokens take are given back.

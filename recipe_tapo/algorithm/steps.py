@@ -2,7 +2,7 @@ r"""A response as a sequence of steps (ours): what can be numbered, pointed at, 
 
 A step is a line. Lines that belong together are one step: display mathematics (``\[ … \]``, ``$$ … $$``,
 ``\begin{align} … \end{align}``), a fenced code block, a list item with its indented continuation. Text of Chinese,
-Japanese or Korean puts several sentences on one line; there a step ends behind each sentence. A step ends with the
+Japanese or Korean puts several sentences on one line; there a step ends after each sentence. A step ends with the
 white space that follows it, so that the steps of a text, joined, are the text.
 """
 
@@ -65,7 +65,7 @@ def split_steps(text: str) -> list[Step]:
 def repeated_steps(text: str, other: str) -> list[Step]:
     """The first steps of a text that another one repeats whole.
 
-    White space at a step's end does not count: where the text goes on in the next line, the other may go on behind a
+    White space at a step's end does not count: where the text goes on in the next line, the other may go on after a
     blank one. The other may also repeat the beginning of one step more.
 
     Args:
@@ -80,7 +80,7 @@ def repeated_steps(text: str, other: str) -> list[Step]:
 
 
 class _OpenBlock:
-    """Whether display mathematics or a code block is open behind the lines read so far."""
+    """Whether display mathematics or a code block is open after the lines read so far."""
 
     def __init__(self) -> None:
         self._fence = ""
@@ -93,7 +93,7 @@ class _OpenBlock:
 
     def read(self, line: str) -> None:
         """Takes the next line."""
-        # As CommonMark has them: nothing stands behind the fence that closes, no backtick behind one that opens.
+        # As CommonMark has them: nothing stands after the fence that closes, no backtick after one that opens.
         fence = _FENCE.match(line)
         if self._fence:
             if fence and fence["fence"].startswith(self._fence) and not fence["behind"].strip():

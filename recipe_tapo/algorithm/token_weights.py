@@ -29,11 +29,11 @@ def spare_turns(weights_N: torch.Tensor, turns: torch.Tensor, ends: torch.Tensor
     """Raises the weights of a turn's first tokens to at least 1 (ours; ``tapo.ots.spare_turn``).
 
     A policy that does not reflect would hardly write "Wait", so that Eq. 7 leaves next to nothing of the one token
-    that begins a reflection, while what comes behind it weighs about 1.
+    that begins a reflection, while what comes after it weighs about 1.
 
     Args:
-        weights_N: Of some trajectories' tokens, one trajectory behind the other.
-        turns: For each trajectory where its turn begins in them, the first token behind the preserved prefix, (B,).
+        weights_N: Of some trajectories' tokens, one trajectory after the other.
+        turns: For each trajectory where its turn begins in them, the first token after the preserved prefix, (B,).
         ends: For each where it ends in them, (B,).
         tokens: Of each turn so many are spared, fewer where the trajectory ends before; 0: none.
 

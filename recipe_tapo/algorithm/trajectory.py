@@ -34,12 +34,12 @@ class Trajectory:
     recovered: Recovery | None = None
 
     def new_text(self, tokenizer: Tokenizer) -> str:
-        """What stands behind the preserved prefix: words that the policy wrote."""
+        """What stands after the preserved prefix: words that the policy wrote."""
         return decode(tokenizer, self.response_ids[self.prefix_length :])
 
     @property
     def new_tokens(self) -> int:
-        """Tokens behind the preserved prefix, EOS aside."""
+        """Tokens after the preserved prefix, EOS aside."""
         return len(self.response_ids) - self.prefix_length - 1
 
 
@@ -108,7 +108,7 @@ def continue_trajectory(
 
     Args:
         kept_ids: y⁻'s own ids up to and including its first wrong step.
-        new_ids: The transition and what the policy wrote behind it, without EOS.
+        new_ids: The transition and what the policy wrote after it, without EOS.
         mistake_start: Where that step begins, in tokens.
         error_length: y⁻'s tokens.
         tokenizer: The policy's tokenizer.
@@ -132,7 +132,7 @@ def last_step_start(error_ids: Sequence[int], text: str, tokenizer: Tokenizer) -
     """Where the last of y⁻'s steps that a trajectory repeats whole begins, in tokens; 0 where it repeats none.
 
     Texts decide, not tokens: the preserved tokens can end before a full stop that the trajectory repeats, where y⁻ has
-    one token for it and the line break behind it.
+    one token for it and the line break after it.
 
     Args:
         error_ids: y⁻.

@@ -1,6 +1,6 @@
 """Construction by continuation (ours): locate y⁻'s first wrong step, keep y⁻ up to it, let the policy go on.
 
-The kept tokens are y⁻'s own, and what follows is sampled behind them as the continuation of the policy's own answer,
+The kept tokens are y⁻'s own, and what follows is sampled after them as the continuation of the policy's own answer,
 so that nothing is copied and the row is what the policy writes.
 """
 

@@ -129,7 +129,7 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None, wording: Wording 
         return Verdict(
             True,
             f"tapo.max_failed_steps={most}: every {wording.attempts} of the last {failed} steps that had any failed "
-            f"({_reasons(last)}); the log of the workers has a traceback of each kind behind 'TAPO:'; "
+            f"({_reasons(last)}); the log of the workers has a traceback of each kind after 'TAPO:'; "
             f"{wording.without}",
         )
     useless = _trailing(tried, lambda step: step.usable == 0)

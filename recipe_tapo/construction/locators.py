@@ -23,10 +23,10 @@ from recipe_tapo.reasons import Rejected, RejectReason
 
 # The answer begun for the policy, so that a number is all that is left to say.
 ANSWER_BEGUN = "The first wrong step is step ["
-# A choice ends as the cold start teaches it: "1" alone is the beginning of "12", and where the token behind it would be
+# A choice ends as the cold start teaches it: "1" alone is the beginning of "12", and where the token after it would be
 # "]." a policy that may not write it goes on to some other number.
 ANSWER_END = "]."
-# What the policy is made to write behind a step, to answer at once.
+# What the policy is made to write after a step, to answer at once.
 AT_ONCE = "\n\nFinal Answer: \\boxed{"
 # Requests for one rollout, which may have hundreds of steps.
 _MOST_ASKED = 64
@@ -96,7 +96,7 @@ class TeacherLocator:
 class AnswerLocator:
     """``answer``: the step that brings the policy to believe y⁻'s answer rather than y⁺'s; no word is generated.
 
-    Behind each step the policy is made to answer at once, and the odds of the two answers are read from its next token.
+    After each step the policy is made to answer at once, and the odds of the two answers are read from its next token.
     No synthesis prompt is shown, so that the engine has nearly all of each request in its cache. Where a rollout states
     no answer, the two cannot be told apart or no step raises the odds, a judge is asked.
     """
@@ -122,7 +122,7 @@ class AnswerLocator:
         def weigh(end: int) -> Awaitable[float]:
             return requests.odds([*prompt_ids, *ids[:end], *lead], believed, other)
 
-        # Requests of one moment do not share what they compute; behind the longest one all others find it in the cache.
+        # Requests of one moment do not share what they compute; after the longest one all others find it in the cache.
         last = await weigh(ends[-1])
         odds = await all_or_none(weigh(end) for end in (0, *ends[:-1]))
         stretch = largest_gain([*odds, last])

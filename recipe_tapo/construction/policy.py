@@ -74,7 +74,7 @@ class Engine(Protocol):
         ...
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
-        """The policy's log-probability of each token behind those before it; of the first: any number."""
+        """The policy's log-probability of each token after those before it; of the first: any number."""
         ...
 
     async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:

@@ -81,7 +81,7 @@ class Requests:
         return await self.within_time(choosing, RejectReason.REQUEST_FAILED, len(prompt_ids))
 
     async def score_tokens(self, token_ids: list[int]) -> list[float]:
-        """The log-probability of each token behind those before it.
+        """The log-probability of each token after those before it.
 
         Raises:
             Rejected: The tokens do not fit, the request failed, or it took too long.

@@ -15,7 +15,7 @@ import wrapt
 
 
 def name_by_cluster(name: str, job_id: str, gcs_address: str) -> str:
-    """The name with a digest of the cluster's address behind the job id; verl's length limits leave room for it."""
+    """The name with a digest of the cluster's address after the job id; verl's length limits leave room for it."""
     digest = hashlib.sha256(gcs_address.encode()).hexdigest()[:8]
     return name.replace(job_id, f"{job_id}-{digest}", 1)
 

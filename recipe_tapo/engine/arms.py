@@ -21,4 +21,4 @@ def check_arm_order(overrides: Sequence[str]) -> None:
     recipes = [position for position, override in enumerate(overrides) if _RECIPE.match(override)]
     if arms and recipes and min(arms) < max(recipes):
         arm, recipe = overrides[min(arms)], overrides[max(recipes)]
-        raise TapoConfigError(f"{arm}: {recipe} after it would undo it; put {arm} behind {recipe}")
+        raise TapoConfigError(f"{arm}: {recipe} after it would undo it; put {arm} after {recipe}")

@@ -13,7 +13,7 @@ from recipe_tapo.engine.rows import Row, rows_of
 def deal_batch(batch: KVBatchMeta, dp_size: int, num_mini_batch: int) -> None:
     """Reorders a batch that verl has balanced, in place; each rank keeps its rows.
 
-    verl hands rows out in the order in which they were stored and cuts each rank's into mini-batches one behind the
+    verl hands rows out in the order in which they were stored and cuts each rank's into mini-batches one after the
     other: constructed rows and padding, which are stored last, would gather in the last ones.
     """
     batch.reorder(deal_rows([_kind(row) for row in rows_of(batch)], dp_size, num_mini_batch))

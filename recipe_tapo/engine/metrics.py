@@ -138,7 +138,7 @@ def weight_metrics(weights: torch.Tensor, w_min: float, w_max: float) -> dict[st
 
 
 def turn_metrics(weights_B: torch.Tensor) -> dict[str, float]:
-    """What Eq. 7 leaves of the token that begins the reflection, the first one behind the preserved prefix.
+    """What Eq. 7 leaves of the token that begins the reflection, the first one after the preserved prefix.
 
     Args:
         weights_B: Its weight in each constructed row that preserves something, before ``ots.spare_turn``.

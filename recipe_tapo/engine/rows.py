@@ -157,7 +157,7 @@ def uid_field(uid: str) -> TensorDict:
 
 @dataclass(frozen=True)
 class Column:
-    """One value per token of some rows, as verl stores it: one row behind the other.
+    """One value per token of some rows, as verl stores it: one row after the other.
 
     Attributes:
         values: Of all rows' tokens, shape (tokens,).

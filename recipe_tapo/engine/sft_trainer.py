@@ -116,7 +116,7 @@ class ExactSFTTrainer(SFTTrainer):
 
 
 def leave_epoch_end(loader: StatefulDataLoader, step: int, steps_per_epoch: int) -> None:
-    """Makes a loader whose state was saved behind an epoch's last step begin the next epoch; leaves others alone.
+    """Makes a loader whose state was saved after an epoch's last step begin the next epoch; leaves others alone.
 
     Args:
         loader: With the state of a step, not iterated since.

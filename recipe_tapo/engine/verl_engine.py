@@ -163,7 +163,7 @@ class VerlEngine:
     ) -> TokenOutput:
         """One request whose answer makes sense in one piece alone.
 
-        verl's asynchronous client would put the second half of a choice behind the first, which is no choice or another
+        verl's asynchronous client would put the second half of a choice after the first, which is no choice or another
         one, and drops the log-probabilities of prompts. Its base class hands the aborted request back instead, which is
         asked again from the start.
         """

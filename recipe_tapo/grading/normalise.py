@@ -54,7 +54,7 @@ _SUBSTITUTIONS = [
         (r"\\([lgn]eq)(?=[a-zA-Z](?![a-zA-Z]))", r"\\\1 "),
         (r"\\(?:leq|leqslant|leqq)(?![a-zA-Z])|<=", r"\\le "),
         (r"\\(?:geq|geqslant|geqq)(?![a-zA-Z])|>=", r"\\ge "),
-        # Behind a number it is a factorial's.
+        # After a number it is a factorial's.
         (r"\\(?:neq|not\s*=)(?![a-zA-Z])|(?<![\d)}])!=", r"\\ne "),
         (r"\\mathbb\s*\{?\s*([RZNQC])\s*\}?", r"\\mathbb{\1}"),
         (r"\\lt(?![a-zA-Z])", "<"),

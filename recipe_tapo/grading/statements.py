@@ -27,7 +27,7 @@ _OR = re.compile(
     r"\b(?:or|alternatively|alternately|perhaps|maybe|possibly|otherwise|else|ou|oder|vs)\b|\\(?:lor|vee)\b|或",
     re.IGNORECASE,
 )
-# At the beginning of what stands between, or behind a unit.
+# At the beginning of what stands between, or after a unit.
 _EARLY_OR = re.compile(rf"(?:[a-zA-Z]+\s+){{0,2}}(?:{_OR.pattern})", re.IGNORECASE)
 _LINK_WORDS = (
     "it and or both either also as well with the other one another second third value values solution solutions root "
@@ -36,7 +36,7 @@ _LINK_WORDS = (
 )
 _TOGETHER = frozenset(("and", "another", "other", "also", "could", "might"))
 _LINKS = frozenset(_LINK_WORDS.split())
-# With one of these a new thought begins, and the box behind it replaces the one before.
+# With one of these a new thought begins, and the box after it replaces the one before.
 _THOUGHT = re.compile(
     r"\b(?:so|thus|therefore|hence|then|because|since|but|wait|no|not|instead|rather|actually|correct(?:ed|ion)?|wrong"
     r"|check|verify|we|which|gives?|giving|yields?|implies|now|final|finally|step|case|answer|result|simplif\w*"

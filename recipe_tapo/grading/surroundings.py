@@ -15,7 +15,7 @@ _SCALE_BEHIND = re.compile(
 _FACTOR_BEHIND = re.compile(
     r"\s*(?:\\[,;! ]\s*)*(\\%|%|(?:\\times|\\cdot)\s*10\s*\^\s*(?:\{\s*-?\d+\s*\}|\d)|\\pi(?![a-zA-Z]))"
 )
-# With nothing before it in its formula, or behind an equals sign; elsewhere it may be a difference or a list's bullet.
+# With nothing before it in its formula, or after an equals sign; elsewhere it may be a difference or a list's bullet.
 _MINUS_BEFORE = re.compile(r"(?:\$|\\\(|\\\[|=)\s*[-−]\s*$")
 _OTHER_VALUE = re.compile(
     r"(?:\$|\\\)|\\\])*\s*[,(]?\s*\bor\s+(?:perhaps |maybe |possibly |even |else )?"
@@ -39,7 +39,7 @@ def with_surroundings(text: str, box: Box) -> str:
     if scale := _SCALE_BEHIND.match(text, box.end):
         return f"{content} {scale[1]}"
     factor = _FACTOR_BEHIND.match(text, box.end)
-    # A bare "%" behind anything else begins a comment of LaTeX.
+    # A bare "%" after anything else begins a comment of LaTeX.
     if factor and (factor[1] != "%" or _NUMBER.fullmatch(content)):
         return f"{content}{factor[1]}".replace("%%", "%") if content else content
     other = _OTHER_VALUE.match(text, box.end) if len(content) < _MAX_CHARS else None

@@ -8,7 +8,7 @@ from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt
 from recipe_tapo.preview.policy import PreviewPolicy, answered
 
-# The tokens behind the preserved prefix in which the turn is made.
+# The tokens after the preserved prefix in which the turn is made.
 TURN_TOKENS = 12
 
 

@@ -26,7 +26,7 @@ class Likelihood:
     """What the policy thinks of a token sequence, token by token.
 
     Attributes:
-        log_probs: Log-probability of each token behind those before it; of the first: 0.
+        log_probs: Log-probability of each token after those before it; of the first: 0.
         entropies: Entropies in nats, over each token's likeliest alternatives; the rest counts as one alternative.
     """
 

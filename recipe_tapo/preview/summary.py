@@ -27,11 +27,11 @@ class Summary:
         rejected: Attempts that came to nothing, by reason.
         retried: Outputs that were rejected and then sampled anew, by reason.
         right: Share of the usable ones whose reward says right.
-        doubts: Share of the usable ones in which the policy expresses a doubt behind the preserved prefix.
+        doubts: Share of the usable ones in which the policy expresses a doubt after the preserved prefix.
         prefix: Preserved share of y⁻'s tokens, mean over the usable ones.
         leaks: Usable ones that speak of what only the synthesis prompt shows, as a share.
-        nll: Negative log-likelihood per token behind the prefix under the plain question.
-        turn_nll: The same over the first tokens behind the prefix.
+        nll: Negative log-likelihood per token after the prefix under the plain question.
+        turn_nll: The same over the first tokens after the prefix.
         at_w_min: Share of those tokens at the lower bound of w (Eq. 7).
         new_tokens: Generated tokens per usable trajectory.
         seconds: Seconds of construction per usable trajectory, as the groups overlapped here.
@@ -127,7 +127,7 @@ def advice(summary: Summary) -> str:
     if summary.leaks is not None and summary.leaks > 0.05:
         problems.append((f"{summary.leaks:.0%} speak of the synthesis prompt", True))
     if summary.doubts is not None and summary.doubts < 0.5:
-        said = f"{summary.doubts:.0%} doubt anything behind what is preserved, so they do not show a turn"
+        said = f"{summary.doubts:.0%} doubt anything after what is preserved, so they do not show a turn"
         problems.append((said, True))
     if summary.right is not None and summary.right < 0.3:
         problems.append((f"{summary.right:.0%} end right, so they hardly show how to mend a mistake", False))

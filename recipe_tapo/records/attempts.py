@@ -16,7 +16,7 @@ class AttemptRecord:
 
     ``step`` is the one that handed the question out, under verl's asynchronous trainers not always the one that trains
     on it. ``retried`` names what earlier samples were rejected for; the record shows the last one. ``transition`` is
-    what was written for the policy behind the preserved prefix. The versions of the weights, oldest and newest, are
+    what was written for the policy after the preserved prefix. The versions of the weights, oldest and newest, are
     those that wrote y⁻, y⁺ and the trajectory's new tokens; None where the engine does not say. ``reason`` names why
     it gave no row. ``key`` is the row's key in verl's storage.
     """

@@ -23,7 +23,7 @@ class Run:
 
 
 def metrics_files(path: Path) -> dict[int, Path]:
-    """A run's files by the step that each began behind, in order; a run that was never interrupted has one.
+    """A run's files by the step that each began after, in order; a run that was never interrupted has one.
 
     A file stands for itself. In a folder they are ``metrics.jsonl``, or one ``metrics-from-step-N.jsonl`` for each
     start (verl's file logger begins its file anew), or else the only file with metrics below it.

@@ -63,7 +63,7 @@ def strip_lead_ins(text: str) -> str:
 
 
 def strip_explanation(text: str) -> str:
-    r"""Removes a reason behind an answer, ``\text{(since }x>0)``; conditions ("if", "where") are part of the answer."""
+    r"""Removes a reason after an answer, ``\text{(since }x>0)``; conditions ("if", "where") are part of the answer."""
     stripped = text
     for pattern in _EXPLANATIONS:
         stripped = pattern.sub("", stripped)

@@ -1,4 +1,4 @@
-r"""Units behind a value: found, read and converted. Words such as "million" or "at most" are part of the value."""
+r"""Units after a value: found, read and converted. Words such as "million" or "at most" are part of the value."""
 
 import re
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def state_dollars(*texts: str) -> list[str]:
 
 
 def unit_letters(cleaned: str) -> str:
-    r"""Returns the symbols of units that stand bare behind a number and a space ("1000 m"); "" for none.
+    r"""Returns the symbols of units that stand bare after a number and a space ("1000 m"); "" for none.
 
     Without the space it is a product ("5m"), and so it is where the other side of a comparison has the letter as a
     variable.

@@ -37,7 +37,7 @@ class Atoms:
         raise NotImplementedError
 
     def starts_factor(self, token: str) -> bool:
-        """Whether a token begins another factor right behind the last one."""
+        """Whether a token begins another factor right after the last one."""
         if token == "|":
             return self._bars == 0
         if token in ("(", "{"):
@@ -123,7 +123,7 @@ class Atoms:
         return Node("power", (node, exponent))
 
     def _bare_argument(self) -> Node:
-        r"""Reads the argument of ``\sin 2x``: factors side by side; a fraction bar behind them could belong to it."""
+        r"""Reads the argument of ``\sin 2x``: factors side by side; a fraction bar after them could belong to it."""
         node = self.power()
         while (token := self.cursor.next()) is not None and token not in FUNCTIONS and self.starts_factor(token):
             node = Node("multiply", (node, self.power()))

@@ -36,7 +36,7 @@ class Plain:
         exact: False when written with a decimal point, so that it may be a rounded value.
         percent: Whether a per cent sign follows.
         grouped: Whether a comma separates thousands, so that "100,200" may also be a list.
-        places: Digits behind the decimal point.
+        places: Digits after the decimal point.
     """
 
     value: Fraction

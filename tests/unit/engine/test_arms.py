@@ -106,7 +106,7 @@ def test_an_unknown_arm_is_refused():
 
 
 def test_an_arm_that_the_recipe_would_undo_ends_the_run(monkeypatch, tmp_path):
-    with pytest.raises(SystemExit, match=r"put \+arm=wo_ots behind \+recipe=tapo"):
+    with pytest.raises(SystemExit, match=r"put \+arm=wo_ots after \+recipe=tapo"):
         start(monkeypatch, tmp_path, "+arm=wo_ots", "+recipe=tapo")
 
 
@@ -115,7 +115,7 @@ def test_an_arm_before_the_recipe_is_refused(recipe):
     check_arm_order([recipe, "+arm=wo_ots", "trainer.n_gpus_per_node=1"])
     with pytest.raises(TapoConfigError) as error:
         check_arm_order(["+arm=wo_ots", "a=b", recipe])
-    assert str(error.value) == f"+arm=wo_ots: {recipe} after it would undo it; put +arm=wo_ots behind {recipe}"
+    assert str(error.value) == f"+arm=wo_ots: {recipe} after it would undo it; put +arm=wo_ots after {recipe}"
 
 
 def test_recipes_that_leave_tapo_alone_may_follow_an_arm():

@@ -63,7 +63,7 @@ def test_each_attempt_is_constructed_anew_in_each_variant(files, monkeypatch, ca
     # Both keep "2x = 8\nDivide by 2: x = 3\n" of y⁻ and its EOS.
     kept, whole = len(encode("2x = 8\nDivide by 2: x = 3\n")), len(encode(WRONG)) + 1
     assert rows["preserved prefix, mean share of y⁻"] == [f"{kept / whole:.1%}"] * 2
-    assert rows["NLL behind the prefix"] == ["0.69", "0.69"]
+    assert rows["NLL after the prefix"] == ["0.69", "0.69"]
     # Rewriting writes all of it, continuing what is new; the end is a token of its own.
     assert rows["new tokens per usable"] == [str(len(encode(REWRITTEN)) + 1), str(len(encode(GOES_ON)) + 1)]
     dumped = list(read_dump(files / "out" / "attempts" / "continuation_judge_own"))
@@ -99,7 +99,7 @@ def test_located_steps_are_counted_against_labels(files, monkeypatch, capsys):
     command(files, monkeypatch, *BOTH, "--first", "5", "--labels", str(files / "labels.json"))
     line = next(line for line in capsys.readouterr().out.splitlines() if "located" in line)
     # Rewriting locates nothing; attempt 4 has no label.
-    assert line == "| located before / at / behind the labelled step | 0 / 0 / 0 | 1 / 1 / 2 |"
+    assert line == "| located before / at / after the labelled step | 0 / 0 / 0 | 1 / 1 / 2 |"
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "{"])

@@ -34,5 +34,5 @@ def test_the_command_says_what_agrees(tmp_path, capsys, monkeypatch):
     assert "in 100.0% of 1 rows" in lines["rewriting"]
     # Both steps; behind the second one "}." becomes "}.\n\n".
     assert "in 100.0% of 2 rows" in lines["continuing"]
-    assert "in 50.0% of 2 rows" in lines["continuing, if what stands behind the cut were encoded apart"]
-    assert lines["steps of y⁻ with a clean cut behind them"] == "100.0% of 2"
+    assert "in 50.0% of 2 rows" in lines["continuing, if what stands after the cut were encoded apart"]
+    assert lines["steps of y⁻ with a clean cut after them"] == "100.0% of 2"
