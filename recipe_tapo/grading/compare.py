@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from recipe_tapo.grading.kinds.brackets import one_spelling_of_brackets
+from recipe_tapo.grading.kinds.brackets import one_spelling_of_brackets, without_point
 from recipe_tapo.grading.kinds.choices import same_choice
 from recipe_tapo.grading.kinds.equations import assigned, same_equation, strip_membership, values_of, without_numbering
 from recipe_tapo.grading.kinds.families import same_family
@@ -66,6 +66,7 @@ class _Comparison:
         if (outcome := self._by_words(gold, answer)) is not None:
             return outcome
         gold, answer = (one_spelling_of_brackets(strip_membership(unwrap(text))) for text in (gold, answer))
+        gold, answer = without_point(gold, answer), without_point(answer, gold)
         if gold == answer:
             return True
         answer = number_in_sentence(answer)

@@ -17,6 +17,13 @@ _MAX_LINE_CHARS = 2000
 _MATH_SEGMENT = re.compile(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 # Prompts with worked examples end each with this sentence.
 _HOPE = re.compile(r"\s*I hope it is correct\.?\s*$")
+# "$25\\pi$ when $r=5$", "$5$ (for all $n$)", "$x=5$ is the only solution of $f(x)=0$": what follows is no answer. After
+# "holds for" it may be.
+_CONDITION = re.compile(
+    r"[\s,;(]*(?:if|when|whenever|where|for|because|since|as|with|given|assuming|provided)\b"
+    r"|\s*(?:is|are) (?:the|an?)(?: [a-z]+){0,2} (?:solutions?|roots?|zeros?|values?) (?:of|to|for)\s*$",
+    re.IGNORECASE,
+)
 _LEAD_IN = re.compile(r"^(?:the\s+)?(?:final\s+)?(?:answer|value|result)(?:\s+is)?\s*[:=]?\s+", re.IGNORECASE)
 
 
@@ -46,6 +53,8 @@ def extract_answer(text: str) -> str:
 def _answer_of(text: str) -> str | None:
     """Returns the answer that a text states, None for none."""
     boxes = find_boxes(text)
+    # "I put my answer within \\boxed{}" repeats the prompt.
+    boxes = [box for box in boxes if box.content] or boxes
     tags = [Box(match.start(), match.end(), match[1]) for match in _ANSWER_TAG.finditer(text)] if "</" in text else []
     if tags and (not boxes or tags[-1].end > boxes[-1].end):
         contents = [Box(tag.start, tag.end, _content(tag)) for tag in tags]
@@ -75,6 +84,10 @@ def _last_final_answer_line(text: str) -> str | None:
     # A digit outside the formulas belongs to the answer ("25 $\text{cm}$").
     if not segments or re.search(r"\d", _MATH_SEGMENT.sub("", line)):
         return _LEAD_IN.sub("", line).rstrip(".").strip()
+    while len(segments) > 1 and re.search(r"\d", segments[-2].content):
+        if not _CONDITION.match(line[segments[-2].end : segments[-1].start]):
+            break
+        segments = segments[:-1]
     # "$x=2$ and $x=3$" is one answer with two values; in other prose the last formula is the answer.
     first = len(segments) - 1
     while first and are_neighbours(line[segments[first - 1].end : segments[first].start]):

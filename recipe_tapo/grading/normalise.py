@@ -3,6 +3,7 @@ r"""Text-level normalisation of LaTeX answers: what differs in spelling only bec
 import re
 from functools import lru_cache
 
+from recipe_tapo.grading.spelling.assignments import one_spelling_of_assignments
 from recipe_tapo.grading.spelling.lead_ins import strip_explanation, strip_lead_ins
 from recipe_tapo.grading.spelling.numerals import one_spelling_of_numerals
 from recipe_tapo.grading.spelling.symbols import one_spelling_of_characters
@@ -116,7 +117,7 @@ def clean(answer: str) -> str:
     Returns:
         The rewritten answer; "" for an empty one.
     """
-    text = _SPACE.sub(" ", one_spelling_of_characters(answer))
+    text = _SPACE.sub(" ", one_spelling_of_assignments(one_spelling_of_characters(answer)))
     if "\\begin" not in text:
         text = _DOUBLED_BACKSLASH.sub(r"\\", text)
     text = strip_explanation(strip_wrappers(text))

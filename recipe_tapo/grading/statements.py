@@ -1,6 +1,7 @@
 r"""The final statement of a response: boxes or formulas side by side are one answer, "2 or 16" and not 16."""
 
 import re
+from itertools import pairwise
 
 from recipe_tapo.grading.boxes import Box
 from recipe_tapo.grading.surroundings import with_surroundings
@@ -17,6 +18,8 @@ _COUNTED = re.compile(
     r"|\b(?:second|third|other|alternative) (?:answer|option|solution|root|value|possibility|candidate)\b",
     re.IGNORECASE,
 )
+# Within a line; at its beginning a minus is a bullet.
+_OPERATOR = re.compile(r"(?:[ ~]|\\[,;: ])*(?:[-+=]|\\approx(?![a-zA-Z]))(?:[ ~]|\\[,;: ])*")
 _REJECTED = re.compile(r"\W*(?:and |but )?(?:not|rather than|instead of)\W*")
 # Signs and spacing between formulas, of LaTeX and of Markdown.
 _SIGNS = re.compile(
@@ -51,8 +54,10 @@ def final_statement(text: str, boxes: list[Box]) -> str:
     """Returns the answer that the last boxes state together: their contents, joined if there are several.
 
     Boxes are neighbours if only signs, numbering, names ("y =") and words such as "and" stand between them, or within
-    one sentence an "or". Names before them ("x = ", "y = ") become part of the answer.
+    one sentence an "or". Names before them ("x = ", "y = ") become part of the answer. Boxes with an operator between
+    them are one formula.
     """
+    boxes = _joined(text, boxes)
     while len(boxes) > 1 and _REJECTED.fullmatch(text[boxes[-2].end : boxes[-1].start]):
         boxes = boxes[:-1]
     first = len(boxes) - 1
@@ -80,6 +85,24 @@ def are_neighbours(gap: str) -> bool:
         return linked or not any(word in ("answer", "answers", "is", "solution", "value", "the") for word in words)
     sentence = plain.strip(" \n$.,;:)]\\*_")
     return bool(_EARLY_OR.match(sentence)) and not _THOUGHT.search(sentence) and not re.search(r"[.!?\n]", sentence)
+
+
+def _joined(text: str, boxes: list[Box]) -> list[Box]:
+    r"""Makes one of boxes in one formula: ``\boxed{2}+\boxed{3}=\boxed{5}`` holds 2+3=5."""
+    formulas = [[boxes[0]]]
+    for left, right in pairwise(boxes):
+        if _OPERATOR.fullmatch(text, left.end, right.start):
+            formulas[-1].append(right)
+        else:
+            formulas.append([right])
+    return [_formula(text, formula) for formula in formulas]
+
+
+def _formula(text: str, boxes: list[Box]) -> Box:
+    parts = [boxes[0].content]
+    for left, right in pairwise(boxes):
+        parts += [text[left.end : right.start].strip(), right.content]
+    return Box(boxes[0].start, boxes[-1].end, " ".join(parts))
 
 
 def _named(text: str, box: Box, after: int) -> str:

@@ -6,6 +6,7 @@ from recipe_tapo.grading.boxes import Box
 from recipe_tapo.grading.normalise import clean
 from recipe_tapo.grading.spelling.unit_table import SCALES, UNITS
 from recipe_tapo.grading.values.identity import closed, near
+from recipe_tapo.grading.values.plain import exact_numbers
 
 # "5 million" is a number; in "7 dozens of eggs" the plural is what is counted, as the question asks for it.
 _SCALE_BEHIND = re.compile(
@@ -53,4 +54,5 @@ def with_surroundings(text: str, box: Box) -> str:
 def _clearly_another(content: str, value: str) -> bool:
     if "\\log" in content + value or "%" in content + value:
         return False
-    return closed(content) and closed(value) and not near(content, value, _SAME)
+    exact = exact_numbers(content, value)
+    return exact[0] != exact[1] if exact else closed(content) and closed(value) and not near(content, value, _SAME)

@@ -57,7 +57,14 @@ def algebraically_equal(gold: str, answer: str) -> bool:
         # Without its fall-back to text, so that "equal" always means that both were read as mathematics.
         parsed_gold, parsed_answer = (
             # The limit is the supervisor's; math-verify takes None for none, though it declares a whole number.
-            parse(f"\\boxed{{{text}}}", targets, fallback_mode="no_fallback", parsing_timeout=None)  # pyright: ignore[reportArgumentType]
+            # Of what it cannot read whole it would else take a part, of "7 \\mid \\frac12" the fraction.
+            parse(
+                f"\\boxed{{{text}}}",
+                targets,
+                fallback_mode="no_fallback",
+                extraction_mode="first_match",
+                parsing_timeout=None,  # pyright: ignore[reportArgumentType]
+            )
             for text in pair
         )
         if verify(parsed_gold, parsed_answer, allow_set_relation_comp=True, timeout_seconds=None):

@@ -8,6 +8,7 @@ from recipe_tapo.grading.normalise import split_top_level
 _BRACKETS = {"(": ")", "[": "]", "\\{": "\\}"}
 _FRENCH = re.compile(r"([\[\]])([^\[\](),;]+[,;][^\[\](),;]+)([\[\]])")
 _FRENCH_BRACKETS = {"][": "()", "[[": "[)", "]]": "(]", "[]": "[]"}
+_POINT = re.compile(r"(?:\\text\{\s*(?:the )?point(?: [A-Z])?\s*\}|[A-Z])'?(?=\()")
 _PLUS_MINUS = re.compile(r"\\(pm|mp)(?![a-zA-Z])\s*")
 _MAX_SIGNS = 4
 _MAX_TUPLES = 64
@@ -21,6 +22,19 @@ def one_spelling_of_brackets(cleaned: str) -> str:
     if "\\mp" in cleaned and "\\pm" not in cleaned:
         cleaned = re.sub(r"\\mp(?![a-zA-Z])", r"\\pm", cleaned)
     return _ANGLES.sub(r"(\1)", cleaned) if "\\langle" in cleaned else cleaned
+
+
+def without_point(cleaned: str, other: str) -> str:
+    r"""Returns the coordinates of a named point, "(3,-1)" of "P(3,-1)", where the other answer is a tuple."""
+    match = _POINT.match(cleaned)
+    if not match or not all(_is_tuple(text) for text in (cleaned[match.end() :], other)):
+        return cleaned
+    return cleaned[match.end() :]
+
+
+def _is_tuple(cleaned: str) -> bool:
+    kind, inner = bracketed(cleaned)
+    return kind == "()" and len(split_top_level(inner)) > 1
 
 
 def bracketed(cleaned: str) -> tuple[str, str]:

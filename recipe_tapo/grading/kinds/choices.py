@@ -10,6 +10,7 @@ _WITH_TEXT = re.compile(
     r"(?:\(([A-J])\)|([A-J])(?:\)|\.(?=\D)|:|(?=\s|\\text|\}|选项|,|$)))[.:]?\s*(.*)"
 )
 _SMALL_LETTER = re.compile(r"\(?([a-j])\)?")
+_REJECTED = re.compile(r"(?:is|isn't)(?: not| wrong| false| incorrect)|isn't")
 _OTHER_OPTION = re.compile(r"\([A-Ja-j]\)|(?<![a-zA-Z\\])[A-J](?![a-zA-Z])\)?(?:$|[,.:)])")
 
 
@@ -45,4 +46,5 @@ def _option(cleaned: str) -> tuple[str | None, str]:
     if cleaned.startswith("\\text{") and rest.endswith("}") and rest.count("{") < rest.count("}"):
         rest = rest[:-1]
     rest = rest.strip().lstrip(",").strip()
-    return (None, "") if _OTHER_OPTION.search(rest) or rest[:1] in tuple("+-*/^=_") else (letter, rest)
+    is_none = _OTHER_OPTION.search(rest) or _REJECTED.match(rest) or rest[:1] in tuple("+-*/^=_")
+    return (None, "") if is_none else (letter, rest)

@@ -8,6 +8,7 @@ from recipe_tapo.grading.normalise import split_top_level
 from recipe_tapo.grading.outcome import Equal, Outcome, some
 from recipe_tapo.grading.spelling.units import strip_unit
 from recipe_tapo.grading.values.identity import closed, near
+from recipe_tapo.grading.values.plain import exact_numbers
 
 _LETTER = (
     r"(?:[a-zA-Z]|\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|xi|ell|Delta"
@@ -93,12 +94,17 @@ def assigned(cleaned: str) -> tuple[list[str], list[str]] | None:
 
 
 def values_of(names: list[str], values: list[str]) -> str | None:
-    """Returns assignments as a list of one name's values, or as a tuple in the order of names; None for a mixture."""
-    if len(set(names)) == 1:
+    """Returns assignments as a list of one name's values, or as a tuple in the order of names; None for a mixture.
+
+    The same names again and again ("x=1,y=2,x=3,y=4") are a list of tuples.
+    """
+    size = len(set(names))
+    if size == 1:
         return ",".join(values)
-    if len(set(names)) < len(names):
+    if len(names) % size or names != names[:size] * (len(names) // size):
         return None
-    return f"({','.join(value for _, value in sorted(zip(names, values, strict=True)))})"
+    rows = [sorted(zip(names[:size], values[at : at + size], strict=True)) for at in range(0, len(values), size)]
+    return ",".join(f"({','.join(value for _, value in row)})" for row in rows)
 
 
 def without_numbering(names: list[str], values: list[str]) -> tuple[list[str], list[str]]:
@@ -127,7 +133,9 @@ def _one_of(gold: str, stated: _Stated, equal: Equal) -> Outcome:
     known = [position for position, value in enumerate(plain) if closed(value)]
     # Each is held against the last one: neighbours that are near each other can lead anywhere.
     for position in known[:-1]:
-        if not near(plain[position], plain[known[-1]], max(stated.apart[position : known[-1]])):
+        apart = max(stated.apart[position : known[-1]])
+        exact = exact_numbers(plain[position], plain[known[-1]]) if apart == _EQUAL else None
+        if exact[0] != exact[1] if exact else not near(plain[position], plain[known[-1]], apart):
             return False
     last = len(plain) - 1
     return some(equal(gold, stated.values[position]) for position in sorted({*known, last}, reverse=True))

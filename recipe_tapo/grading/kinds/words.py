@@ -47,7 +47,7 @@ _SENTENCE = re.compile(
 )
 _ARTICLE = re.compile(r"^(?:an?|the) (?=[a-z]{3,}(?: |$))")
 _QUALIFIERS = VALUE_WORDS - {"is", "are", "was", "were"} | {"more", "most", "less", "least", "fewer"}
-_NEGATIONS = {"not", "no", "never", "neither", "nor", "or", "either", "if", "unless"}
+_NEGATIONS = {"not", "no", "never", "neither", "nor", "or", "either", "if", "unless", "false", "wrong", "incorrect"}
 
 
 def text_key(cleaned: str) -> str | None:

@@ -2,6 +2,8 @@ r"""One spelling for numerals: ``1e3``, ``0.\dot{6}``, ``0.666…``, ``\nicefrac
 
 import re
 
+from recipe_tapo.grading.spelling.unit_table import UNITS
+
 _FRACTION_COMMANDS = re.compile(r"\\(?:[dtcs]frac|nicefrac|sfrac|xfrac|flatfrac|cfrac)(?![a-zA-Z])")
 _FRACTIONS = [
     (re.compile(pattern), replacement)
@@ -35,6 +37,10 @@ _DOTTED = re.compile(r"(\d*\.\d*?)((?:\\dot\s*(?:\{\d+\}|\d))(?:\d*\\dot\s*(?:\{
 _REPEATING = re.compile(r"(?<=\.)(\d*)(?:\\(?:bar|overline|overbar)\s*(?:\{(\d+)\}|(\d))|\((\d+)\))")
 _TIMES_TEN = re.compile(r"(\d)\s*[xX]\s*10\s*\^")
 _AND_A_HALF = re.compile(r"(\d)\s*(?:\\text\{\s*)?and a half\b(?:\s*\})?")
+# "5/2 x" with its space is five halves of x; "1/2\pi" leaves it open, and in "3/2 m" a unit may follow.
+_SPACED_FRACTION = re.compile(
+    r"(?<![\w./)}\]^])(\d+)/(\d+)\s+(?:([a-zA-Z]+)(?=(\s*$)?)|(?=\\[a-zA-Z]))|\((\d+)\)\s?/\s?\((\d+)\)"
+)
 _ONGOING = re.compile(r"(\d*\.)(\d+)\s*(?:\.\.+|\\(?:ldots|dots|cdots|dotsc|dotsb)(?![a-zA-Z]))")
 
 
@@ -48,6 +54,8 @@ def one_spelling_of_numerals(text: str) -> str:
     text = _SCIENTIFIC.sub(lambda match: _power_of_ten(match), text)
     if "half" in text:
         text = _AND_A_HALF.sub(r"\1\\frac{1}{2}", text)
+    if "/" in text:
+        text = _SPACED_FRACTION.sub(_spaced_fraction, text)
     if "/" in text and "_" in text:
         text = _RAISED.sub(r"\\frac{\1}{\2}", text)
     text = _ORDINAL.sub("", text)
@@ -72,6 +80,11 @@ def _binomial(match: re.Match[str]) -> str:
     if match[1]:
         return f"\\binom{{{match[1]}}}{{{match[2]}}}"
     return f"\\binom{{{match[3]}}}{{" if match[3] else "\\binom"
+
+
+def _spaced_fraction(match: re.Match[str]) -> str:
+    above, below, word = match[1] or match[5], match[2] or match[6], match[3] or ""
+    return match[0] if word in UNITS and match[4] is not None else f"\\frac{{{above}}}{{{below}}} {word}"
 
 
 def _power_of_ten(match: re.Match[str]) -> str:

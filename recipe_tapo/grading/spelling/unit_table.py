@@ -79,10 +79,10 @@ UNITS = _read_table()
 SCALES = {
     "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12,
 }  # fmt: skip
-SCALES |= {f"{word}s": scale for word, scale in SCALES.items()}
+SCALES |= {f"{word}s": scale for word, scale in SCALES.items()} | {"tens": 10}
 CJK_SCALES = {"十": 10, "百万": 10**6, "千万": 10**7, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8, "打": 12}
-PARTS = {"halves": 2, "thirds": 3, "fourths": 4, "fifths": 5, "sixths": 6, "eighths": 8, "tenths": 10} | {
-    "hundredths": 100, "thousandths": 1000
+PARTS = {"halves": 2, "thirds": 3, "fourths": 4, "fifths": 5, "sixths": 6, "sevenths": 7, "eighths": 8} | {
+    "ninths": 9, "tenths": 10, "elevenths": 11, "twelfths": 12, "hundredths": 100, "thousandths": 1000
 }  # fmt: skip
 POWERS = {"squared": 2, "cubed": 3}
 # With one of these words the text says something about the number that a unit does not.
