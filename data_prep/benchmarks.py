@@ -15,6 +15,7 @@ from data_prep.read import list_files, read_files, to_raw_problems
 from data_prep.reject import MEANINGS, DropReason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_SIZE, BENCHMARKS, FILE_SUFFIXES, Benchmark, find_benchmark_file
+from recipe_tapo.cli.flag_types import user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.errors import InputError
@@ -32,7 +33,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     inputs = parser.add_argument_group("input")
     inputs.add_argument(
         "--local_dataset_path",
-        type=Path,
+        type=user_path,
         metavar="DIR",
         help=f"folder with {', '.join(names)} as {', '.join(FILE_SUFFIXES)}; then the hub is not used",
     )
@@ -107,7 +108,7 @@ def _source_of(benchmark: Benchmark, args: argparse.Namespace) -> str:
     source = getattr(args, benchmark.name)
     if args.local_dataset_path is None or source != benchmark.hub:
         return source
-    folder = args.local_dataset_path.expanduser()
+    folder = args.local_dataset_path
     if not folder.is_dir():
         raise InputError(f"{folder}: not a folder; for a single file use --{benchmark.name}")
     path = find_benchmark_file(folder, benchmark.name)

@@ -18,7 +18,7 @@ from data_prep.responses import sample_responses
 from data_prep.trajectory_store import read_constructions, sample_constructions
 from recipe_tapo.algorithm.prompts import MICRO_REFLECTIVE, PromptTemplateError, load_template
 from recipe_tapo.algorithm.tokens import ChatTokenizer
-from recipe_tapo.cli.flag_types import fraction, natural, positive
+from recipe_tapo.cli.flag_types import fraction, natural, positive, user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.cli.sampling_flags import (
     add_sampling,
@@ -44,11 +44,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "which these are made from. An interrupted run goes on where it stopped when the same command is given again.",
     )
     files = parser.add_argument_group("files")
-    files.add_argument("--input", type=Path, required=True, metavar="FILE", help="parquet in verl's RL format")
-    files.add_argument("--output_dir", type=Path, required=True, metavar="DIR", help="folder for the written files")
+    files.add_argument("--input", type=user_path, required=True, metavar="FILE", help="parquet in verl's RL format")
+    files.add_argument(
+        "--output_dir", type=user_path, required=True, metavar="DIR", help="folder for the written files"
+    )
     files.add_argument(
         "--responses",
-        type=Path,
+        type=user_path,
         metavar="FILE",
         help="responses to the same --input, as an earlier run or zpd_filter left them; left out: sampled here",
     )
@@ -84,7 +86,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     synthesis = parser.add_argument_group("synthesis")
     synthesis.add_argument(
-        "--prompt_path", type=Path, metavar="FILE", help="a synthesis prompt of your own (default: the project's)"
+        "--prompt_path", type=user_path, metavar="FILE", help="a synthesis prompt of your own (default: the project's)"
     )
     synthesis.add_argument(
         "--synthesis_max_tokens", type=positive, metavar="N", help="longest construction (default: --max_tokens)"
@@ -130,15 +132,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.seed,
         args.ift_mode,
     )
-    queries = read_queries(args.input.expanduser())
+    queries = read_queries(args.input)
     tokenizer = _load_tokenizer(args.tokenizer or args.model)
     model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args))
+    responses = args.responses or folder / "responses.jsonl"
     if args.responses:
-        responses = args.responses.expanduser()
         if read_settings(responses).get("queries") != digest(queries):
             raise InputError(f"{responses}: was sampled for other queries than those of {args.input}")
     else:
-        responses = folder / "responses.jsonl"
         sample_responses(
             responses,
             queries,
@@ -199,7 +200,7 @@ def _load_tokenizer(name: str) -> ChatTokenizer:
 
 def _load_template(path: Path | None) -> str:
     try:
-        return load_template(path and path.expanduser())
+        return load_template(path)
     except PromptTemplateError as error:
         raise InputError(str(error)) from error
 

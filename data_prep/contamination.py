@@ -47,7 +47,7 @@ def benchmark_files(paths: Iterable[Path]) -> list[Path]:
         InputError: A folder holds no known benchmark.
     """
     files = []
-    for path in (path.expanduser() for path in paths):
+    for path in paths:
         found = find_benchmark_files(path) if path.is_dir() else [path]
         if not found:
             raise InputError(f"{path}: none of {', '.join(sorted(BENCHMARK_NAMES))} in this folder; name files instead")

@@ -6,7 +6,7 @@ from pathlib import Path
 from data_prep.overlap import DEFAULT_OVERLAP_THRESHOLD, METHOD
 from data_prep.schema import DEFAULT_PROMPT_SUFFIX
 from data_prep.sources import DEFAULT_SAVE_DIR
-from recipe_tapo.cli.flag_types import share
+from recipe_tapo.cli.flag_types import share, user_path
 from recipe_tapo.cli.sampling_flags import add_model
 from recipe_tapo.errors import InputError
 
@@ -20,7 +20,7 @@ def add_save_dir(group: argparse._ArgumentGroup) -> None:
     """Adds ``--local_save_dir``."""
     group.add_argument(
         "--local_save_dir",
-        type=Path,
+        type=user_path,
         default=DEFAULT_SAVE_DIR,
         metavar="DIR",
         help="folder for the written files (default: %(default)s)",

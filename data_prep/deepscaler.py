@@ -16,6 +16,7 @@ from data_prep.read import list_files, read_files, to_raw_problems
 from data_prep.reject import DropReason, Rejections
 from data_prep.schema import to_rl_table
 from data_prep.sources import BENCHMARK_NAMES, DEEPSCALER_DATA_SOURCE, DEEPSCALER_HUB, find_benchmark_files
+from recipe_tapo.cli.flag_types import user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.write import atomic_paths, write_jsonl, write_parquet
@@ -35,7 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     inputs.add_argument("--dataset", default=DEEPSCALER_HUB, metavar="NAME", help="hub data set (default: %(default)s)")
     inputs.add_argument(
         "--local_dataset_path",
-        type=Path,
+        type=user_path,
         nargs="+",
         metavar="PATH",
         help="json, jsonl or parquet files, or folders of them, with the columns problem and answer (solution and "
@@ -54,7 +55,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     overlap = parser.add_argument_group("decontamination")
     overlap.add_argument(
         "--benchmarks",
-        type=Path,
+        type=user_path,
         nargs="+",
         metavar="PATH",
         help="benchmark files (parquet, json, jsonl), or folders with the benchmarks named above; "

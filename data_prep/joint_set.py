@@ -1,5 +1,6 @@
 """The cold start's joint training set: SFT-format and IFT-format rows out of constructions (paper §3.2)."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from data_prep.ift_rows import IFT_MODES, continuation_rows, rewriting_rows
 from data_prep.queries import Query
+from data_prep.trajectories import REPEATED
 from recipe_tapo.algorithm.prompts import CONTINUATION, MICRO_REFLECTIVE
 from recipe_tapo.reasons import RejectReason
 
@@ -81,8 +83,9 @@ class JointSet:
 def build_joint_set(constructions: Iterable[tuple[Query, dict]], settings: JointSetSettings) -> JointSet:
     """Chooses and lays out rows.
 
-    Each verified-right trajectory serves at most once in each format. SFT rows are taken from the front of one random
-    order and IFT rows from its end, so that the formats share as few trajectories as the yield allows.
+    A prompt counts where it occurs first, and each verified-right trajectory serves at most once in each format. SFT
+    rows are taken from the front of one random order and IFT rows from its end, so that the formats share as few
+    trajectories as the yield allows.
 
     Args:
         constructions: Queries with their results, see ``read_constructions``.
@@ -90,7 +93,13 @@ def build_joint_set(constructions: Iterable[tuple[Query, dict]], settings: Joint
     """
     joint = JointSet()
     verified, others = [], []
+    prompts: set[str] = set()
     for query, result in constructions:
+        prompt = json.dumps(query.messages)
+        if prompt in prompts:
+            joint.reasons[REPEATED] += 1
+            continue
+        prompts.add(prompt)
         joint.reasons[result["reason"]] += 1
         if result["reason"] is None:
             verified.append((query, result))

@@ -44,7 +44,6 @@ def list_files(path: Path, skip_stems: frozenset[str] = frozenset()) -> list[Pat
     Raises:
         InputError: There is no such path, or no data file in it.
     """
-    path = path.expanduser()
     if path.is_file():
         return [path]
     if not path.exists():

@@ -15,8 +15,9 @@ from recipe_tapo.records.store import Row
 NO_RESPONSE = "no_complete_response"
 NO_CORRECT = "no_right_response"
 NO_ERROR = "no_wrong_response"
+REPEATED = "repeated_prompt"
 WRONG_ANSWER = "wrong_answer"
-INELIGIBLE = (NO_RESPONSE, NO_CORRECT, NO_ERROR)
+INELIGIBLE = (REPEATED, NO_RESPONSE, NO_CORRECT, NO_ERROR)
 
 _TIDY = re.compile(r"<analysis>.+?</analysis>\s*<reconstruction>.+?</reconstruction>", re.DOTALL)
 

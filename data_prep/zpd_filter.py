@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 from functools import cache, partial
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -12,7 +11,7 @@ from data_prep.accuracy import draw_histogram, measure_accuracies, print_accurac
 from data_prep.queries import read_queries
 from data_prep.read import read_parquet_table
 from data_prep.responses import read_groups, sample_responses
-from recipe_tapo.cli.flag_types import fraction
+from recipe_tapo.cli.flag_types import fraction, user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.cli.sampling_flags import add_sampling, make_sampler, model_settings, sampling_of
 from recipe_tapo.errors import InputError
@@ -29,8 +28,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "on where it stopped when the same command is given again.",
     )
     files = parser.add_argument_group("files")
-    files.add_argument("--input", type=Path, required=True, metavar="FILE", help="parquet in verl's RL format")
-    files.add_argument("--output", type=Path, required=True, metavar="FILE", help="parquet of the kept queries")
+    files.add_argument("--input", type=user_path, required=True, metavar="FILE", help="parquet in verl's RL format")
+    files.add_argument("--output", type=user_path, required=True, metavar="FILE", help="parquet of the kept queries")
     bounds = parser.add_argument_group("filter")
     bounds.add_argument(
         "--min_accuracy",
@@ -57,7 +56,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command."""
     args = parse_args(argv)
-    source, output = args.input.expanduser(), args.output.expanduser()
+    source, output = args.input, args.output
     if output.suffix != ".parquet" or output.is_dir():
         raise InputError(f"{output}: --output must be a .parquet file")
     if source.resolve() == output.resolve():

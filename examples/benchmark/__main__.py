@@ -8,7 +8,6 @@ engine for each number of waves in which rollouts are served).
 import argparse
 import json
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from examples.benchmark import kernels, steps
 from examples.runs.places import ROOT
 from examples.runs.process import TrainingFailed
 from examples.runs.provenance import commit, machine
+from recipe_tapo.cli.flag_types import output_file, user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.engine.names import COLOCATE_ASYNC, TRAINER_MODE
 from recipe_tapo.errors import InputError
@@ -38,7 +38,10 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m examples.benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--output", type=Path, default=ROOT / "outputs" / "benchmark.json", help="json to write (default: %(default)s)"
+        "--output",
+        type=output_file,
+        default=ROOT / "outputs" / "benchmark.json",
+        help="json to write (default: %(default)s)",
     )
     process = parser.add_argument_group("in process")
     process.add_argument("--rows", type=int, default=4096, help="rows of the batch (default: 4096)")
@@ -66,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="trainer of both arms (default: %(default)s, the synchronous one)",
     )
     engine.add_argument(
-        "--work_dir", type=Path, default=ROOT / "outputs" / "benchmark", help="for the runs (default: %(default)s)"
+        "--work_dir", type=user_path, default=ROOT / "outputs" / "benchmark", help="for the runs (default: %(default)s)"
     )
     return parser
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from examples.benchmark.located import against_labels, label_row, read_labels
 from recipe_tapo.algorithm.prompts import render_chat
-from recipe_tapo.cli.flag_types import natural, positive
+from recipe_tapo.cli.flag_types import natural, positive, user_path
 from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.construction.group import RolloutGroup, pair_of_texts
@@ -151,9 +151,13 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--attempts", type=Path, required=True, metavar="PATH", help="dumped attempts, file or folder")
-    parser.add_argument("--golds", type=Path, required=True, metavar="FILE", help="parquet file with the right answers")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of this run")
+    parser.add_argument(
+        "--attempts", type=user_path, required=True, metavar="PATH", help="dumped attempts, file or folder"
+    )
+    parser.add_argument(
+        "--golds", type=user_path, required=True, metavar="FILE", help="parquet file with the right answers"
+    )
+    parser.add_argument("--output", type=user_path, required=True, metavar="DIR", help="folder of this run")
     parser.add_argument(
         "--variants",
         nargs="+",
@@ -162,7 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="MODE[:LOCATE[:TRANSITION]]",
         help="ways to construct, for instance continuation:teacher:own",
     )
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="first wrong steps by place (default: none)")
+    parser.add_argument("--labels", type=user_path, metavar="FILE", help="first wrong steps by place (default: none)")
     parser.add_argument("--every", type=positive, default=1, metavar="N", help="each N-th attempt (default: all)")
     parser.add_argument("--first", type=natural, default=0, metavar="N", help="the first N of these (default: all)")
     parser.add_argument(

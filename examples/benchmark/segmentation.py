@@ -12,13 +12,13 @@ y⁻'s ids are those of its text, for a dump has none.
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from recipe_tapo.algorithm.prompts import read_transitions
 from recipe_tapo.algorithm.splice import cut, join, splice
 from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.algorithm.tokens import decode
+from recipe_tapo.cli.flag_types import user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.records.attempts import read_dump
 from recipe_tapo.records.json_lines import read_whole_lines
@@ -88,7 +88,9 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--attempts", type=Path, required=True, metavar="PATH", help="dumped attempts, file or folder")
+    parser.add_argument(
+        "--attempts", type=user_path, required=True, metavar="PATH", help="dumped attempts, file or folder"
+    )
     parser.add_argument("--tokenizer", required=True, metavar="MODEL", help="Hugging Face folder or name")
     args = parser.parse_args(argv)
 

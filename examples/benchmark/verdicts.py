@@ -13,10 +13,9 @@ import argparse
 import json
 import logging
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-from recipe_tapo.cli.flag_types import natural
+from recipe_tapo.cli.flag_types import natural, output_file, user_path
 from recipe_tapo.grading.batch import score_all
 from recipe_tapo.records.write import atomic_paths, write_jsonl
 
@@ -57,8 +56,10 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", type=Path, help="jsonl file with response and ground_truth")
-    parser.add_argument("--output", metavar="FILE", type=Path, help="jsonl file of the differences (default: none)")
+    parser.add_argument("file", metavar="FILE", type=user_path, help="jsonl file with response and ground_truth")
+    parser.add_argument(
+        "--output", metavar="FILE", type=output_file, help="jsonl file of the differences (default: none)"
+    )
     parser.add_argument("--rows", type=natural, default=0, help="most responses, 0 for all (default: %(default)s)")
     options = parser.parse_args(argv)
     # math-verify logs every text that it cannot read.

@@ -26,6 +26,7 @@ from examples.cpu_demo.quality import report
 from examples.cpu_demo.regime import REGIMES, STARTS
 from examples.cpu_demo.tokenizer import build_tokenizer
 from examples.runs.places import check_replaceable
+from recipe_tapo.cli.flag_types import user_path
 from recipe_tapo.records.write import atomic_paths
 
 
@@ -58,7 +59,7 @@ def print_judgement(numbers: dict[str, float], criteria: dict[str, Criterion]) -
 def main(argv: list[str] | None = None) -> None:
     """Trains, saves and reports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output_dir", type=Path, required=True, help="the Hugging Face folder to write")
+    parser.add_argument("--output_dir", type=user_path, required=True, help="the Hugging Face folder to write")
     parser.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task's setting (default: demo)")
     parser.add_argument("--seed", type=int, default=0, help="initial weights and order of the examples")
     parser.add_argument(

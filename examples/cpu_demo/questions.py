@@ -11,6 +11,7 @@ from pathlib import Path
 from examples.arithmetic.problems import ChainProblem
 from examples.arithmetic.question_files import write_split
 from examples.cpu_demo.regime import REGIMES, Regime
+from recipe_tapo.cli.flag_types import user_path
 
 
 def zpd_training_problems(regime: Regime, model_path: Path, size: int, seed: int) -> list[ChainProblem]:
@@ -33,9 +34,9 @@ def zpd_training_problems(regime: Regime, model_path: Path, size: int, seed: int
 def main(argv: list[str] | None = None) -> None:
     """Writes both splits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output_dir", type=Path, required=True, help="the folder for both files")
+    parser.add_argument("--output_dir", type=user_path, required=True, help="the folder for both files")
     parser.add_argument("--regime", choices=sorted(REGIMES), default="demo", help="the task's setting (default: demo)")
-    parser.add_argument("--model", type=Path, help="study: the cold-started checkpoint that filters the questions")
+    parser.add_argument("--model", type=user_path, help="study: the cold-started checkpoint that filters the questions")
     parser.add_argument("--train_size", type=int, help="training questions (demo: 2048, study: 1024)")
     parser.add_argument("--val_size", type=int, default=256, help="held-out questions (default: 256)")
     parser.add_argument("--seed", type=int, default=0, help="chooses the questions (default: 0)")

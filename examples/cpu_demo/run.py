@@ -18,6 +18,7 @@ from examples.runs.command import training_command
 from examples.runs.metrics import METRICS, read_metrics
 from examples.runs.places import CHECKPOINT, ROOT, check_replaceable
 from examples.runs.process import TrainingFailed, run_training
+from recipe_tapo.cli.flag_types import user_path
 
 
 def train(work_dir: Path, model: Path, steps: int, overrides: list[str], console: Console) -> None:
@@ -46,8 +47,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     run = parser.add_argument_group("run")
     run.add_argument("--steps", type=int, default=40, help="training steps (default: 40, about five minutes)")
-    run.add_argument("--model", type=Path, default=CHECKPOINT, help="model to start from (default: the bundled one)")
-    run.add_argument("--work_dir", type=Path, default=ROOT / "outputs" / "demo", help="where the run leaves its files")
+    run.add_argument(
+        "--model", type=user_path, default=CHECKPOINT, help="model to start from (default: the bundled one)"
+    )
+    run.add_argument(
+        "--work_dir", type=user_path, default=ROOT / "outputs" / "demo", help="where the run leaves its files"
+    )
     parser.add_argument("overrides", nargs="*", help="further verl overrides, e.g. tapo.enable=false")
     arguments = parser.parse_args(argv)
     console = Console()

@@ -28,7 +28,7 @@ from examples.study.schedule import Check, run_all
 from examples.study.settings import Settings, keep_settings
 from examples.study.start import Start
 from examples.study.summary import write_summary
-from recipe_tapo.cli.flag_types import positive
+from recipe_tapo.cli.flag_types import positive, user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.lock import lock
@@ -43,7 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--output_dir", type=Path, default=ROOT / "study", help="everything goes here (default: study)")
+    parser.add_argument(
+        "--output_dir", type=user_path, default=ROOT / "study", help="everything goes here (default: study)"
+    )
     what = parser.add_argument_group("what is compared")
     what.add_argument(
         "--study", choices=sorted(PRESETS), default="full", help="defaults of the next three flags (default: full)"
@@ -53,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--rl_seeds", nargs="+", type=int, metavar="N", help="seeds of training, each on every model")
     what.add_argument(
         "--known_results",
-        type=Path,
+        type=user_path,
         metavar="FILE",
         help="a results.jsonl whose runs count as done: they are compared with, not trained again. "
         "examples/study/results/results.jsonl has the published ones",

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from recipe_tapo.cli.evaluation_tables import describe_settings, grid_size, percent, print_evaluation
+from recipe_tapo.cli.flag_types import user_path
 from recipe_tapo.cli.report import add_report, check_report, write_report_if_asked
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
@@ -27,14 +28,16 @@ example:  tapo compare evaluations/grpo evaluations/tapo --report
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
-    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="evaluated models, first the baseline")
+    parser.add_argument(
+        "folders", type=user_path, nargs="+", metavar="DIR", help="evaluated models, first the baseline"
+    )
     add_report(parser.add_argument_group("output"), str(DEFAULT_REPORT))
 
 
 def run(args: argparse.Namespace) -> None:
     """Prints the tables."""
     check_report(args)
-    evaluations = [load_evaluation(folder.expanduser()) for folder in args.folders]
+    evaluations = [load_evaluation(folder) for folder in args.folders]
     if len(evaluations) == 1:
         print_evaluation(evaluations[0])
     else:

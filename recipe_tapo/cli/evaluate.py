@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from recipe_tapo.cli.evaluation_tables import print_evaluation
-from recipe_tapo.cli.flag_types import positive
+from recipe_tapo.cli.flag_types import positive, user_path
 from recipe_tapo.cli.report import add_report, check_report, write_report_if_asked
 from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_sampler, model_settings, sampling_of
 from recipe_tapo.errors import InputError
@@ -19,6 +19,7 @@ from recipe_tapo.evaluation.records import Answer, read_records
 from recipe_tapo.evaluation.sample import sample_problems
 from recipe_tapo.evaluation.score import score_records
 from recipe_tapo.records.store import read_settings, settings_path
+from recipe_tapo.sampling.requests import Sampler
 
 DESCRIPTION = """\
 Samples responses of one model to benchmarks, grades them as in training, and
@@ -50,14 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     inputs.add_argument(
         "--data_dir",
-        type=Path,
+        type=user_path,
         default=DEFAULT_DATA_DIR,
         metavar="DIR",
         help="where data_prep.benchmarks wrote them (default: %(default)s)",
     )
     inputs.add_argument(
         "--responses",
-        type=Path,
+        type=user_path,
         metavar="FILE",
         help="score answers produced elsewhere instead of sampling: json lines with benchmark (any name of "
         "--benchmark), problem_idx (row in the benchmark's file from 0, or the file's own number), run, sample and "
@@ -65,13 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     outputs = parser.add_argument_group("output")
     outputs.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="folder of this evaluation; one model per folder"
+        "--output", type=user_path, required=True, metavar="DIR", help="folder of this evaluation; one model per folder"
     )
     add_report(outputs, "DIR/report.html")
     model = add_model(parser, required=False)
     model.add_argument(
         "--merged_dir",
-        type=Path,
+        type=user_path,
         metavar="DIR",
         help="where merged weights of verl's checkpoints (global_step_N, or its actor) are kept for reuse "
         f"(default: {MERGED} inside the checkpoint)",
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
     if args.responses is None and not (args.model and args.benchmark):
         raise InputError("--model and --benchmark are needed, or else --responses")
     check_report(args)
-    folder = args.output.expanduser()
+    folder = args.output
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; choose another --output")
     try:
@@ -125,6 +126,12 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
         args.model = resolve_model(model, args.merged_dir)
     args.chat_template_kwargs = template_kwargs(args.model, args.base_url, args.thinking, args.chat_template_kwargs)
     responses = folder / RESPONSES
+
+    def start_sampler() -> Sampler:
+        sampler = make_sampler(args)
+        (folder / METRICS).unlink(missing_ok=True)  # of other responses, should this be cut short
+        return sampler
+
     records = sample_problems(
         responses,
         problems,
@@ -139,7 +146,7 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
             **model_settings(args),
             "vllm": vllm_version(args.base_url),
         },
-        make_sampler=lambda: make_sampler(args),
+        make_sampler=start_sampler,
         retry_failed=args.retry_failed,
     )
     failed = sum(record.failure is not None for record in records)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 
@@ -55,3 +56,19 @@ def json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"{text!r} is no json object")
     return value
+
+
+def user_path(text: str) -> Path:
+    """Flag type: a path, with ``~`` for the home folder, which bash does not expand in ``--output=~/x``."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text}: there is no such user") from error
+
+
+def output_file(text: str) -> Path:
+    """Flag type: a file to write; a folder is refused here, before there is any work."""
+    path = user_path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder; name a file")
+    return path

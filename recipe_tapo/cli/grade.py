@@ -3,12 +3,11 @@
 import argparse
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from recipe_tapo.cli.flag_types import above_zero, positive
+from recipe_tapo.cli.flag_types import above_zero, output_file, positive, user_path
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
 from recipe_tapo.grading.batch import score_all
@@ -31,9 +30,9 @@ example:  tapo grade responses.jsonl --output graded.jsonl
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
     files = parser.add_argument_group("files")
-    files.add_argument("file", metavar="FILE", type=Path, help="jsonl file with response and ground_truth")
+    files.add_argument("file", metavar="FILE", type=user_path, help="jsonl file with response and ground_truth")
     files.add_argument(
-        "--output", metavar="FILE", type=Path, help="graded jsonl to write, replaced as a whole (default: none)"
+        "--output", metavar="FILE", type=output_file, help="graded jsonl to write, replaced as a whole (default: none)"
     )
     files.add_argument(
         "--response_key", default="response", metavar="NAME", help="field of the response (default: %(default)s)"
@@ -89,7 +88,8 @@ def _read_rows(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
         InputError: It cannot be read, or a line is no object with a response and a gold.
     """
     try:
-        with args.file.open(encoding="utf-8") as lines:
+        # As data_prep reads: some editors put a byte-order mark in front.
+        with args.file.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield _parse(line, f"{args.file}, line {number}", args.response_key, args.gold_key)

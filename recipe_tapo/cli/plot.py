@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from recipe_tapo.cli.flag_types import user_path
 from recipe_tapo.errors import InputError
 
 DESCRIPTION = """\
@@ -20,10 +21,12 @@ example:  tapo plot outputs/tapo outputs/grpo --output figure
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a metrics file, or a folder that holds one")
+    parser.add_argument(
+        "runs", nargs="+", type=user_path, metavar="RUN", help="a metrics file, or a folder that holds one"
+    )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=user_path,
         default=Path("training_dynamics"),
         metavar="PATH",
         help="the figure, without suffix (default: %(default)s)",

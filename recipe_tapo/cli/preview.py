@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recipe_tapo.algorithm.doubt import doubts_somewhere
 from recipe_tapo.algorithm.tokens import decode
-from recipe_tapo.cli.flag_types import natural, positive
+from recipe_tapo.cli.flag_types import natural, positive, user_path
 from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.evaluation.benchmarks import load_problems
@@ -42,8 +42,10 @@ _VARIANTS = ("micro_reflective", "continuation")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
     files = parser.add_argument_group("files")
-    files.add_argument("--input", type=Path, required=True, metavar="FILE", help="training questions, a parquet file")
-    files.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of this preview")
+    files.add_argument(
+        "--input", type=user_path, required=True, metavar="FILE", help="training questions, a parquet file"
+    )
+    files.add_argument("--output", type=user_path, required=True, metavar="DIR", help="folder of this preview")
     work = parser.add_argument_group("what to try")
     work.add_argument(
         "--questions", type=positive, default=64, metavar="N", help="the first N rows of --input (default: %(default)s)"
@@ -76,8 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Runs the command; exit code 1 where a variant's attempts failed for reasons of the engine or the grader."""
     variants = [make_variant(text, args.set) for text in args.variants or _VARIANTS]
-    questions = load_problems("train", args.input.expanduser(), args.questions)
-    folder = args.output.expanduser()
+    questions = load_problems("train", args.input, args.questions)
+    folder = args.output
     summaries, rollouts = asyncio.run(_preview(args, folder, variants, questions))
     with atomic_paths(folder / "preview.json") as (path,):
         path.write_text(json.dumps([asdict(s) for s in summaries], indent=2) + "\n", encoding="utf-8")

@@ -2,10 +2,9 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from recipe_tapo.cli.flag_types import json_object, natural, positive
+from recipe_tapo.cli.flag_types import json_object, natural, positive, user_path
 from recipe_tapo.cli.reflection_tables import print_reflection
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import load_evaluation, write_object
@@ -42,8 +41,8 @@ example:  tapo reflect evaluations/grpo evaluations/tapo --output reflection
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
-    parser.add_argument("evaluations", nargs="+", type=Path, metavar="DIR", help="two or more evaluated models")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("evaluations", nargs="+", type=user_path, metavar="DIR", help="two or more evaluated models")
+    parser.add_argument("--output", type=user_path, required=True, metavar="DIR", help="folder for the results")
     _add_judge(parser)
     _add_statistics(parser)
 
@@ -149,7 +148,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     )
     judge.add_argument(
         "--judge_prompt",
-        type=Path,
+        type=user_path,
         default=DEFAULT_PROMPT,
         metavar="FILE",
         help="instruction with the placeholders {question}, {gold} and {response} (default: the project's)",

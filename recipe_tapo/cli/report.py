@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipe_tapo.cli.flag_types import above_zero
+from recipe_tapo.cli.flag_types import above_zero, output_file, user_path
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
 from recipe_tapo.report.budget import DEFAULT_MEGABYTES
@@ -25,10 +25,12 @@ example:  tapo report evaluations/grpo evaluations/tapo --output report.html
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags."""
     inputs = parser.add_argument_group("input")
-    inputs.add_argument("evaluations", nargs="*", type=Path, metavar="DIR", help="evaluated models, first the baseline")
+    inputs.add_argument(
+        "evaluations", nargs="*", type=user_path, metavar="DIR", help="evaluated models, first the baseline"
+    )
     _add_further_inputs(inputs)
     output = parser.add_argument_group("output")
-    output.add_argument("--output", type=Path, required=True, metavar="FILE", help="the HTML file")
+    output.add_argument("--output", type=output_file, required=True, metavar="FILE", help="the HTML file")
     output.add_argument(
         "--max_megabytes",
         type=above_zero,
@@ -60,7 +62,7 @@ def add_report(group: argparse._ArgumentGroup, default: str) -> None:
     """
     group.add_argument(
         "--report",
-        type=Path,
+        type=user_path,
         nargs="?",
         const=Path(),
         metavar="FILE",
@@ -93,7 +95,7 @@ def write_report_if_asked(args: argparse.Namespace, evaluations: Sequence[Evalua
         return
     from recipe_tapo.report.write import write_report
 
-    path = default if args.report == Path() else args.report.expanduser()
+    path = default if args.report == Path() else args.report
     write_report(path, list(evaluations), args.constructions, args.reflection)
     print(f"report: {path}")
 
@@ -101,8 +103,8 @@ def write_report_if_asked(args: argparse.Namespace, evaluations: Sequence[Evalua
 def _add_further_inputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--constructions",
-        type=Path,
+        type=user_path,
         metavar="DIR",
         help="tapo.dump_dir of a training run, or the attempts of a preview",
     )
-    group.add_argument("--reflection", type=Path, metavar="DIR", help="--output of 'tapo reflect' to show")
+    group.add_argument("--reflection", type=user_path, metavar="DIR", help="--output of 'tapo reflect' to show")

@@ -21,7 +21,8 @@ from recipe_tapo.evaluation.passk import (
     unbiased_pass_at_k,
 )
 from recipe_tapo.evaluation.records import ResponseRecord
-from recipe_tapo.grading import grade
+from recipe_tapo.grading.normalise import clean
+from recipe_tapo.grading.quick import quick_verdict
 
 Metrics = dict[str, float | None]
 
@@ -64,13 +65,17 @@ def unbiased_ks(samples: int, n: int) -> list[int]:
 
 
 def _majority(records: Sequence[ResponseRecord]) -> float:
-    return majority_right(
-        [bool(record.right) for record in records], [record.pred or "" for record in records], _same_answer
-    )
+    answers = [record.pred or "" for record in records]
+    spelled_alike = [clean(answer) or answer for answer in answers]
+    return majority_right([bool(record.right) for record in records], spelled_alike, _same_answer)
 
 
 def _same_answer(first: str, second: str) -> bool:
-    return grade(first, second).right
+    """Whether the grader sees at once that they are the same; algebra takes seconds where two answers are prose."""
+    try:
+        return quick_verdict(first, second) is True
+    except (ArithmeticError, ValueError, RecursionError):  # as ``grade``: one absurd answer must not end an evaluation
+        return False
 
 
 def _shares(records: Sequence[ResponseRecord]) -> Metrics:

@@ -3,11 +3,15 @@
 Suffixes name the axes of a table: P problems, R runs, S samples of a run. All runs have the same samples.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 
 import numpy as np
+
+# The most frequent wrong answers, which are compared pair by pair: what is rare is no majority.
+_MOST_COMPARED = 16
 
 
 @dataclass(frozen=True)
@@ -75,14 +79,15 @@ def unbiased_pass_at_k(right_count: int, n: int, k: int) -> float:
 def majority_right(right: Sequence[bool], answers: Sequence[str], same: Callable[[str, str], bool]) -> float:
     """Whether the most frequent answer is right.
 
-    Right answers are one answer however they are written; wrong ones are grouped by ``same``, each compared with the
-    first of a group. Responses without an answer do not vote. Among answers with equally many votes one is drawn: the
+    Right answers are one answer however they are written. Wrong ones are one where they are equal, and the 16 most
+    frequent of them (the first of equally frequent ones) also where ``same`` says so, which keeps the number of
+    comparisons small. Responses without an answer do not vote. Among answers with equally many votes one is drawn: the
     score is the chance that it is the right one, so that 2 right, 2 wrong of one kind and 1 of another score 1/2.
 
     Args:
         right: Whether each response is right.
         answers: Their final answers, "" for none.
-        same: Tells whether two wrong answers are the same; asked only where votes depend on it.
+        same: Tells whether two wrong answers, written differently, are the same; asked only where votes depend on it.
 
     Returns:
         A score from 0 to 1; 0 where nobody votes.
@@ -93,17 +98,18 @@ def majority_right(right: Sequence[bool], answers: Sequence[str], same: Callable
         return 0.0
     if right_votes > len(wrong):
         return 1.0
-    groups: list[list[str]] = []
-    for answer in wrong:
-        group = next((group for group in groups if group[0] == answer or same(group[0], answer)), None)
-        if group is None:
-            groups.append([answer])
-        else:
-            group.append(answer)
-    most = max(len(group) for group in groups)
+    votes = Counter(wrong).most_common()
+    if votes[0][1] > right_votes:
+        return 0.0
+    groups: dict[str, int] = {}
+    for answer, count in votes[:_MOST_COMPARED]:
+        first = next((first for first in groups if same(first, answer)), answer)
+        groups[first] = groups.get(first, 0) + count
+    sizes = [*groups.values(), *(count for _, count in votes[_MOST_COMPARED:])]
+    most = max(sizes)
     if right_votes != most:
         return float(right_votes > most)
-    return 1.0 / (1 + sum(len(group) == most for group in groups))
+    return 1.0 / (1 + sizes.count(most))
 
 
 def paired_difference(scores_P: np.ndarray, baseline_P: np.ndarray) -> tuple[float, float | None]:

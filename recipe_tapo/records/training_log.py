@@ -47,10 +47,12 @@ def metrics_files(path: Path) -> dict[int, Path]:
 
 
 def _holds_metrics(file: Path) -> bool:
-    with open(file, encoding="utf-8") as lines:
+    if not file.is_file():
+        return False
+    with open(file, "rb") as lines:
         try:
-            entry = json.loads(next(lines, "null"))
-        except json.JSONDecodeError:
+            entry = json.loads(next(lines, b"null"))
+        except (ValueError, RecursionError):
             return False
     return isinstance(entry, dict) and isinstance(entry.get("data"), dict) and "step" in entry
 

@@ -76,6 +76,39 @@ def test_a_command_line_that_is_wrong_gets_one_line_and_exit_code_2(arguments, m
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate"],
+        ["grade", "answers.jsonl"],
+        ["plot", "run"],
+        ["preview", "--model", "m", "--input", "~/train.parquet"],
+        ["reflect", "one", "other"],
+        ["report", "folder"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_path_behind_an_equals_sign_may_begin_with_the_home_folder(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert tapo.parse([*arguments, "--output=~/x"]).output == tmp_path / "x"
+    assert exit_of(lambda: tapo.parse([*arguments, "--output=~nobody_of_this_name/x"])) == 2
+    assert capsys.readouterr().err.startswith("error: argument --output: ~nobody_of_this_name/x: there is no such user")
+
+
+@pytest.mark.parametrize("arguments", [["grade", "answers.jsonl"], ["report", "evaluation"]])
+def test_a_folder_as_output_file_is_refused_before_anything_is_read(arguments, tmp_path, capsys):
+    assert exit_of(lambda: tapo.run([*arguments, "--output", str(tmp_path)])) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: argument --output: {tmp_path} is a folder; name a file") and error.count("\n") == 1
+
+
+def test_a_file_to_grade_may_begin_with_a_byte_order_mark(tmp_path, capsys):
+    path = tmp_path / "answers.jsonl"
+    path.write_text('{"response": "\\\\boxed{5}", "ground_truth": "5"}\n', encoding="utf-8-sig")
+    tapo.run(["grade", str(path)])
+    assert "1 of 1 right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("error", "code", "line"),
     [
         (InputError("a file:\nno rows"), 2, "error: a file: no rows\n"),

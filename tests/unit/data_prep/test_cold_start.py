@@ -3,9 +3,11 @@
 import re
 from collections import Counter
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cold_start_engine import RECONSTRUCTION, RIGHT, SUFFIX, TAGGED, WRONG, engine
-from fake_sampler import FakeSampler
+from fake_sampler import FakeSampler, write_queries
 from small_tokenizer import single_bytes
 
 from data_prep.queries import Query
@@ -48,7 +50,12 @@ def test_every_query_is_accounted_for(build, capsys):
     }
     rows, report = build(engine(plan, lambda number: outputs.get(number, TAGGED)), plan)
     assert report["queries"] == 8
-    assert report["ineligible"] == {"no_complete_response": 0, "no_right_response": 1, "no_wrong_response": 1}
+    assert report["ineligible"] == {
+        "repeated_prompt": 0,
+        "no_complete_response": 0,
+        "no_right_response": 1,
+        "no_wrong_response": 1,
+    }
     assert report["constructions"] == {
         "attempted": 6,
         "parsed": 2,
@@ -60,6 +67,22 @@ def test_every_query_is_accounted_for(build, capsys):
     assert "44998 rows fewer than asked for" in out
     for line in ("- wrong_answer 1 17%", "trajectories verified right 1 17%", "sft rows 1 of 30000 asked for"):
         assert line in [" ".join(text.replace("│", " ").split()) for text in out.splitlines()]
+
+
+@pytest.mark.parametrize("golds", [["5", "5", "5"], ["5", "5.0", "5"]])
+def test_a_prompt_that_occurs_again_counts_once(build, tmp_path, capsys, golds):
+    write_queries(tmp_path / "train.parquet", golds, SUFFIX)
+    table = pq.read_table(tmp_path / "train.parquet")
+    prompts = table["prompt"].to_pylist()
+    repeated = pa.array([prompts[0], prompts[0], prompts[2]], table["prompt"].type)
+    pq.write_table(table.set_column(table.column_names.index("prompt"), "prompt", repeated), tmp_path / "train.parquet")
+    # Question 0 is sampled for both of its rows.
+    rows, report = build(engine([3, 0, 3]), golds)
+    assert Counter(row["format"] for row in rows) == {"sft": 2, "ift": 2}
+    assert len({str(row["messages"]) for row in rows}) == 4
+    assert (report["queries"], report["ineligible"]["repeated_prompt"]) == (3, 1)
+    assert report["constructions"]["attempted"] == report["constructions"]["verified_right"] == 2
+    assert "- repeated_prompt 1" in " ".join(capsys.readouterr().out.replace("│", " ").split())
 
 
 def test_responses_that_were_cut_off_are_no_material(build):

@@ -178,6 +178,19 @@ def test_a_finished_evaluation_needs_no_engine_and_keeps_its_files(run, tmp_path
     assert {name: (tmp_path / "out" / name).read_bytes() for name in before} == before
 
 
+def test_an_interrupted_retry_leaves_no_finished_folder_and_the_next_run_puts_it_right(run, tmp_path):
+    run("out", "--chunk", "1")
+    before = content(tmp_path / "out")
+    with pytest.raises(Interrupt):
+        run("out", "--chunk", "1", "--retry_failed", engine=Engine(1, Interrupt()))
+    # The first one that failed is there twice.
+    assert content(tmp_path / "out")["responses.jsonl"].startswith(before["responses.jsonl"] + b"{")
+    with pytest.raises(InputError, match="not finished"):
+        load_evaluation(tmp_path / "out")
+    assert run("out", "--chunk", "1").requests == []
+    assert content(tmp_path / "out") == before  # the same requests fail again
+
+
 def test_more_samples_leave_the_others_as_they_were(run, tmp_path):
     run("few")
     run("many", "--samples", "3", "--runs", "4")

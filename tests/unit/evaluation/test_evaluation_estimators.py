@@ -1,5 +1,6 @@
 """The estimators and metrics of an evaluation, on tables whose results are derived by hand."""
 
+import time
 from itertools import combinations
 from math import sqrt
 
@@ -21,6 +22,7 @@ from recipe_tapo.evaluation.passk import (
     unbiased_pass_at_k,
 )
 from recipe_tapo.evaluation.records import ResponseRecord
+from recipe_tapo.grading.pool import shared_pool
 
 # Two problems, two runs, three samples.
 RIGHT_PRS = np.array([[[0, 1, 0], [0, 0, 0]], [[1, 0, 0], [0, 0, 1]]], bool)
@@ -162,6 +164,23 @@ def test_right_answers_are_one_answer_however_written():
     assert majority_right([True, True, False, False], ["1/2", "0.5", "3", "4"], lambda a, b: False) == 1.0
 
 
+def test_only_frequent_answers_are_compared_with_each_other():
+    # "a" and "A" are the same and outvote the two right ones; 40 others come once and are not compared.
+    asked = []
+
+    def same(first, second):
+        asked.append({first, second})
+        return first.lower() == second.lower()
+
+    answers = ["R", "R", *(str(number) for number in range(40)), "a", "a", "A", "A"]
+    assert majority_right([answer == "R" for answer in answers], answers, same) == 0.0
+    assert {"a", "A"} in asked and len(asked) <= 16 * 15 / 2
+
+
+def test_nothing_is_compared_where_one_spelling_outvotes_the_right_answer():
+    assert majority_right([True, False, False, False], ["1", "2", "2", "3"], None) == 0.0
+
+
 # --- paired differences -----------------------------------------------------------------------------------------------
 
 
@@ -229,6 +248,24 @@ def test_every_measure_of_a_small_grid():
     assert {name: metrics[f"b/{name}"] for name in expected} == pytest.approx(expected)
     assert metrics["b/maj@4/stderr_runs"] is None
     assert metrics["b/pass@1_unbiased/stderr_runs"] is None
+
+
+def test_odd_answers_are_grouped_without_algebra(monkeypatch):
+    def fail(*_):
+        raise AssertionError("asked for algebra")
+
+    monkeypatch.setattr(shared_pool(), "equal", fail)
+    # Prose, functional equations and what math-verify has no end for; two of them are one answer, written differently.
+    odd = [f"we cannot find {n} since f(x)=x^{{{n}}}+\\sin({n}x) and 9^{{9^{{9^{n}}}}}" for n in range(75)]
+    answers = ["7", *odd, "x=\\frac{1}{\\sqrt{2}}", "x=\\frac{\\sqrt{2}}{2}", "\\dfrac12", "\\frac{1}{2}"]
+    records = [record(0, place // 5, place % 5, answer, answer == "7") for place, answer in enumerate(answers)]
+    start = time.process_time()
+    metrics = measure(make_grid("b", 1, records, "f"))
+    assert time.process_time() - start < 2
+    # "\\frac{1}{2}" has two votes for its one spelling.
+    assert metrics["b/maj@80"] == 0.0
+    # Run by run: 7 is one of five different answers; no other run has a right one.
+    assert metrics["b/maj@5"] == pytest.approx(1 / 5 / 16)
 
 
 def test_what_is_not_known_is_none():

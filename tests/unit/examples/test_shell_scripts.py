@@ -54,8 +54,9 @@ def test_paths_may_hold_what_hydra_stumbles_over(script, tmp_path):
         assert logger == str(place / "out" / "metrics-from-step-0.jsonl")
 
 
-def test_a_relative_folder_is_the_callers(tmp_path):
-    arguments = recorded_arguments(SCRIPTS[-1], tmp_path, "verl.trainer.main_ppo", OUT="outputs/mine")
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_relative_folder_is_the_callers(script, tmp_path):
+    arguments = recorded_arguments(script, tmp_path, "verl.trainer.main_ppo", OUT="outputs/mine")
     assert f"trainer.default_local_dir='{tmp_path}/outputs/mine/checkpoints'" in arguments
 
 

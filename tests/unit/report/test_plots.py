@@ -68,6 +68,16 @@ def test_what_holds_no_metrics_gets_one_line_and_exit_code_2(tmp_path, capsys, c
     assert not list(tmp_path.glob("figure*"))
 
 
+def test_what_holds_no_metrics_is_passed_over_in_a_folder(tmp_path):
+    run = write_run(tmp_path / "run", {1: 0.5})
+    (run / "metrics.jsonl").rename(run / "other.jsonl")
+    (run / "a.jsonl").write_bytes(b"\xff\xfe\xff\n")
+    (run / "b.jsonl").write_text("[" * 100_000)
+    (run / "d.jsonl").mkdir()
+    (run / "e.jsonl").symlink_to(run / "nowhere")
+    assert read_run(run).series["tapo/ots_weight/mean"] == {1: 0.5}
+
+
 def test_a_run_that_was_interrupted_is_one_curve(tmp_path):
     """Each start has a file of its own. What the second trained again, or never reached, does not count twice."""
     folder = tmp_path / "tapo"
