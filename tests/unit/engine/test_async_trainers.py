@@ -14,6 +14,7 @@ from verl.trainer.ppo.v1.trainer_base import TRAINER_REGISTRY
 from verl.trainer.ppo.v1.trainer_colocate_async import PPOTrainerColocateAsync
 from verl.trainer.ppo.v1.trainer_separate_async import PPOTrainerSeparateAsync
 
+from recipe_tapo.config import TapoConfig
 from recipe_tapo.cpu.replay_buffer import POLL_INTERVAL_S, eager_replay_buffer
 from recipe_tapo.engine import rows
 from recipe_tapo.engine.async_trainers import TapoColocateAsyncTrainer, TapoSeparateAsyncTrainer
@@ -213,7 +214,7 @@ def test_constructed_rows_over_a_checkpoint_go_with_a_group_in_flight_and_stay_w
     queue.add_prompt("b", 2, status="running")  # stored, but its last construction was not
     queue.install(monkeypatch)
     trainer = object.__new__(COLOCATE)
-    trainer.trainer_mode, trainer.global_steps = "colocate_async", 3
+    trainer.tapo, trainer.trainer_mode, trainer.global_steps = TapoConfig(), "colocate_async", 3
     dispatched = []
     trainer.agent_loop_manager = SimpleNamespace(generate_sequences=dispatched.append)
     assert trainer._reissue_inflight_prompts() == 1
