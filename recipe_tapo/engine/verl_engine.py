@@ -21,6 +21,9 @@ from recipe_tapo.engine.verl_config import request_priority
 
 _ABORTED = ("aborted", "abort")  # vLLM and TensorRT-LLM, SGLang
 _ASK_AGAIN_S = 1.0  # as verl's client waits
+# Else verl adds rollout.repetition_penalty, which would fall on digits of the numbered steps and on answers that the
+# rollout has written.
+_NO_PENALTY = {"repetition_penalty": 1.0}
 _LEAST = 1e-12  # a probability that is not told apart from 0
 _KEPT_EXTRA_FIELDS = ("global_steps", "min_global_steps", "max_global_steps", "turn_scores", "tool_rewards")
 
@@ -104,10 +107,9 @@ class VerlEngine:
         from vllm.sampling_params import StructuredOutputsParams
 
         sampling_params = {
+            **_NO_PENALTY,
             "max_tokens": max_tokens,
             "temperature": 0.0,
-            # verl takes it from rollout.repetition_penalty otherwise: digits of the numbered steps would be penalised.
-            "repetition_penalty": 1.0,
             "structured_outputs": StructuredOutputsParams(choice=choices),
         }
         output = await self._request_whole(prompt_ids, sampling_params)
@@ -124,13 +126,13 @@ class VerlEngine:
     async def odds(self, prompt_ids: list[int], token: int, other: int) -> float:
         """See ``Engine``. verl returns the sampled token's log-probability alone; the other one has the rest.
 
-        A penalty would weigh the two by what the rollout has written. All of a group's go to one server, which then has
-        the rollouts in its cache: verl chooses it by the request's id.
+        All of a group's go to one server, which then has the rollouts in its cache: verl chooses it by the request's
+        id.
         """
         sampling_params = {
+            **_NO_PENALTY,
             "max_tokens": 1,
             "temperature": 1.0,
-            "repetition_penalty": 1.0,
             "allowed_token_ids": [token, other],
             "logprobs": True,
         }
