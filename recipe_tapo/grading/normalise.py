@@ -7,6 +7,7 @@ from recipe_tapo.grading.spelling.assignments import one_spelling_of_assignments
 from recipe_tapo.grading.spelling.lead_ins import strip_explanation, strip_lead_ins
 from recipe_tapo.grading.spelling.numerals import one_spelling_of_numerals
 from recipe_tapo.grading.spelling.symbols import one_spelling_of_characters
+from recipe_tapo.grading.spelling.unit_table import UNITS
 from recipe_tapo.grading.spelling.wrappers import strip_wrappers
 
 _FUNCTIONS = "sin|cos|tan|cot|csc|arcsin|arccos|arctan|sinh|cosh|tanh|cis|ln|log|lg|exp|sqrt|pi|infty|gcd|lcm"
@@ -42,8 +43,9 @@ _SUBSTITUTIONS = [
         (r"\^\s*\{\s*\\(?:circ|degree)\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
         (r"\\%|\\text\s*\{\s*(?:percent|per cent|%|\\%)\s*\}|(?<![a-zA-Z])per ?cent(?![a-zA-Z])", "%"),
         (r"\\\$|\\text\s*\{\s*\\?[$€£¥￥]\s*\}|[$€£¥￥]", ""),
+        (r"\\text\s*\{([a-zA-Z ]{1,20}?)\s+(and|or)\s*\}(?=\s*[-\d\\])", lambda match: _unit_and(match)),
         (r"\\text\s*\{[ ,;]*(?:and|or|and/or|respectively)[ ,]*\}", lambda match: _connective(match[0])),
-        (r"[,;]?\s+(?:and|or)\s+(?=\S)", lambda match: _connective(match[0])),
+        (r"[,;]?\s+(?:and|or(?!\s+equal\b))\s+(?=\S)", lambda match: _connective(match[0])),
         (r"\\(?:vee|lor|cup)(?![a-zA-Z])(?=\s*(?:[a-z]\s*(?:[<>=]|\\[lgn]e)|-?\d+\s*[<>]))", r"\\lor "),
         (r"\\wedge(?![a-zA-Z])", r"\\land "),
         (r"或者|或|抑或|또는", r"\\lor "),
@@ -154,6 +156,11 @@ def split_top_level(text: str, separators: str = ",;") -> list[str]:
             start = position + 1
     parts.append(text[start:].strip())
     return parts
+
+
+def _unit_and(match: re.Match[str]) -> str:
+    r"""``\text{cm}\text{ and }`` for ``\text{cm and }``."""
+    return f"\\text{{{match[1]}}}\\text{{ {match[2]} }}" if match[1].strip() in UNITS else match[0]
 
 
 def _connective(words: str) -> str:

@@ -5,8 +5,7 @@ import re
 from recipe_tapo.grading.boxes import Box
 from recipe_tapo.grading.normalise import clean
 from recipe_tapo.grading.spelling.unit_table import SCALES, UNITS
-from recipe_tapo.grading.values.identity import closed, near
-from recipe_tapo.grading.values.plain import exact_numbers
+from recipe_tapo.grading.values.identity import closed, exact_numbers, near
 
 # "5 million" is a number; in "7 dozens of eggs" the plural is what is counted, as the question asks for it.
 _SCALE_BEHIND = re.compile(
@@ -19,7 +18,7 @@ _FACTOR_BEHIND = re.compile(
 # With nothing before it in its formula, or after an equals sign; elsewhere it may be a difference or a list's bullet.
 _MINUS_BEFORE = re.compile(r"(?:\$|\\\(|\\\[|=)\s*[-−]\s*$")
 _OTHER_VALUE = re.compile(
-    r"(?:\$|\\\)|\\\])*\s*[,(]?\s*\bor\s+(?:perhaps |maybe |possibly |even |else )?"
+    r"(?:\$|\\\)|\\\])*\s*(?:[,(]\s*)?\bor\s+(?:perhaps |maybe |possibly |even |else )?"
     r"(?:\$([^$=\n]{1,60})\$|\\\(([^=\n]{1,60}?)\\\)"
     r"|(-?\d[\d.,/]{0,40}(?<![.,])(?:!|\^\d{1,2}|\^\{-?\d{1,2}\})?)(?![.,/]?\d|%)"
     # Not the beginning of more: 25 percent, 3 1/2, 3½, 3 and a half, 90°, 1 out of 6, 5:9, 1.5\times 10^3.

@@ -9,6 +9,7 @@ _WITH_TEXT = re.compile(
     r"(?:\\text\{)?\s*(?:[oO]ption|[cC]hoice|[aA]nswer|选项?)?\s*"
     r"(?:\(([A-J])\)|([A-J])(?:\)|\.(?=\D)|:|(?=\s|\\text|\}|选项|,|$)))[.:]?\s*(.*)"
 )
+_LABELLED = re.compile(r"(?:\\text\{\s*)?(?:\([A-J]\)|[A-J](?:\)|\.(?=\D)))")
 _SMALL_LETTER = re.compile(r"\(?([a-j])\)?")
 _REJECTED = re.compile(r"(?:is|isn't)(?: not| wrong| false| incorrect)|isn't")
 _OTHER_OPTION = re.compile(r"\([A-Ja-j]\)|(?<![a-zA-Z\\])[A-J](?![a-zA-Z])\)?(?:$|[,.:)])")
@@ -25,7 +26,9 @@ def same_choice(gold: str, answer: str, equal: Equal) -> Outcome | None:
         return None if letter is None else letter == match[1]
     letter, text = _option(gold)
     if letter is None or not text:
-        return None
+        # "(B) 12" names the option of a value.
+        labelled = _LABELLED.match(answer) and _option(answer)[1]
+        return equal(gold, labelled) if labelled else None
     if match := _LETTER.fullmatch(answer):
         return match[1] == letter
     their_letter, their_text = _option(answer)

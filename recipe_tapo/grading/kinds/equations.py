@@ -7,8 +7,7 @@ from recipe_tapo.grading.kinds.brackets import bracketed, split_at
 from recipe_tapo.grading.normalise import split_top_level
 from recipe_tapo.grading.outcome import Equal, Outcome, some
 from recipe_tapo.grading.spelling.units import strip_unit
-from recipe_tapo.grading.values.identity import closed, near
-from recipe_tapo.grading.values.plain import exact_numbers
+from recipe_tapo.grading.values.identity import closed, exact_numbers, near
 
 _LETTER = (
     r"(?:[a-zA-Z]|\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|xi|ell|Delta"
@@ -21,7 +20,7 @@ _NAME = re.compile(
     rf"(?:\\(?:angle|triangle|measuredangle|overline|overrightarrow|hat|bar|text|mathbb|mathcal)(?![a-zA-Z])\s*)*"
     rf"(?:{_VARIABLE}(?:\s*(?:[-+/*]|\\cdot)?\s*{_VARIABLE})*|\\frac\{{d?{_VARIABLE}\}}\{{d?{_VARIABLE}\}}"
     rf"|\{{?{_VARIABLE}\}}?(?:\^\{{?[-\w]+\}}?)?{_ARGUMENTS}|\|[A-Z]{{1,2}}\||\\?#\{{?[A-Z]\}}?|\[(?:\\triangle\s*)?[A-Z]{{3,}}\]|\{{[^{{}}=]*\}}"
-    r"|\([a-zA-Z](?:,[a-zA-Z])+\)"
+    rf"|\({_VARIABLE}(?:,{_VARIABLE})+\)"
     # A maximum, a limit, a sum: what they are of is free.
     r"|m?\\angle [A-Z]+|[a-zA-Z]\^\{?\*\}?|[a-zA-Z](?::[a-zA-Z])+"
     r"|(?:\\vec|\\mathbf|\\overrightarrow)\{?[a-zA-Z]{1,2}\}?"
@@ -36,6 +35,9 @@ _SIGN = re.compile(r"\\(?:approx|simeq|approxeq|doteq)(?![a-zA-Z])|(?<![<>])=")
 # guess at many.
 _ROUNDED, _EQUAL = 0.1, 0.002
 _MOST_VALUES = 5
+_DEGREE = r"^\circ"
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_DIGIT_OF_ITS_OWN = re.compile(r"(?<![\^_{\d-])\d")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ def same_equation(gold: str, answer: str, equal: Equal) -> Outcome | None:
         functions = _FUNCTION.fullmatch(ours.name) and _FUNCTION.fullmatch(theirs.name)
         if not functions or ours.name == "y" == theirs.name:
             return False if closed(ours.values[-1]) and closed(theirs.values[-1]) else None
-    return _one_of(ours.values[-1], theirs, equal)
+    # A gold that gives its value and a rounded one ("\\frac23\\approx 0.67") is answered by either.
+    golds = ours.values[::-1] if "\\approx" in gold else ours.values[-1:]
+    return some(_one_of(value, theirs, equal) for value in golds)
 
 
 def assigned(cleaned: str) -> tuple[list[str], list[str]] | None:
@@ -103,7 +107,10 @@ def values_of(names: list[str], values: list[str]) -> str | None:
         return ",".join(values)
     if len(names) % size or names != names[:size] * (len(names) // size):
         return None
-    rows = [sorted(zip(names[:size], values[at : at + size], strict=True)) for at in range(0, len(values), size)]
+    rows = [list(zip(names[:size], values[at : at + size], strict=True)) for at in range(0, len(values), size)]
+    # Of other names, such as m and b, the order in which they stand is as good as any.
+    if "".join(sorted(names[:size])) in _ALPHABET:
+        rows = [sorted(row) for row in rows]
     return ",".join(f"({','.join(value for _, value in row)})" for row in rows)
 
 
@@ -129,16 +136,33 @@ def _one_of(gold: str, stated: _Stated, equal: Equal) -> Outcome:
         return equal(gold, stated.values[0])
     if len(stated.values) > _MOST_VALUES:
         return False
-    plain = [_number(value) for value in stated.values]
+    plain = _in_one_unit([_number(value) for value in stated.values])
     known = [position for position, value in enumerate(plain) if closed(value)]
     # Each is held against the last one: neighbours that are near each other can lead anywhere.
     for position in known[:-1]:
         apart = max(stated.apart[position : known[-1]])
-        exact = exact_numbers(plain[position], plain[known[-1]]) if apart == _EQUAL else None
-        if exact[0] != exact[1] if exact else not near(plain[position], plain[known[-1]], apart):
+        exact = exact_numbers(plain[position], plain[known[-1]])
+        # A whole number is not another one rounded; of \\frac{100}{3} it may be.
+        if exact and (apart == _EQUAL or all(value.denominator == 1 for value in exact)):
+            if exact[0] != exact[1]:
+                return False
+        elif not near(plain[position], plain[known[-1]], apart):
             return False
+    # What cannot be held against the others ("x=16=\\text{seventeen}") is the answer alone.
     last = len(plain) - 1
-    return some(equal(gold, stated.values[position]) for position in sorted({*known, last}, reverse=True))
+    positions = known[::-1] if last in known else [last]
+    return some(equal(gold, stated.values[position]) for position in positions)
+
+
+def _in_one_unit(numbers: list[str]) -> list[str]:
+    """Degrees in radians where only some are degrees."""
+    degrees = [number.endswith(_DEGREE) for number in numbers]
+    if all(degrees) or not any(degrees):
+        return numbers
+    return [
+        f"({number.removesuffix(_DEGREE)})\\cdot\\frac{{\\pi}}{{180}}" if degree else number
+        for number, degree in zip(numbers, degrees, strict=True)
+    ]
 
 
 def _number(value: str) -> str:
@@ -155,6 +179,15 @@ def _stated(cleaned: str) -> _Stated | None:
         return None
     if len(texts) == 2 and closed(texts[0]) and _NAME.fullmatch(texts[1]) and not closed(texts[1]):
         texts = texts[::-1]
+    if len(texts) == 2 and _is_point(texts[1]) and not _DIGIT_OF_ITS_OWN.search(texts[0]):
+        return _Stated("", texts[1:], apart[1:])
     if len(texts) > 1 and _NAME.fullmatch(texts[0]):
         return _Stated(texts[0], texts[1:], apart[1:])
-    return _Stated("", texts, apart) if len(texts) == 1 or all(closed(_number(text)) for text in texts) else None
+    numbers = _in_one_unit([_number(text) for text in texts])
+    return _Stated("", texts, apart) if len(texts) == 1 or all(map(closed, numbers)) else None
+
+
+def _is_point(text: str) -> bool:
+    """Whether a text is a tuple, a vector or a matrix; whatever equals it is only its name."""
+    kind, inner = bracketed(text)
+    return (text.startswith("\\begin") and text.endswith("}")) or (kind == "()" and len(split_top_level(inner)) > 1)

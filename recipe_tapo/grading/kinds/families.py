@@ -38,8 +38,12 @@ def same_family(gold: str, answer: str, equal: Equal) -> Outcome | None:
     (gold_text, gold_name), (answer_text, answer_name) = _without_clause(gold), _without_clause(answer)
     if not gold_name and not answer_name:
         return None
+    without_clause = not gold_name
     gold_name = gold_name or _only_variable(gold_text) or answer_name
     answer_name = answer_name or _only_variable(answer_text) or gold_name
+    # A polynomial such as x+1 is no family: any linear one has its members at the integers.
+    if without_clause and not re.search(r"\\pi|\\circ", gold_text):
+        return equal(gold_text, _renamed(answer_text, answer_name, gold_name))
     members = _members(gold_text, gold_name), _members(answer_text, answer_name)
     if members[0] and members[1]:
         return _same_members(members[0], members[1])

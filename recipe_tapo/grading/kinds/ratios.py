@@ -5,9 +5,10 @@ import re
 from recipe_tapo.grading.kinds.brackets import bracketed
 from recipe_tapo.grading.normalise import split_top_level
 from recipe_tapo.grading.outcome import Equal, Outcome, every
+from recipe_tapo.grading.values.identity import same_expression
 from recipe_tapo.grading.values.plain import parse_plain
 
-_TIME = re.compile(r"0?(\d{1,2})(?::(\d\d))?(?::\d\d)?\s*(?:\\text\{)?\s*(?:([ap])\.?\s?m\.?)?\s*\}?", re.IGNORECASE)
+_TIME = re.compile(r"0?(\d{1,2})(?::(\d\d))?(?::(\d\d))?\s*(?:\\text\{)?\s*(?:([ap])\.?\s?m\.?)?\s*\}?", re.IGNORECASE)
 _TO = re.compile(r"(?<=[\d}])\s*(?:\\text\{\s*to\s*\}|\bto\b)\s*(?=[\d\\])")
 
 
@@ -16,13 +17,13 @@ def same_time(gold: str, answer: str) -> Outcome | None:
     in_gold, in_answer = _TIME.fullmatch(gold), _TIME.fullmatch(answer)
     if not (in_gold and in_answer and _is_time(in_gold) and _is_time(in_answer)):
         return None
-    halves = [(match[3] or "").lower() for match in (in_gold, in_answer)]
+    halves = [(match[4] or "").lower() for match in (in_gold, in_answer)]
     if not any(halves) and in_gold.groups() != in_answer.groups():
         # Two numbers with a colon, and other ones: a ratio, if anything.
         return None
     return (
         in_gold[1] == in_answer[1]
-        and (in_gold[2] or "00") == (in_answer[2] or "00")
+        and (in_gold[2] or "00", in_gold[3] or "00") == (in_answer[2] or "00", in_answer[3] or "00")
         and ("" in halves or halves[0] == halves[1])
     )
 
@@ -36,7 +37,8 @@ def same_ratio(gold: str, answer: str, equal: Equal) -> Outcome | None:
     if not golds and not answers:
         return None
     if golds and answers:
-        if len(golds) != len(answers):
+        # Of nought to nought every ratio would be a multiple.
+        if len(golds) != len(answers) or all(same_expression(term, "0") for term in answers):
             return False
         return every(
             equal(_product(golds[0], theirs), _product(answers[0], ours))
@@ -60,7 +62,7 @@ def ratio_terms(cleaned: str) -> list[str]:
 
 
 def _is_time(match: re.Match[str]) -> bool:
-    return int(match[1]) < 25 and (match[2] is not None or match[3] is not None) and int(match[2] or 0) < 60
+    return int(match[1]) < 25 and (match[2] is not None or match[4] is not None) and int(match[2] or 0) < 60
 
 
 def _product(left: str, right: str) -> str:

@@ -3,7 +3,7 @@ r"""Inequalities and intervals: ``x<0 \lor x>1`` is ``(-\infty,0)\cup(1,\infty)`
 import re
 from fractions import Fraction
 
-from recipe_tapo.grading.kinds.brackets import bracketed, split_at
+from recipe_tapo.grading.kinds.brackets import both_signs, bracketed, split_at
 from recipe_tapo.grading.kinds.equations import strip_membership
 from recipe_tapo.grading.kinds.real_sets import (
     EVERYTHING,
@@ -46,6 +46,7 @@ _WORDS_AS_SIGNS = {
 _NUMBERS_THAT = re.compile(
     rf"(?:all|any|every) (?:the )?(?:reals|real numbers?|numbers)(?: [a-z])? ({'|'.join(_WORDS_AS_SIGNS)}) ?(.+)"
 )
+_VALUE_OF = re.compile(r"(?<![a-zA-Z\\])[f-h]\([a-z]\)")
 _INSIDE = re.compile(r"\|([^|]+)\|")
 
 
@@ -96,7 +97,7 @@ def _chain(text: str) -> tuple[list[str], list[str]]:
 
 def _read(text: str) -> list[Interval] | None:
     """Reads a set of real numbers, in order; None for everything else."""
-    text = strip_membership(_TEXT.sub(r"\1", text).strip())
+    text = strip_membership(_VALUE_OF.sub("y", _TEXT.sub(r"\1", text).strip()))
     if (match := _SET_BUILDER.fullmatch(text)) and bracketed(text)[0]:
         text = match[2]
     # "x\in\mathbb{R}, x\ne 2"
@@ -104,7 +105,7 @@ def _read(text: str) -> list[Interval] | None:
     if _REALS.fullmatch(text):
         return [EVERYTHING]
     if match := _WITHOUT.fullmatch(text):
-        return complement(split_top_level(match[1] or match[2]))
+        return complement(_points(match[1] or match[2]))
     if match := _NUMBERS_THAT.fullmatch(text):
         return _inequality(f"x{_WORDS_AS_SIGNS[match[1]]} {match[2]}")
     sets = _SETMINUS.split(text)
@@ -121,6 +122,7 @@ def _read(text: str) -> list[Interval] | None:
     kind, inner = bracketed(text)
     parts = split_top_level(inner)
     if kind == "\\{\\}":
+        parts = [value for part in parts for value in both_signs(part)]
         return (
             union([Interval(part, part, True, True) for part in parts]) if all(parts) and not _has_sign(inner) else None
         )
@@ -130,6 +132,8 @@ def _read(text: str) -> list[Interval] | None:
     parts = [strip_membership(part) for part in split_top_level(text)]
     if len(parts) > 1 and all(bracketed(part)[0] for part in parts):
         return _read("\\cup ".join(parts))
+    if len(parts) == 1 and "\\pm" in text and len(sides := text.split("\\ne")) == 2:
+        return _intersect([f"{sides[0]}\\ne {point}" for point in _points(sides[1])])
     if len(parts) > 1 and "\\ne" in parts[0] and not any(_has_sign(part) for part in parts[1:]):
         # "x\ne 0,1"
         return _intersect([parts[0], *(f"{parts[0].partition('ne')[0]}ne {part}" for part in parts[1:])])
@@ -138,6 +142,12 @@ def _read(text: str) -> list[Interval] | None:
         both = _intersect(parts)
         return both or _read("\\lor ".join(parts))
     return _inequality(inner if kind == "()" else text)
+
+
+def _points(text: str) -> list[str]:
+    """The numbers of a list, two for one with ``\\pm``; ``x=`` before one is its name."""
+    items = [re.sub(r"^[a-zA-Z]=", "", item.strip()) for item in split_top_level(text)]
+    return [value for item in items for value in both_signs(item)]
 
 
 def _intersect(parts: list[str]) -> list[Interval] | None:

@@ -35,6 +35,13 @@ _LEAD_INS = [
         r"答\s*[:=]\s*|(?:所以|因此|故)\s*,?",
     )
 ]
+# "2\\sqrt{3} \\text{ (approximately } 3.46)" says the same twice, and is held against itself.
+_IN_OTHER_WORDS = r"(?:or\s+)?(?:approximately|approx\.?|about|roughly|equivalently|i\.e\.)\s*,?"
+_RESTATED = re.compile(
+    rf"(?<=[\w}})]) ?(?:\\q?quad|\\[,;: ])? ?"
+    rf"(?:\(\s*\\approx|\(?\s*\\text\{{[ ,]{{0,9}}\(?\s*{_IN_OTHER_WORDS}\s*\}}?)"
+    r"\s*([^()=,;]{1,60}?)\s*(?:\)|\\text\{\s*\)\s*\})?\}?$"
+)
 _REASON = r"(?:since|because|due to|as (?:required|desired|needed)|(?:rounded|correct) to)\b"
 _EXPLANATIONS = [
     re.compile(pattern, re.DOTALL)
@@ -64,7 +71,7 @@ def strip_lead_ins(text: str) -> str:
 
 def strip_explanation(text: str) -> str:
     r"""Removes a reason after an answer, ``\text{(since }x>0)``; conditions ("if", "where") are part of the answer."""
-    stripped = text
+    stripped = _RESTATED.sub(r"\\approx \1", text)
     for pattern in _EXPLANATIONS:
         stripped = pattern.sub("", stripped)
     return stripped if stripped.strip() else text

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _START_BITS = 160
 _LEAST_BITS = 120
 _MAX_BITS = 80_000
+# A function of so many digits takes seconds; these are left to the process that can be stopped.
+_MAX_FUNCTION_BITS = 20_000
 # What rounding may eat of the digits.
 _SLACK_BITS = 40
 _POSITIVE_POINTS = (
@@ -83,6 +85,14 @@ def near(left: str, right: str, share: float) -> bool:
     return first is not None and second is not None and abs(first - second) <= share * max(abs(first), abs(second))
 
 
+def exact_numbers(left: str, right: str) -> tuple[Fraction, Fraction] | None:
+    """Returns the rational values of two closed expressions without decimals; None for everything else."""
+    if "." in left + right:
+        return None
+    first, second = (parsed and exact_value(parsed.root) for parsed in map(parse, (left, right)))
+    return None if first is None or second is None else (first, second)
+
+
 def _point(variables: list[str], point: tuple[Fraction, Fraction]) -> Mapping[str, Fraction]:
     return {name: point[0] + point[1] * (number + number * number) for number, name in enumerate(variables)}
 
@@ -108,6 +118,8 @@ def _same_digits(left: Expression, right: Expression, values: Mapping[str, Fract
         share = 4 if _has_function(left.root) or _has_function(right.root) else 2
         wanted = _LEAST_BITS + share * (max(gold.largest, answer.largest) - min(gold.smallest, answer.smallest))
         precision = min(max(wanted, _START_BITS), _MAX_BITS)
+        if precision > _MAX_FUNCTION_BITS and (_has_function(left.root) or _has_function(right.root)):
+            return None
         if precision > _START_BITS:
             gold, answer = (evaluate(side.root, precision, values, base) for side in (left, right))
     except NoValue:

@@ -69,14 +69,6 @@ def parse_plain(cleaned: str) -> Plain | None:
     return Plain(value, exact=exact, percent=percent, grouped="," in text, places=places)
 
 
-def exact_numbers(left: str, right: str) -> tuple[Fraction, Fraction] | None:
-    """Returns the values of two cleaned answers where neither can be the other one rounded; else None."""
-    first, second = parse_plain(left), parse_plain(right)
-    if first is None or second is None or not (first.exact and second.exact) or first.percent != second.percent:
-        return None
-    return first.value, second.value
-
-
 def same_number(gold: Plain, answer: Plain) -> bool:
     """Compares two plain numbers.
 

@@ -345,6 +345,12 @@ def test_the_call_after_a_time_out_is_right():
         "\\boxed{5" + " a" * (MAX_ANSWER_CHARS // 2 - 10) + "}",
         "\\boxed{5" + "," * (MAX_ANSWER_CHARS - 10) + "}",
         "\\boxed{" + "1 " * (MAX_ANSWER_CHARS // 2 - 10) + "}",
+        "\\boxed{6}" + " " * 50_000,
+        "$\\boxed{6}$" + "\n \n" * 16_000,
+        "\\boxed 6" + "\n" * 50_000,
+        "Final Answer: $6$" + " " * 50_000 + "$x$",
+        "".join("$\\boxed{6}$ + " for _ in range(7_000)),
+        "".join("\\boxed{6}+" for _ in range(7_000)),
     ],
 )
 def test_long_texts_are_cheap(text):
