@@ -108,8 +108,9 @@ def values_of(names: list[str], values: list[str]) -> str | None:
     if len(names) % size or names != names[:size] * (len(names) // size):
         return None
     rows = [list(zip(names[:size], values[at : at + size], strict=True)) for at in range(0, len(values), size)]
-    # Of other names, such as m and b, the order in which they stand is as good as any.
-    if "".join(sorted(names[:size])) in _ALPHABET:
+    # Of names without an order, such as m and b, that in which they stand is as good as any.
+    alike = len({re.sub(r"_.*", "", name) for name in names}) == 1 or all(name.startswith("\\") for name in names)
+    if alike or "".join(sorted(names[:size])) in _ALPHABET:
         rows = [sorted(row) for row in rows]
     return ",".join(f"({','.join(value for _, value in row)})" for row in rows)
 
