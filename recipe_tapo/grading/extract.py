@@ -84,10 +84,12 @@ def _last_final_answer_line(text: str) -> str | None:
     # A digit outside the formulas belongs to the answer ("25 $\text{cm}$").
     if not segments or re.search(r"\d", _MATH_SEGMENT.sub("", line)):
         return _LEAD_IN.sub("", line).rstrip(".").strip()
-    while len(segments) > 1 and re.search(r"\d", segments[-2].content):
-        if not _CONDITION.match(line[segments[-2].end : segments[-1].start]):
-            break
-        segments = segments[:-1]
+    while (
+        len(segments) > 1
+        and re.search(r"\d", segments[-2].content)
+        and _CONDITION.match(line[segments[-2].end : segments[-1].start])
+    ):
+        segments.pop()
     # "$x=2$ and $x=3$" is one answer with two values; in other prose the last formula is the answer.
     first = len(segments) - 1
     while first and are_neighbours(line[segments[first - 1].end : segments[first].start]):

@@ -27,12 +27,13 @@ def one_spelling_of_brackets(cleaned: str) -> str:
 def without_point(cleaned: str, other: str) -> str:
     r"""Returns the coordinates of a named point, "(3,-1)" of "P(3,-1)", where the other answer is a tuple."""
     match = _POINT.match(cleaned)
-    if not match or not all(_is_tuple(text) for text in (cleaned[match.end() :], other)):
+    if not match or not all(is_tuple(text) for text in (cleaned[match.end() :], other)):
         return cleaned
     return cleaned[match.end() :]
 
 
-def _is_tuple(cleaned: str) -> bool:
+def is_tuple(cleaned: str) -> bool:
+    """Whether a text is a pair of round brackets around two parts or more."""
     kind, inner = bracketed(cleaned)
     return kind == "()" and len(split_top_level(inner)) > 1
 

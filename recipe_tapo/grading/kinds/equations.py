@@ -3,7 +3,8 @@ r"""Equations: ``x=5`` states a value, ``2x+1=5`` does not; chains ``x=2+3=5``; 
 import re
 from dataclasses import dataclass
 
-from recipe_tapo.grading.kinds.brackets import bracketed, split_at
+from recipe_tapo.grading.kinds.brackets import bracketed, is_tuple, split_at
+from recipe_tapo.grading.kinds.scalars import DEGREE, in_radians
 from recipe_tapo.grading.normalise import split_top_level
 from recipe_tapo.grading.outcome import Equal, Outcome, some
 from recipe_tapo.grading.spelling.units import strip_unit
@@ -35,7 +36,6 @@ _SIGN = re.compile(r"\\(?:approx|simeq|approxeq|doteq)(?![a-zA-Z])|(?<![<>])=")
 # guess at many.
 _ROUNDED, _EQUAL = 0.1, 0.002
 _MOST_VALUES = 5
-_DEGREE = r"^\circ"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _DIGIT_OF_ITS_OWN = re.compile(r"(?<![\^_{\d-])\d")
 
@@ -157,13 +157,10 @@ def _one_of(gold: str, stated: _Stated, equal: Equal) -> Outcome:
 
 def _in_one_unit(numbers: list[str]) -> list[str]:
     """Degrees in radians where only some are degrees."""
-    degrees = [number.endswith(_DEGREE) for number in numbers]
+    degrees = [number.endswith(DEGREE) for number in numbers]
     if all(degrees) or not any(degrees):
         return numbers
-    return [
-        f"({number.removesuffix(_DEGREE)})\\cdot\\frac{{\\pi}}{{180}}" if degree else number
-        for number, degree in zip(numbers, degrees, strict=True)
-    ]
+    return [in_radians(number) if degree else number for number, degree in zip(numbers, degrees, strict=True)]
 
 
 def _number(value: str) -> str:
@@ -190,5 +187,4 @@ def _stated(cleaned: str) -> _Stated | None:
 
 def _is_point(text: str) -> bool:
     """Whether a text is a tuple, a vector or a matrix; whatever equals it is only its name."""
-    kind, inner = bracketed(text)
-    return (text.startswith("\\begin") and text.endswith("}")) or (kind == "()" and len(split_top_level(inner)) > 1)
+    return (text.startswith("\\begin") and text.endswith("}")) or is_tuple(text)

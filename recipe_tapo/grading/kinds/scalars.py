@@ -20,6 +20,7 @@ _NUMBERS = re.compile(r"-?[\d.]+(?: -?[\d.]+)+")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _COMMANDS = re.compile(r"\\text\{[^{}]*\}|\\[a-zA-Z]+")
 _RADIAN = read_unit("radians")
+DEGREE = r"^\circ"
 _DEGREES = re.compile(r"\^\\circ(?![a-zA-Z])")
 
 
@@ -52,6 +53,11 @@ def same_value(gold: str, answer: str) -> Outcome:
     return _same_number_or_expression(gold, answer)
 
 
+def in_radians(degrees: str) -> str:
+    """Returns an angle that ends in a degree sign as an expression without it."""
+    return f"({degrees.removesuffix(DEGREE)})\\cdot\\frac{{\\pi}}{{180}}"
+
+
 def _with_unit(text: str, other: str) -> str:
     """Sets a bare symbol of a unit as text ("1000 m"), unless the other side has the letter as a variable."""
     letters = unit_letters(text)
@@ -64,9 +70,8 @@ def _same_in_radians(gold: str, answer: str) -> Outcome | None:
     """Compares an angle in degrees with one that says it is in radians; None for everything else."""
     ours, theirs = split_unit(gold), split_unit(answer)
     for degrees, radians in ((gold, theirs), (answer, ours)):
-        if degrees.endswith("^\\circ") and radians.unit == _RADIAN:
-            number = degrees.removesuffix("^\\circ")
-            verdict = same_expression(f"({number})\\cdot\\frac{{\\pi}}{{180}}", radians.value)
+        if degrees.endswith(DEGREE) and radians.unit == _RADIAN:
+            verdict = same_expression(in_radians(degrees), radians.value)
             return Open.ALGEBRA if verdict is None else verdict
     return None
 

@@ -38,9 +38,8 @@ _REPEATING = re.compile(r"(?<=\.)(\d*)(?:\\(?:bar|overline|overbar)\s*(?:\{(\d+)
 _TIMES_TEN = re.compile(r"(\d)\s*[xX]\s*10\s*\^")
 _AND_A_HALF = re.compile(r"(\d)\s*(?:\\text\{\s*)?and a half\b(?:\s*\})?")
 # "5/2 x" with its space is five halves of x; "1/2\pi" leaves it open, and in "3/2 m" a unit may follow.
-_SPACED_FRACTION = re.compile(
-    r"(?<![\w./)}\]^])(\d+)/(\d+)\s+(?:([a-zA-Z]+)(?=(\s*$)?)|(?=\\[a-zA-Z]))|\((\d+)\)\s?/\s?\((\d+)\)"
-)
+_SPACED_FRACTION = re.compile(r"(?<![\w./)}\]^])(\d+)/(\d+)\s+(?=\\?[a-zA-Z])")
+_BRACKETED_FRACTION = re.compile(r"\((\d+)\)\s?/\s?\((\d+)\)")
 _ONGOING = re.compile(r"(\d*\.)(\d+)\s*(?:\.\.+|\\(?:ldots|dots|cdots|dotsc|dotsb)(?![a-zA-Z]))")
 
 
@@ -55,7 +54,7 @@ def one_spelling_of_numerals(text: str) -> str:
     if "half" in text:
         text = _AND_A_HALF.sub(r"\1\\frac{1}{2}", text)
     if "/" in text:
-        text = _SPACED_FRACTION.sub(_spaced_fraction, text)
+        text = _BRACKETED_FRACTION.sub(r"\\frac{\1}{\2} ", _SPACED_FRACTION.sub(_spaced_fraction, text))
     if "/" in text and "_" in text:
         text = _RAISED.sub(r"\\frac{\1}{\2}", text)
     text = _ORDINAL.sub("", text)
@@ -83,8 +82,8 @@ def _binomial(match: re.Match[str]) -> str:
 
 
 def _spaced_fraction(match: re.Match[str]) -> str:
-    above, below, word = match[1] or match[5], match[2] or match[6], match[3] or ""
-    return match[0] if word in UNITS and match[4] is not None else f"\\frac{{{above}}}{{{below}}} {word}"
+    unit_follows = match.string[match.end() :].rstrip() in UNITS
+    return match[0] if unit_follows else f"\\frac{{{match[1]}}}{{{match[2]}}} "
 
 
 def _power_of_ten(match: re.Match[str]) -> str:
