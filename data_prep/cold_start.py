@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -16,7 +15,7 @@ from data_prep.joint_set import SFT_SCHEMA, JointSetSettings, build_joint_set
 from data_prep.queries import digest, read_queries
 from data_prep.responses import sample_responses
 from data_prep.trajectory_store import read_constructions, sample_constructions
-from recipe_tapo.algorithm.prompts import MICRO_REFLECTIVE, PromptTemplateError, load_template
+from recipe_tapo.algorithm.prompts import MICRO_REFLECTIVE, load_template
 from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.cli.flag_types import fraction, natural, positive, user_path
 from recipe_tapo.cli.run import run_command
@@ -128,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.max_row_tokens,
         args.min_prefix_fraction,
         args.min_new_tokens,
-        _load_template(args.prompt_path),
+        load_template(args.prompt_path),
         args.seed,
         args.ift_mode,
     )
@@ -196,13 +195,6 @@ def _load_tokenizer(name: str) -> ChatTokenizer:
         raise InputError(
             f"{name}: no tokenizer there ({reason}); name its folder or hub name with --tokenizer"
         ) from error
-
-
-def _load_template(path: Path | None) -> str:
-    try:
-        return load_template(path)
-    except PromptTemplateError as error:
-        raise InputError(str(error)) from error
 
 
 if __name__ == "__main__":

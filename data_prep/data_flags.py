@@ -7,13 +7,14 @@ from data_prep.overlap import DEFAULT_OVERLAP_THRESHOLD, METHOD
 from data_prep.schema import DEFAULT_PROMPT_SUFFIX
 from data_prep.sources import DEFAULT_SAVE_DIR
 from recipe_tapo.cli.flag_types import share, user_path
+from recipe_tapo.cli.run import Parser
 from recipe_tapo.cli.sampling_flags import add_model
 from recipe_tapo.errors import InputError
 
 
 def new_parser(module: str, description: str) -> argparse.ArgumentParser:
     """Returns a parser whose help shows the command as it is typed."""
-    return argparse.ArgumentParser(prog=f"python -m data_prep.{module}", description=description, allow_abbrev=False)
+    return Parser(prog=f"python -m data_prep.{module}", description=description, formatter_class=argparse.HelpFormatter)
 
 
 def add_save_dir(group: argparse._ArgumentGroup) -> None:

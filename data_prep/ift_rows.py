@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from data_prep.queries import Query
 from data_prep.trajectories import is_tidy, synthesis_messages
+from recipe_tapo.algorithm.chats import question_text
 from recipe_tapo.algorithm.locate import numbered
 from recipe_tapo.algorithm.prompts import (
     CONTINUATION,
@@ -16,7 +17,6 @@ from recipe_tapo.algorithm.prompts import (
     MICRO_REFLECTIVE,
     fill_template,
     load_template,
-    question_text,
 )
 from recipe_tapo.algorithm.steps import repeated_steps, split_steps
 from recipe_tapo.construction.locators import ANSWER_BEGUN, ANSWER_END

@@ -152,7 +152,7 @@ def _type(value: Any) -> str:
 def _read_parquet(path: Path) -> list[dict[str, Any]]:
     try:
         return read_parquet_table(path).to_pylist()
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, OverflowError, ValueError) as error:
         raise InputError(f"{path}: not a readable parquet file ({error})") from error
 
 

@@ -4,7 +4,8 @@ import re
 import sys
 
 from data_prep.queries import Query
-from recipe_tapo.algorithm.prompts import fill_template, question_text
+from recipe_tapo.algorithm.chats import question_text
+from recipe_tapo.algorithm.prompts import fill_template
 from recipe_tapo.algorithm.selection import group_rng, select_pairs
 from recipe_tapo.algorithm.tokens import ChatTokenizer, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory

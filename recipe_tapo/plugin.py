@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 
-RUN_VARIABLE = "RECIPE_TAPO"
+from recipe_tapo.engine.names import RUN_VARIABLE
 
 # `+recipe=tapo`, `+arm=wo_ots` and the like, or a configuration of the user's own, whose defaults may name a recipe.
 _NAMES_A_RECIPE = re.compile(r"\+{0,2}(recipe|arm)(@[^=]*)?=|(--config-[npd]\w*|-c[npd])(=|$)")
@@ -91,13 +91,13 @@ def _register_trainer(_: ModuleType) -> None:
 
 
 def _name_weight_sender(module: ModuleType) -> None:
-    from recipe_tapo.cpu.weight_socket import wrap_sender
+    from recipe_tapo.engine.weight_socket import wrap_sender
 
     wrap_sender(module)
 
 
 def _name_weight_receiver(module: ModuleType) -> None:
-    from recipe_tapo.cpu.weight_socket import wrap_receiver
+    from recipe_tapo.engine.weight_socket import wrap_receiver
 
     wrap_receiver(module)
 

@@ -7,7 +7,7 @@ reads:    --attempts, a jsonl file whose lines have "question", "error_rollout" 
           tapo.dump_dir of a training run; --golds, a parquet file in verl's RL format with the questions' right
           answers; --labels, a json file that says which step of an attempt is its first wrong one, by its place
 writes:   in --output two files per variant, the attempts of each, which 'tapo report --constructions' shows, and
-          table.json; and the table of docs/construction.md on the terminal
+          table.json; and the table of docs/construction_evidence.md on the terminal
 
 Each dumped attempt is one construction: the right sibling is the one that it had. Rollouts are tokenised from their
 text, for a dump has no token ids. An interrupted run goes on where it stopped.
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.benchmark.located import against_labels, label_row, read_labels
-from recipe_tapo.algorithm.prompts import render_chat
+from recipe_tapo.algorithm.chats import render_chat
 from recipe_tapo.cli.flag_types import natural, positive, user_path
 from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
 from recipe_tapo.cli.run import run_command

@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, Qwen3ForCausalLM
 from examples.arithmetic.problems import REFLECTION, ChainProblem, is_right
 from examples.cpu_demo.generation import token_log_probs
 from examples.cpu_demo.regime import REGIMES
-from recipe_tapo.algorithm.prompts import render_chat
+from recipe_tapo.algorithm.chats import render_chat
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.constructor import Constructor

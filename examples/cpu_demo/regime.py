@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from examples.arithmetic.problems import INVERSES, MISSES, ChainProblem, make_problems
 from examples.cpu_demo.teacher import Teacher
-from recipe_tapo.algorithm.prompts import CONTINUATION_OWN, LOCATE, MODES, SELF_TEACHER
+from recipe_tapo.algorithm.prompts import CONTINUATION_OWN, LOCATE, REWRITING_MODES, SELF_TEACHER
 
 # A run starts from the cold start, from a model that never saw a synthesis prompt, or from a cold start that also
 # knows OPSD's prompt.
@@ -57,7 +57,7 @@ class Regime:
     max_synthesis_tokens: int
     train_size: int
     zpd_questions: bool
-    prompts: tuple[str, ...] = MODES
+    prompts: tuple[str, ...] = REWRITING_MODES
     zpd: tuple[float, float] = (0.125, 0.875)
 
     def problems(self, size: int, split: str, seed: int) -> list[ChainProblem]:
@@ -105,7 +105,7 @@ INVERSES_REGIME = Regime(
     train_size=512,
     zpd_questions=True,
     zpd=(0.25, 0.625),
-    prompts=(*MODES, SELF_TEACHER, CONTINUATION_OWN, LOCATE),
+    prompts=(*REWRITING_MODES, SELF_TEACHER, CONTINUATION_OWN, LOCATE),
 )
 
 

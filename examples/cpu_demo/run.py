@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run = parser.add_argument_group("run")
-    run.add_argument("--steps", type=int, default=40, help="training steps (default: 40, about five minutes)")
+    run.add_argument("--steps", type=int, default=40, help="training steps (default: 40, about seven minutes)")
     run.add_argument(
         "--model", type=user_path, default=CHECKPOINT, help="model to start from (default: the bundled one)"
     )

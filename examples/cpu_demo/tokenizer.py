@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from examples.arithmetic.problems import CHAINS, FINAL, REFLECTION, Task
 from examples.cpu_demo.cold_start_examples import ANALYSIS, SHORT_ANALYSIS
-from recipe_tapo.algorithm.prompts import LOCATE, MODES, OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, load_template
+from recipe_tapo.algorithm.prompts import LOCATE, OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, REWRITING_MODES, load_template
 from recipe_tapo.construction.locators import ANSWER_BEGUN
 
 EOS = "<|im_end|>"
@@ -46,7 +46,7 @@ _PHRASES = (
 )
 
 
-def template_chunks(modes: Sequence[str] = MODES) -> list[str]:
+def template_chunks(modes: Sequence[str] = REWRITING_MODES) -> list[str]:
     """The fixed text between the placeholders of the templates that the cold start teaches."""
     chunks: list[str] = []
     for mode in modes:
@@ -56,7 +56,7 @@ def template_chunks(modes: Sequence[str] = MODES) -> list[str]:
     return list(dict.fromkeys(chunks))
 
 
-def pieces(task: Task = CHAINS, modes: Sequence[str] = MODES) -> list[str]:
+def pieces(task: Task = CHAINS, modes: Sequence[str] = REWRITING_MODES) -> list[str]:
     """All texts that are one token."""
     numbers = [str(value) for value in range(task.modulus)]
     phrases = [phrase.replace("{modulus}", str(task.modulus)) for phrase in _PHRASES]
@@ -70,7 +70,7 @@ def pieces(task: Task = CHAINS, modes: Sequence[str] = MODES) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def build_tokenizer(task: Task = CHAINS, modes: Sequence[str] = MODES) -> PreTrainedTokenizerFast:
+def build_tokenizer(task: Task = CHAINS, modes: Sequence[str] = REWRITING_MODES) -> PreTrainedTokenizerFast:
     """Builds the tokenizer: longest piece first, bytes for everything else, an exact decoder.
 
     Args:

@@ -10,7 +10,7 @@ _PLAIN = (
 )
 _CHINESE = r"等等|等一下|不对|再检查|重新(?:检查|验证|计算|考虑)|错误|有误"
 _PLAIN_DOUBT = re.compile(rf"\b(?:{_PLAIN})\b|{_CHINESE}", re.IGNORECASE)
-# Words that doubt only where a doubt is due.
+# Words that are a doubt only right after a known mistake.
 _DOUBT = re.compile(
     rf"\b(?:{_PLAIN}|let me (?:consider|calculate|think)|error|slip|actually|however"
     r"|should(?: actually)? (?:be|have)|correct(?:ion|ing)"

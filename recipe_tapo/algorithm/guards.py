@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from recipe_tapo.algorithm.prompts import template_path
 from recipe_tapo.errors import InputError
 
 _PLACEHOLDER = re.compile(r"(?<![A-Za-z])\{\w+\}")  # {question}, not the braces of \boxed{answer}
@@ -36,9 +37,9 @@ def template_phrases(template: str) -> list[str]:
     A phrase is a line of at least three words, or a sentence of at least five, in a line without a
     ``{placeholder}`` (two CJK characters count as one word). A line that a colon ends needs five words as well.
     Markup, numbering, punctuation, case and white space do not count.
-    Quotations are no phrases of their own: what the prompt quotes ("Wait, let me double-check that.") it wants
-    to be said, and neither is a line with a digit or a "wait": it belongs to a worked example, as in the paper's
-    Fig. 2, whose words a solution may use. A slot for the answer, such as ``\boxed{answer}``, is a phrase however
+    A quotation is no phrase, for the prompt wants to have it said ("Wait, let me double-check that."). Nor is a line
+    with a digit or a "wait": it belongs to a worked example, as in the paper's Fig. 2, whose words a solution may use.
+    A slot for the answer, such as ``\boxed{answer}``, is a phrase however
     short it is; one that could be an answer, such as ``\boxed{42}`` or ``\boxed{x}``, is none.
 
     Args:
@@ -88,7 +89,7 @@ def load_leak_patterns(path: str | Path | None = None) -> list[re.Pattern[str]]:
         LeakPatternError: The file cannot be read, holds no pattern, or a line is no regular expression or one
             that the empty text matches.
     """
-    path = Path(path) if path else Path(__file__).parent / "templates" / "leak_patterns.txt"
+    path = Path(path) if path else template_path("leak_patterns")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         for _ in graded():
             pass
     right, timed_out, died = (int(counts[name]) for name in ("acc", "timed_out", "grader_died"))
-    print(f"accuracy {right / total:.4f} ({right} of {total} right; {timed_out} timed out, {died} beyond memory)")
+    print(f"accuracy {right / total:.4f} ({right} of {total} right; {timed_out} timed out, {died} broke the grader)")
 
 
 def _read_rows(args: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -49,7 +49,7 @@ def one_line(error: ErrorDetails, root: type[BaseModel]) -> TapoConfigError:
         case "finite_number":
             problem, remedy = "is not finite", "give a finite number"
         case kind if kind in _TYPES:
-            problem, remedy = f"must be of type {_TYPES[kind]}", f"it is {type(value).__name__}"
+            problem, remedy = f"is of type {type(value).__name__}", f"give a value of type {_TYPES[kind]}"
     return refuse(".".join(location), value, problem, remedy)
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from recipe_tapo.algorithm.guards import LeakPatternError
-from recipe_tapo.algorithm.prompts import PromptTemplateError, load_template
+from recipe_tapo.algorithm.prompts import load_template
 from recipe_tapo.config.errors import bad
+from recipe_tapo.errors import InputError
 
 
 def _rule(holds: Callable[[Any], bool], problem: str, remedy: str) -> AfterValidator:
@@ -28,7 +28,7 @@ def check_file(read: Callable[[], object], path: str | None, name: str) -> None:
     """Raises a validation error about the key ``name`` where a file cannot be read."""
     try:
         read()
-    except (PromptTemplateError, LeakPatternError) as error:
+    except InputError as error:
         raise bad(path, str(error), "mend the file or unset the key", name) from error
 
 

@@ -10,14 +10,9 @@ import re
 from functools import partial
 from typing import Any
 
+from recipe_tapo.algorithm.chats import asked_again, chat_text
 from recipe_tapo.algorithm.guards import template_phrases
-from recipe_tapo.algorithm.prompts import (
-    asked_again,
-    chat_text,
-    fill_template,
-    load_template,
-    read_transitions,
-)
+from recipe_tapo.algorithm.prompts import fill_template, load_template, read_transitions
 from recipe_tapo.algorithm.splice import Splice, cut, join
 from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.algorithm.tokens import choose_eos, decode

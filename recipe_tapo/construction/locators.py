@@ -4,15 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
+from recipe_tapo.algorithm.chats import render_chat, render_prompt, teacher_chat
 from recipe_tapo.algorithm.locate import evenly, fork, largest_fall, largest_gain, numbered, token_ends
-from recipe_tapo.algorithm.prompts import (
-    LOCATE_PROMPTS,
-    fill_template,
-    load_template,
-    render_chat,
-    render_prompt,
-    teacher_chat,
-)
+from recipe_tapo.algorithm.prompts import LOCATE_PROMPTS, fill_template, load_template
 from recipe_tapo.algorithm.steps import Step
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt
@@ -23,8 +17,7 @@ from recipe_tapo.reasons import Rejected, RejectReason
 
 # The answer begun for the policy, so that a number is all that is left to say.
 ANSWER_BEGUN = "The first wrong step is step ["
-# A choice ends as the cold start teaches it: "1" alone is the beginning of "12", and where the token after it would be
-# "]." a policy that may not write it goes on to some other number.
+# A choice includes its end: "1" alone is the beginning of "12" too, and the policy may write "]." as one token.
 ANSWER_END = "]."
 # What the policy is made to write after a step, to answer at once.
 AT_ONCE = "\n\nFinal Answer: \\boxed{"

@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from recipe_tapo.algorithm.chats import render_prompt
 from recipe_tapo.algorithm.guards import template_phrases
-from recipe_tapo.algorithm.prompts import fill_template, load_template, render_prompt
+from recipe_tapo.algorithm.prompts import fill_template, load_template
 from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
 from recipe_tapo.config import TapoConfig

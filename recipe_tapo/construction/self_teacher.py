@@ -2,8 +2,9 @@
 
 import asyncio
 
+from recipe_tapo.algorithm.chats import render_chat, teacher_chat
 from recipe_tapo.algorithm.opsd import choose_siblings
-from recipe_tapo.algorithm.prompts import SELF_TEACHER, load_template, render_chat, teacher_chat
+from recipe_tapo.algorithm.prompts import SELF_TEACHER, load_template
 from recipe_tapo.algorithm.selection import group_rng
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.config import TapoConfig

@@ -1,1 +1,1 @@
-"""Every line that touches verl, Ray, TransferQueue or Hydra."""
+"""What touches verl, Ray, TransferQueue or Hydra; ``cpu`` has what only a machine without an accelerator needs."""

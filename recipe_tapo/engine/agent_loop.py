@@ -14,7 +14,7 @@ import transfer_queue as tq
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
 
-from recipe_tapo.algorithm.prompts import question_text
+from recipe_tapo.algorithm.chats import question_text
 from recipe_tapo.algorithm.selection import is_correct
 from recipe_tapo.algorithm.tokens import stop_ids
 from recipe_tapo.construction.attempt import Attempt, reject

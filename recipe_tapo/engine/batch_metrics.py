@@ -10,7 +10,14 @@ from verl.protocol import DataProto
 from verl.trainer.ppo.core_algos import agg_loss, kl_penalty
 from verl.utils.debug.metrics import calculate_debug_metrics
 
-from recipe_tapo.engine.metrics import distribution_metrics, reflection_metrics, rollout_metrics
+from recipe_tapo.construction.reports import GroupReport
+from recipe_tapo.engine.metrics import (
+    distribution_metrics,
+    reflection_metrics,
+    rollout_metrics,
+    timing_metrics,
+    yield_metrics,
+)
 from recipe_tapo.engine.rows import (
     ADVANTAGES,
     ENTROPY,
@@ -23,6 +30,7 @@ from recipe_tapo.engine.rows import (
     get_uids,
     reflected_keys,
     rollout_keys,
+    rows_of,
     uid_of_key,
 )
 
@@ -50,6 +58,25 @@ def diagnose_rollouts(batch: KVBatchMeta, model: DictConfig) -> dict[str, float]
     if compare:
         metrics |= calculate_debug_metrics(DataProto.from_dict(tensors=data))
     return metrics
+
+
+def of_step(batch: KVBatchMeta, waited_from: float, reference: bool) -> dict[str, float]:
+    """What became of the step's groups, how its rollouts spread, and how its constructed rows differ from them.
+
+    Args:
+        batch: A batch with advantages.
+        waited_from: When the step began to wait for rollouts and constructions, in seconds of ``time.time``.
+        reference: Whether a reference policy has scored the batch.
+    """
+    reports = [GroupReport.from_plain(row.report) for row in rows_of(batch) if row.report is not None]
+    constructed = reflected_keys(batch)
+    return {
+        **yield_metrics(reports),
+        **timing_metrics(reports, waited_from),
+        **of_rollouts(batch),
+        "tapo/rows": len(constructed),
+        **(of_reflections(batch, reference) if constructed else {}),
+    }
 
 
 def of_rollouts(batch: KVBatchMeta) -> dict[str, float]:

@@ -5,13 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from recipe_tapo.algorithm.prompts import (
-    CONTINUATION,
-    LOCATE_PROMPTS,
-    SELF_TEACHER,
-    fill_template,
-    load_template,
-)
+from recipe_tapo.algorithm.prompts import CONTINUATION, LOCATE_PROMPTS, SELF_TEACHER, fill_template, load_template
 from recipe_tapo.config import TapoConfig, refuse
 from recipe_tapo.engine.verl_config import synthesis_budget
 

@@ -68,7 +68,7 @@ HOOKS = (
         process=TAPO,
         why="verl's registry. verl.trainer.main_ppo looks the class up before it imports anything that a configuration "
         "names, external_lib included; importing the trainer in every process would cost each about 12 s",
-        code="plugin.py, engine/trainer.py, engine/async_trainers.py",
+        code="plugin.py, engine/trainer.py",
         waits_for="a configuration key of verl that names the trainer's module",
     ),
     Hook(
@@ -83,7 +83,7 @@ HOOKS = (
         what="adds the cluster's address to the name of the weight-sync socket, on the sender's side",
         process=TAPO_OR_CPU,
         why=_SOCKET,
-        code="cpu/weight_socket.py",
+        code="engine/weight_socket.py",
         waits_for=_SOCKET_ISSUES,
     ),
     Hook(
@@ -91,7 +91,7 @@ HOOKS = (
         what="adds the cluster's address to the name of the weight-sync socket, on the receiver's side",
         process=TAPO_OR_CPU,
         why=_SOCKET,
-        code="cpu/weight_socket.py",
+        code="engine/weight_socket.py",
         waits_for=_SOCKET_ISSUES,
     ),
     Hook(

@@ -62,12 +62,13 @@ _LOGPROBS_MODES = {
     f"{_ROLLOUT}.engine_kwargs.vllm.logprobs_mode": ("processed_logprobs", None),
 }
 
+# What the recipe sets and must stay, and why.
 _OF_THE_RECIPE = {
-    "trainer.use_v1": True,
-    "algorithm.adv_estimator": ESTIMATOR,
-    f"{_ROLLOUT}.agent.agent_loop_manager_class": MANAGER,
-    "actor_rollout_ref.hybrid_engine": True,
-    f"ray_kwargs.ray_init.runtime_env.env_vars.{RUN_VARIABLE}": "1",
+    "trainer.use_v1": (True, "TAPO's trainers stand on verl's v1 trainers"),
+    "algorithm.adv_estimator": (ESTIMATOR, "both groups of a question have their advantages from TAPO's estimator"),
+    f"{_ROLLOUT}.agent.agent_loop_manager_class": (MANAGER, "TAPO's agent-loop workers construct the trajectories"),
+    "actor_rollout_ref.hybrid_engine": (True, "TAPO's training worker stands on verl's hybrid one"),
+    f"ray_kwargs.ray_init.runtime_env.env_vars.{RUN_VARIABLE}": ("1", "the run's processes find TAPO's trainer by it"),
 }
 
 
@@ -132,8 +133,8 @@ REFUSALS = (
         key=_MODE,
         setting=f"`{_MODE}` = `sync`, `colocate_async`, `separate_async` or any other that is not TAPO's",
         applies=_no(_is(_MODE, *TRAINER_MODES)),
-        problem="the tapo recipe needs its own",
-        remedy=f"leave it at {TRAINER_MODE}, or use {COLOCATE_ASYNC} or {SEPARATE_ASYNC}",
+        problem="that trainer knows nothing of constructed rows",
+        remedy=f"add +recipe=tapo, which sets {TRAINER_MODE}, or use {COLOCATE_ASYNC} or {SEPARATE_ASYNC} with it",
     ),
     Refusal(
         key=_MODE,
@@ -147,10 +148,10 @@ REFUSALS = (
             key=key,
             setting=f"`{key}` other than the recipe's",
             applies=_is_not(key, expected),
-            problem="the tapo recipe needs its own",
+            problem=problem,
             remedy=f"leave it at {expected}",
         )
-        for key, expected in _OF_THE_RECIPE.items()
+        for key, (expected, problem) in _OF_THE_RECIPE.items()
     ),
     Refusal(
         key=f"{_ACTOR}.ppo_mini_batch_size",

@@ -1,6 +1,6 @@
-"""TAPO's trainer: constructed rows in the batches of verl's trainers.
+"""TAPO's trainers: constructed rows in the batches of verl's.
 
-The overrides stand on any of verl's v1 trainers and call theirs; ``async_trainers.py`` has the asynchronous ones.
+The overrides stand on any of verl's v1 trainers, the synchronous one and the asynchronous ones, and call theirs.
 """
 
 import time
@@ -14,6 +14,8 @@ from transfer_queue import KVBatchMeta
 from verl.experimental.separation.engine_workers import DetachActorWorker
 from verl.trainer.ppo.core_algos import AdvantageEstimator, get_adv_estimator_fn
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer, register_trainer
+from verl.trainer.ppo.v1.trainer_colocate_async import PPOTrainerColocateAsync
+from verl.trainer.ppo.v1.trainer_separate_async import PPOTrainerSeparateAsync
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.engine_workers import ActorRolloutRefWorker
@@ -22,7 +24,6 @@ from verl.workers.rollout.utils import get_max_position_embeddings
 from recipe_tapo.algorithm.loss import GroupSizes, group_sizes
 from recipe_tapo.algorithm.token_weights import ots_weights, spare_turns
 from recipe_tapo.construction.failed_steps import CONSTRUCTING, TEACHING, StepWatch
-from recipe_tapo.construction.reports import GroupReport
 from recipe_tapo.engine import batch_metrics
 from recipe_tapo.engine.balance import deal_batch
 from recipe_tapo.engine.banner import banner
@@ -31,12 +32,10 @@ from recipe_tapo.engine.metrics import (
     construction_counts,
     staleness_metrics,
     teaching_counts,
-    timing_metrics,
     turn_metrics,
     weight_metrics,
-    yield_metrics,
 )
-from recipe_tapo.engine.names import TRAINER_MODE, TRAINER_MODES
+from recipe_tapo.engine.names import COLOCATE_ASYNC, SEPARATE_ASYNC, TRAINER_MODE, TRAINER_MODES
 from recipe_tapo.engine.opsd_rows import put_distillation_advantages, take_report_metrics
 from recipe_tapo.engine.registry import ESTIMATOR_OF_MODE
 from recipe_tapo.engine.rows import (
@@ -257,18 +256,11 @@ class TapoOverrides(PPOTrainer):
             metrics.update(take_report_metrics())
             self.step_watch.add(teaching_counts(metrics))
             return
-        reports = [GroupReport.from_plain(row.report) for row in rows_of(batch) if row.report is not None]
-        reflected = reflected_keys(batch)
-        metrics.update(yield_metrics(reports))
-        metrics.update(timing_metrics(reports, self._waited_from))
-        metrics.update(batch_metrics.of_rollouts(batch))
-        metrics["tapo/rows"] = len(reflected)
+        metrics.update(batch_metrics.of_step(batch, self._waited_from, self.use_reference_policy))
         self.step_watch.add(construction_counts(metrics))
-        if reflected:
-            metrics.update(batch_metrics.of_reflections(batch, self.use_reference_policy))
-            if self.verl_mode != TRAINER_MODES[TRAINER_MODE]:
-                # One version of the weights for each step: this step began with that of the last one.
-                metrics.update(staleness_metrics(self.global_steps - 1, row_versions(batch)))
+        if reflected_keys(batch) and self.verl_mode != TRAINER_MODES[TRAINER_MODE]:
+            # One version of the weights for each step: this step began with that of the last one.
+            metrics.update(staleness_metrics(self.global_steps - 1, row_versions(batch)))
 
 
 @register_trainer(TRAINER_MODE)
@@ -276,6 +268,20 @@ class TapoTrainer(TapoOverrides, PPOTrainerSync):
     """Registered as ``trainer.v1.trainer_mode=tapo``."""
 
     verl_mode = TRAINER_MODES[TRAINER_MODE]
+
+
+@register_trainer(COLOCATE_ASYNC)
+class TapoColocateAsyncTrainer(TapoOverrides, PPOTrainerColocateAsync):
+    """Registered as ``trainer.v1.trainer_mode=tapo_colocate_async``; docs/asynchronous.md says what is meant by it."""
+
+    verl_mode = TRAINER_MODES[COLOCATE_ASYNC]
+
+
+@register_trainer(SEPARATE_ASYNC)
+class TapoSeparateAsyncTrainer(TapoOverrides, PPOTrainerSeparateAsync):
+    """Registered as ``trainer.v1.trainer_mode=tapo_separate_async``."""
+
+    verl_mode = TRAINER_MODES[SEPARATE_ASYNC]
 
 
 def _put_factors(corrected: list[str], others: list[str], partition: str | None) -> None:
@@ -293,7 +299,3 @@ def _group_sizes(batch: KVBatchMeta) -> GroupSizes:
     mask = get_columns(batch.keys, [LOSS_MASK], batch.partition_id)[LOSS_MASK]
     is_reflection_B = torch.tensor([row.is_reflection for row in rows_of(batch)])
     return GroupSizes(*group_sizes(mask.padded(), is_reflection_B).tolist())
-
-
-# Registers the asynchronous trainers, whichever module of these two or of verl is imported first.
-import recipe_tapo.engine.async_trainers  # noqa: E402, F401

@@ -17,7 +17,7 @@ class Score(TypedDict):
         acc: The same.
         pred: The answer found, at most 256 characters; "" for none.
         timed_out: 1.0 where the time limit made the answer wrong.
-        grader_died: 1.0 where the end of the grading process made the answer wrong.
+        grader_died: 1.0 where an error of the comparison, or the end of the grading process, made the answer wrong.
     """
 
     score: float

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from recipe_tapo.algorithm.prompts import question_text, render_chat
+from recipe_tapo.algorithm.chats import question_text, render_chat
 from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.constructor import Constructor

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,12 +10,10 @@ import openai
 from recipe_tapo.algorithm.tokens import stop_ids
 from recipe_tapo.errors import InputError
 from recipe_tapo.preview.policy import TOP, Likelihood, read_likelihood, read_odds
+from recipe_tapo.sampling.openai_server import FATAL, client_options
 from recipe_tapo.sampling.requests import Sampling, one_line
 
 logger = logging.getLogger(__name__)
-
-# These say that no request can succeed, not that this one did not.
-_FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
 
 # vLLM writes -9999 for a token that a request does not allow: json has no infinity.
 _FORBIDDEN = -9000.0
@@ -71,12 +68,7 @@ class ServerPolicy:
             ends = None
         self.stop_ids = stop_ids(self.tokenizer, ends)
         self._places = asyncio.Semaphore(self._concurrency)
-        self._client = openai.AsyncOpenAI(
-            base_url=self.url,
-            api_key=os.environ.get("OPENAI_API_KEY", "none"),  # local servers ask for none, the library insists on one
-            timeout=self._timeout,
-            max_retries=self._retries,
-        )
+        self._client = openai.AsyncOpenAI(**client_options(self.url, self._timeout, self._retries))
         self.max_model_len: int = self._max_model_len or await self._ask_context()
 
     def close(self) -> None:
@@ -176,7 +168,7 @@ class ServerPolicy:
     async def _sent(self, request: Any) -> Any:
         try:
             return await request
-        except _FATAL as error:
+        except FATAL as error:
             raise InputError(f"{self.url}: {one_line(error)}") from error
         except openai.APIConnectionError as error:
             if isinstance(error, openai.APITimeoutError):

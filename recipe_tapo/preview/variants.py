@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.algorithm.prompts import CONTINUATION, LOCATE_PROMPTS, TRANSITIONS, default_path
+from recipe_tapo.algorithm.prompts import CONTINUATION, LOCATE_PROMPTS, TRANSITIONS, template_path
 from recipe_tapo.config import TapoConfig, TapoConfigError
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.digest import short_digest
@@ -77,5 +77,5 @@ def files_read(tapo: TapoConfig) -> dict[str, str]:
         kinds["locate_prompt_path"] = LOCATE_PROMPTS[synthesis.locate]
         if synthesis.transition in TRANSITIONS:
             kinds["transitions_path"] = TRANSITIONS[synthesis.transition]
-    paths = {key: Path(getattr(synthesis, key) or default_path(kind)) for key, kind in kinds.items()}
+    paths = {key: Path(getattr(synthesis, key) or template_path(kind)) for key, kind in kinds.items()}
     return {key: short_digest(path.read_bytes()) for key, path in paths.items()}

@@ -14,11 +14,32 @@ from recipe_tapo.records.json_lines import read_whole_lines
 class AttemptRecord:
     """One construction attempt; fields not reached stay None.
 
-    ``step`` is the one that handed the question out, under verl's asynchronous trainers not always the one that trains
-    on it. ``retried`` names what earlier samples were rejected for; the record shows the last one. ``transition`` is
-    what was written for the policy after the preserved prefix. The versions of the weights, oldest and newest, are
-    those that wrote y⁻, y⁺ and the trajectory's new tokens; None where the engine does not say. ``reason`` names why
-    it gave no row. ``key`` is the row's key in verl's storage.
+    Attributes:
+        step: The training step that handed the question out, under verl's asynchronous trainers not always the one
+            that trains on it.
+        uid: verl's identifier of the question in that step.
+        question: Its text.
+        error_rollout: y⁻.
+        correct_rollout: y⁺.
+        steps: How many steps y⁻ was split into, in ``continuation`` as the next.
+        located_step: Which of them is the first wrong one, counted from 1.
+        retried: What earlier samples were rejected for; the record shows the last one.
+        raw_output: What the policy wrote.
+        reconstruction: The trajectory's text.
+        prefix_text: What it preserves of y⁻.
+        transition: What was written for the policy after that.
+        prefix_length: Tokens preserved.
+        prefix_fraction: Their share of y⁻'s.
+        recovered: How an output that missed the format was read.
+        leak: Whether it speaks of what only the synthesis prompt shows.
+        doubt: Whether a doubt in the policy's own words follows the preserved prefix.
+        reward: What the reward function gave.
+        right: Whether that counts as right.
+        reason: Why the attempt gave no row.
+        key: The row's key in verl's storage.
+        error_versions: The weights that wrote y⁻, oldest and newest; None where the engine does not say.
+        correct_versions: Those that wrote y⁺.
+        versions: Those that wrote the trajectory's new tokens.
     """
 
     step: int

@@ -1,6 +1,5 @@
 """The client of an OpenAI-compatible server of chat completions, such as ``vllm serve``."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from queue import SimpleQueue
@@ -11,13 +10,11 @@ import openai
 from pydantic import AliasPath, BaseModel, Field
 
 from recipe_tapo.errors import InputError
+from recipe_tapo.sampling.openai_server import FATAL, client_options
 from recipe_tapo.sampling.requests import one_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-# These say that no request can succeed, not that this one did not.
-_FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
 
 
 class RequestFailed(Exception):
@@ -63,13 +60,7 @@ class ChatClient:
     def __init__(self, url: str, model: str, timeout: float, retries: int) -> None:
         self._url = url
         self._model = model
-        self._client = openai.OpenAI(
-            base_url=url,
-            # Local servers ask for none, the library insists on one.
-            api_key=os.environ.get("OPENAI_API_KEY", "none"),
-            timeout=timeout,
-            max_retries=retries,
-        )
+        self._client = openai.OpenAI(**client_options(url, timeout, retries))
 
     def ask(self, messages: Iterable[dict[str, str]], fields: Mapping[str, Any]) -> Answer:
         """Returns the answer to one chat.
@@ -92,7 +83,7 @@ class ChatClient:
             raise RequestFailed(
                 f"the server's answer is no chat completion ({one_line(error)}); does its address end with /v1?"
             ) from error
-        except _FATAL as error:
+        except FATAL as error:
             raise InputError(f"{self._url}: {one_line(error)}") from error
         except openai.OpenAIError as error:
             connected = isinstance(error, openai.APITimeoutError) or not isinstance(error, openai.APIConnectionError)

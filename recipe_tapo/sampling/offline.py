@@ -6,10 +6,11 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from tqdm.asyncio import tqdm  # the one that vLLM's signature names
 
+from recipe_tapo.algorithm.chats import render_chat
 from recipe_tapo.cpu import environment
 from recipe_tapo.cpu.device import accelerator_present
 from recipe_tapo.errors import InputError
@@ -63,7 +64,7 @@ class OfflineSampler:
             )
         # What earlier requests left in the cache decides how prompts are computed, to the last bits.
         self._reset_prefix_cache()
-        prompts = [self._render(request) for request in requests]
+        prompts = [render_chat(self._tokenizer, request.messages, self._template_kwargs) for request in requests]
         fitting = [i for i, ids in enumerate(prompts) if len(ids) + sampling.max_tokens <= self._max_model_len]
         responses = [Response(failure=RejectReason.DOES_NOT_FIT.value, prompt_tokens=len(ids)) for ids in prompts]
         chosen = [(prompts[i], requests[i].seed) for i in fitting]
@@ -78,17 +79,10 @@ class OfflineSampler:
         self._llm = LLM(**engine)
         # vLLM freezes the heap; what is frozen at the end is reported as leaked, on many lines.
         atexit.register(gc.unfreeze)
-        self._tokenizer = self._llm.get_tokenizer()
+        self._tokenizer: Any = self._llm.get_tokenizer()
 
     def _reset_prefix_cache(self) -> None:
         self._llm.reset_prefix_cache()
-
-    def _render(self, request: Request) -> list[int]:
-        # vLLM declares the messages of every role and tool, and ids or text as the result.
-        chat = self._tokenizer.apply_chat_template(
-            cast("list[Any]", request.messages), add_generation_prompt=True, tokenize=False, **self._template_kwargs
-        )
-        return self._tokenizer.encode(str(chat), add_special_tokens=False)
 
     def _generate_safely(self, prompts: list[tuple[list[int], int]], sampling: Sampling) -> list[Response]:
         try:

@@ -4,7 +4,7 @@ import re
 
 from recipe_tapo.grading.spelling.unit_table import UNITS
 
-_FRACTION_COMMANDS = re.compile(r"\\(?:[dtcs]frac|nicefrac|sfrac|xfrac|flatfrac|cfrac)(?![a-zA-Z])")
+_FRACTION_COMMANDS = re.compile(r"\\(?:[dtcs]frac|nicefrac|xfrac|flatfrac)(?![a-zA-Z])")
 _FRACTIONS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -50,7 +50,7 @@ def one_spelling_of_numerals(text: str) -> str:
     """
     if "\\" in text:
         text = _fractions(text)
-    text = _SCIENTIFIC.sub(lambda match: _power_of_ten(match), text)
+    text = _SCIENTIFIC.sub(_power_of_ten, text)
     if "half" in text:
         text = _AND_A_HALF.sub(r"\1\\frac{1}{2}", text)
     if "/" in text:

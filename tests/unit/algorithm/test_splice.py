@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from small_tokenizer import EOS, TOKENIZER, encode, letters
 from tokenizers_of_models import tokenizer_of
 
-from recipe_tapo.algorithm.prompts import question_text, teacher_chat
+from recipe_tapo.algorithm.chats import question_text, teacher_chat
 from recipe_tapo.algorithm.splice import join, splice
 from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory

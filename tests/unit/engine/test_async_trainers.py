@@ -17,9 +17,13 @@ from verl.trainer.ppo.v1.trainer_separate_async import PPOTrainerSeparateAsync
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.cpu.replay_buffer import POLL_INTERVAL_S, eager_replay_buffer
 from recipe_tapo.engine import rows
-from recipe_tapo.engine.async_trainers import TapoColocateAsyncTrainer, TapoSeparateAsyncTrainer
 from recipe_tapo.engine.train_worker import TapoDetachActorWorker, TapoTrainingWorker
-from recipe_tapo.engine.trainer import TapoOverrides, TapoTrainer
+from recipe_tapo.engine.trainer import (
+    TapoColocateAsyncTrainer,
+    TapoOverrides,
+    TapoSeparateAsyncTrainer,
+    TapoTrainer,
+)
 from recipe_tapo.engine.update_plan import PLAN_KEY, UpdatePlan, num_mini_batch
 
 COLOCATE, SEPARATE = TapoColocateAsyncTrainer, TapoSeparateAsyncTrainer

@@ -67,7 +67,7 @@ def processes(tmp_path_factory):
             TAPO,
         ),
     }
-    for module in ("engine.registry", "engine.trainer", "engine.async_trainers", "cpu.platform"):
+    for module in ("engine.registry", "engine.trainer", "cpu.platform"):
         for name, environment in (("plain", {}), ("asking", TAPO | CPU)):
             cases[f"{module} {name}"] = Fresh(FIRST_IMPORT.format(module=f"recipe_tapo.{module}"), environment)
     return run_fresh(folder, cases)
@@ -129,7 +129,6 @@ def test_the_entry_point_imports_the_standard_library_only(processes):
     [
         ("engine.registry", ([], ESTIMATORS, ["tapo"], [])),
         ("engine.trainer", ([], ESTIMATORS, ["tapo"], sorted(TRAINER_MODES))),
-        ("engine.async_trainers", ([], ESTIMATORS, ["tapo"], sorted(TRAINER_MODES))),
         ("cpu.platform", (["cpu"], [], [], [])),
     ],
 )

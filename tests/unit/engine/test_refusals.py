@@ -12,22 +12,21 @@ from recipe_tapo.engine.verl_config import check_config
 LOSS_MODE = "actor_rollout_ref.actor.policy_loss.loss_mode"
 ROLLOUT = "actor_rollout_ref.rollout"
 TOOLS = f"{ROLLOUT}.multi_turn"
-NEEDS_ITS_OWN = "the tapo recipe needs its own"
 
 # For each row of the table, in its order: a command line that it refuses, and the message's beginning.
 CASES = [
-    (["trainer.v1.trainer_mode=colocate_async"], "trainer.v1.trainer_mode=colocate_async: the tapo recipe"),
+    (["trainer.v1.trainer_mode=colocate_async"], "trainer.v1.trainer_mode=colocate_async: that trainer knows"),
     (
         ["+recipe=cpu", "trainer.v1.trainer_mode=tapo_separate_async"],
         "trainer.v1.trainer_mode=tapo_separate_async: verl asks for a checkpoint engine other than naive",
     ),
-    (["trainer.use_v1=false"], f"trainer.use_v1=False: {NEEDS_ITS_OWN}"),
-    (["algorithm.adv_estimator=grpo"], f"algorithm.adv_estimator=grpo: {NEEDS_ITS_OWN}"),
+    (["trainer.use_v1=false"], "trainer.use_v1=False: TAPO's trainers stand on verl's v1 trainers; leave it at True"),
+    (["algorithm.adv_estimator=grpo"], "algorithm.adv_estimator=grpo: both groups of a question"),
     ([f"{ROLLOUT}.agent.agent_loop_manager_class=null"], f"{ROLLOUT}.agent.agent_loop_manager_class=None"),
-    (["actor_rollout_ref.hybrid_engine=false"], "actor_rollout_ref.hybrid_engine=False: the tapo recipe"),
+    (["actor_rollout_ref.hybrid_engine=false"], "actor_rollout_ref.hybrid_engine=False: TAPO's training worker"),
     (
         ["ray_kwargs.ray_init.runtime_env.env_vars.RECIPE_TAPO='0'"],
-        "ray_kwargs.ray_init.runtime_env.env_vars.RECIPE_TAPO=0: the tapo recipe needs its own; leave it at 1",
+        "ray_kwargs.ray_init.runtime_env.env_vars.RECIPE_TAPO=0: the run's processes find TAPO's trainer by it; leave",
     ),
     (
         ["data.train_batch_size=32", "actor_rollout_ref.actor.ppo_mini_batch_size=33"],

@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import ray
 
-from recipe_tapo.cpu.weight_socket import name_by_cluster, wrap_receiver, wrap_sender
+from recipe_tapo.engine.weight_socket import name_by_cluster, wrap_receiver, wrap_sender
 
 JOB = "01000000"
 
