@@ -8,6 +8,8 @@ class RejectReason(str, Enum):
 
     NOT_SINGLE_TURN = "not_single_turn"
     MULTI_MODAL = "multi_modal"
+    GRADED_BY_AGENT_LOOP = "graded_by_agent_loop"
+    SPECIAL_TOKENS = "special_tokens"
     DOES_NOT_FIT = "does_not_fit"
     REQUEST_FAILED = "request_failed"
     TIMED_OUT = "timed_out"

@@ -25,6 +25,21 @@ def decode(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     return tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
+def holds_special_tokens(tokenizer: Tokenizer, ids: Sequence[int], stop_ids: Collection[int]) -> bool:
+    """Whether a rollout has special tokens before its end, which its text does not show.
+
+    Args:
+        tokenizer: The policy's.
+        ids: A rollout, with or without EOS.
+        stop_ids: Ids that end a rollout.
+    """
+    end = len(ids)
+    while end and ids[end - 1] in stop_ids:
+        end -= 1
+    whole = tokenizer.decode(list(ids[:end]), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return whole != decode(tokenizer, ids[:end])
+
+
 def choose_eos(candidates: Sequence[Sequence[int]], stop_ids: Collection[int], default: int) -> int:
     """The EOS the policy itself emits: the last id of the first rollout that ends with a stop id."""
     return next((ids[-1] for ids in candidates if ids and ids[-1] in stop_ids), default)

@@ -21,6 +21,15 @@ MACHINERY = tuple(
 )
 
 
+# So many constructions are not all wrong by chance where a model has right rollouts to learn from.
+_MANY_ROWS = 20
+_NONE_IS_RIGHT = (
+    "none of {rows} constructed rows of the last {count} steps that had any was right: the reward function may not "
+    r"read the answer as the synthesis prompt asks for it (Final Answer: \boxed{{...}}). Let it, or give a "
+    "tapo.synthesis.prompt_path of your own; tapo.dump_dir shows what is written"
+)
+
+
 class NothingIsConstructed(RuntimeError):
     """Ends a run whose attempts all fail; the message names reasons, counts and the remedy."""
 
@@ -34,12 +43,14 @@ class StepCounts:
         attempts: Constructions attempted; for OPSD, scorings.
         usable: Those that gave something to train on.
         rejected: The others, by reason.
+        right: Constructions that the reward function calls right; None where that is no question.
     """
 
     eligible: int
     attempts: int
     usable: int
     rejected: Mapping[str, int] = field(default_factory=dict)
+    right: int | None = None
 
     @property
     def of_machinery(self) -> int:
@@ -108,7 +119,8 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None, wording: Wording 
 
     The run ends where the attempts of the last ``most`` steps that had any all failed for reasons of the machinery. A
     warning is due whenever another ``most`` steps in a row had no eligible group, or another ``most`` steps with
-    attempts had no usable one. Steps without attempts say nothing of attempts, and are passed over there.
+    attempts had no usable one, or no right one among many. Steps without attempts say nothing of attempts, and are
+    passed over there.
 
     Args:
         steps: All steps, the last one just done.
@@ -141,6 +153,11 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None, wording: Wording 
             f"none of {attempts} {wording.attempts}s of the last {useless} steps that had any gave {wording.gave} "
             f"({_reasons(last)}); {wording.look}",
         )
+    giving = [step for step in tried if step.usable]
+    wrong = _trailing(giving, lambda step: step.right == 0)
+    rows = sum(step.usable for step in giving[-wrong:]) if wrong else 0
+    if rows >= _MANY_ROWS and wrong % most == 0:
+        return Verdict(False, _NONE_IS_RIGHT.format(rows=rows, count=wrong))
     return None
 
 

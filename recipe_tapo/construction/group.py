@@ -44,8 +44,8 @@ class RolloutGroup:
         size: How many sessions were started (``rollout.n``).
         messages: The chat that the rollouts answer; empty where the question is all of it.
         rollouts: Those that ended with a graded single output.
-        unfit: Why TAPO cannot rewrite these rollouts, which must each be one generated turn of text alone; None
-            where nothing so far stands against it.
+        unfit: Why TAPO cannot construct from these rollouts, which must each be one generated turn of text alone that
+            the reward function grades; None where nothing so far stands against it.
     """
 
     uid: str

@@ -15,6 +15,8 @@ T = TypeVar("T")
 # Seconds that a request has by default, besides a second for so many tokens of its prompt and budget (ours).
 _BASE_TIMEOUT_S = 120.0
 _SLOWEST_TOKENS_PER_S = 5.0
+# Seconds for a grading: a judge may be a model with a queue, for which verl's rollouts wait without limit.
+_GRADING_TIMEOUT_S = 600.0
 
 
 class Requests:
@@ -124,7 +126,7 @@ class Requests:
 
     def _default_timeout_s(self, tokens: int | None) -> float | None:
         if tokens is None:
-            return _BASE_TIMEOUT_S
+            return _GRADING_TIMEOUT_S
         return None if self.policy.pauses else _BASE_TIMEOUT_S + tokens / _SLOWEST_TOKENS_PER_S
 
 

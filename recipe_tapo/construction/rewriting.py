@@ -5,7 +5,7 @@ from functools import partial
 from recipe_tapo.algorithm.chats import render_prompt
 from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.prompts import fill_template, load_template
-from recipe_tapo.algorithm.tokens import choose_eos, decode
+from recipe_tapo.algorithm.tokens import choose_eos, decode, holds_special_tokens
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt, SynthesisPrompt
@@ -32,6 +32,9 @@ class Rewriting:
     async def prompt(self, attempt: Attempt, requests: Requests) -> SynthesisPrompt:
         """See ``Synthesis``."""
         record, policy = attempt.record, self.policy
+        for rollout in (attempt.error, attempt.correct):
+            if holds_special_tokens(policy.tokenizer, rollout.response_ids, policy.stop_ids):
+                raise Rejected(RejectReason.SPECIAL_TOKENS)
         prompt = fill_template(
             self.template,
             question=record.question,

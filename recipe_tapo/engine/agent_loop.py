@@ -106,12 +106,16 @@ class TapoAgentLoopWorker(_AgentLoopWorkerTQ.__ray_metadata__.modified_class.__r
     async def _agent_loop_postprocess(
         self, output: AgentLoopOutput | list[AgentLoopOutput], validate: bool, **kwargs
     ) -> None:
+        outputs = output if isinstance(output, list) else [output]
+        graded_by_its_loop = any(output.reward_score is not None for output in outputs)
         await super()._agent_loop_postprocess(output, validate, **kwargs)
         group = self.groups.get(kwargs["uid"])
         if group is None:
             return
-        outputs = output if isinstance(output, list) else [output]
-        if any(output.multi_modal_data for output in outputs):
+        if graded_by_its_loop:
+            # Constructed rows would have the reward function's score, which may be of another scale.
+            group.unfit = RejectReason.GRADED_BY_AGENT_LOOP
+        elif any(output.multi_modal_data for output in outputs):
             group.unfit = RejectReason.MULTI_MODAL
         elif len(outputs) != 1 or not all(outputs[0].response_mask):
             group.unfit = group.unfit or RejectReason.NOT_SINGLE_TURN

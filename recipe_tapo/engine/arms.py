@@ -5,7 +5,13 @@ from collections.abc import Sequence
 
 from recipe_tapo.config import TapoConfigError
 
-_RECIPE = re.compile(r"\+recipe=.*\btapo\b")
+_RECIPE = re.compile(r"\+recipe(?:@[^=]*)?=.*\btapo\b")
+_ARM = re.compile(r"\+arm(?:@[^=]*)?=")
+
+
+def names_recipe(override: str) -> bool:
+    """Whether an override of the command line is ``+recipe=tapo``, alone or among others."""
+    return _RECIPE.match(override) is not None
 
 
 def check_arm_order(overrides: Sequence[str]) -> None:
@@ -17,8 +23,8 @@ def check_arm_order(overrides: Sequence[str]) -> None:
     Raises:
         TapoConfigError: An arm stands before ``+recipe=tapo``.
     """
-    arms = [position for position, override in enumerate(overrides) if override.startswith("+arm=")]
-    recipes = [position for position, override in enumerate(overrides) if _RECIPE.match(override)]
+    arms = [position for position, override in enumerate(overrides) if _ARM.match(override)]
+    recipes = [position for position, override in enumerate(overrides) if names_recipe(override)]
     if arms and recipes and min(arms) < max(recipes):
         arm, recipe = overrides[min(arms)], overrides[max(recipes)]
         raise TapoConfigError(f"{arm}: {recipe} after it would undo it; put {arm} after {recipe}")

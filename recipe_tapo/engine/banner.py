@@ -5,6 +5,7 @@ from omegaconf import DictConfig
 import recipe_tapo
 from recipe_tapo.algorithm.prompts import CONTINUATION, CONTINUATION_OWN
 from recipe_tapo.config import TapoConfig
+from recipe_tapo.engine.names import LOSS_MODE
 
 # By the kind of prompt that an attempt shows; see ``SynthesisConfig.prompt_kind``.
 _WHEN = {
@@ -12,6 +13,22 @@ _WHEN = {
     CONTINUATION_OWN: "for a model with a cold start of --ift_mode continuation; without one use transition=begun",
 }
 _WHEN_REWRITING = "for a model with the paper's cold start; without one use tapo.synthesis.mode=continuation"
+
+
+# Losses that multiply TAPO's factor into each token's term; the others of verl's are refused.
+_KNOWN_LOSSES = (
+    LOSS_MODE,
+    "vanilla",
+    "dppo_tv",
+    "dppo_kl",
+    "gspo",
+    "gpg",
+    "clip_cov",
+    "kl_cov",
+    "dro",
+    "cispo",
+    "sapo",
+)
 
 
 def banner(tapo: TapoConfig, config: DictConfig) -> str:
@@ -49,7 +66,23 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
             f"advantage   {tapo.advantage.mode}",
             f"loss        lambda_ref={tapo.lambda_ref:g}, {tapo.loss_normalization} denominators, OTS {ots},"
             f" masked: {tapo.mask}",
+            *_unknown_loss(config),
             f"dump        {tapo.dump_dir or 'none (set tapo.dump_dir to keep constructed trajectories)'}",
         ]
+    lines.append(f"reward      {_reward(config)}")
     width = max(map(len, lines)) + 4
     return "\n".join(["", "=" * width, *(f"  {line}" for line in lines), "=" * width])
+
+
+def _unknown_loss(config: DictConfig) -> list[str]:
+    loss = config.actor_rollout_ref.actor.policy_loss.loss_mode
+    if loss in _KNOWN_LOSSES:
+        return []
+    return [f"            {loss} must multiply rollout_is_weights into each token's term: OTS, lambda and denominators"]
+
+
+def _reward(config: DictConfig) -> str:
+    function = config.reward.custom_reward_function
+    if function.path is None:
+        return "verl's own scorers, by data_source"
+    return f"{function.name} of {function.path}"

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from recipe_tapo.config import TapoConfigError
 from recipe_tapo.engine.arms import check_arm_order
+from recipe_tapo.engine.own_settings import check_own_settings
 from recipe_tapo.engine.ray_cpus import check_cpus
 from recipe_tapo.engine.verl_config import check_config
 
@@ -24,6 +25,7 @@ class CheckConfiguration(Callback):
         """
         try:
             check_arm_order(list(config.hydra.overrides.task))
+            check_own_settings(config)
             check_config(config)
             check_cpus(config)
         except TapoConfigError as error:

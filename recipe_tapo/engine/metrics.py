@@ -57,6 +57,7 @@ def construction_counts(metrics: Mapping[str, float]) -> StepCounts:
         attempts=int(metrics["tapo/attempts"]),
         usable=int(metrics["tapo/rows"]),
         rejected={reason.value: int(metrics[f"tapo/rejected/{reason.value}"]) for reason in RejectReason},
+        right=int(metrics["tapo/right"]),
     )
 
 

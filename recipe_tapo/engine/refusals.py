@@ -3,10 +3,6 @@
 The documentation's page on compatibility shows this table; a test compares the two.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from omegaconf import DictConfig, OmegaConf
 
 from recipe_tapo.algorithm.prompts import CONTINUATION
@@ -14,34 +10,15 @@ from recipe_tapo.config import TapoConfig
 from recipe_tapo.engine.names import (
     COLOCATE_ASYNC,
     ESTIMATOR,
+    LOSS_MODE,
     MANAGER,
     RUN_VARIABLE,
     SEPARATE_ASYNC,
     TRAINER_MODE,
     TRAINER_MODES,
 )
-
-Condition = Callable[[TapoConfig, DictConfig], bool]
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """One row of the table.
-
-    Attributes:
-        key: The key that the message names, with its value.
-        setting: What is refused, as the documentation writes it.
-        applies: Whether a configuration has this setting.
-        problem: Why TAPO cannot train with it.
-        remedy: What to set instead.
-    """
-
-    key: str
-    setting: str
-    applies: Condition
-    problem: str
-    remedy: str
-
+from recipe_tapo.engine.refusal import Refusal, all_of, constructs, enabled, is_not_value, is_set, is_value, not_so
+from recipe_tapo.engine.reward_refusals import REWARD_REFUSALS
 
 _ACTOR = "actor_rollout_ref.actor"
 _ROLLOUT = "actor_rollout_ref.rollout"
@@ -62,6 +39,12 @@ _LOGPROBS_MODES = {
     f"{_ROLLOUT}.engine_kwargs.vllm.logprobs_mode": ("processed_logprobs", None),
 }
 
+# Entry points of verl's that take the same recipes, each with a key that only its configuration has.
+_OTHER_ENTRY_POINTS = {
+    "fully_async_main": "async_training.staleness_threshold",
+    "one_step_off_policy": "rollout.nnodes",
+}
+
 # What the recipe sets and must stay, and why.
 _OF_THE_RECIPE = {
     "trainer.use_v1": (True, "TAPO's trainers stand on verl's v1 trainers"),
@@ -72,40 +55,12 @@ _OF_THE_RECIPE = {
 }
 
 
-def _is(key: str, *values: Any) -> Condition:
-    return lambda _, config: OmegaConf.select(config, key) in values
-
-
-def _is_not(key: str, *values: Any) -> Condition:
-    return lambda _, config: OmegaConf.select(config, key) not in values
-
-
-def _set(key: str) -> Condition:
-    return lambda _, config: bool(OmegaConf.select(config, key))
-
-
-def _all(*conditions: Condition) -> Condition:
-    return lambda tapo, config: all(condition(tapo, config) for condition in conditions)
-
-
-def _no(condition: Condition) -> Condition:
-    return lambda tapo, config: not condition(tapo, config)
-
-
-def _enabled(tapo: TapoConfig, _: DictConfig) -> bool:
-    return tapo.enable
-
-
 def _teaches(tapo: TapoConfig, _: DictConfig) -> bool:
     return tapo.opsd.enable
 
 
-def _constructs(tapo: TapoConfig, _: DictConfig) -> bool:
-    return tapo.enable and not tapo.opsd.enable
-
-
 def _continues(tapo: TapoConfig, config: DictConfig) -> bool:
-    return _constructs(tapo, config) and tapo.synthesis.mode == CONTINUATION
+    return constructs(tapo, config) and tapo.synthesis.mode == CONTINUATION
 
 
 def _asks_the_teacher(tapo: TapoConfig, config: DictConfig) -> bool:
@@ -128,18 +83,32 @@ def _rows_too_short(tapo: TapoConfig, config: DictConfig) -> bool:
     return tapo.synthesis.min_new_tokens > config.actor_rollout_ref.rollout.response_length
 
 
+def _clips_everything(_: TapoConfig, config: DictConfig) -> bool:
+    return config.actor_rollout_ref.actor.clip_ratio_c <= 1
+
+
 REFUSALS = (
+    *(
+        Refusal(
+            key=key,
+            setting=f"verl's entry point `{entry_point}`",
+            applies=lambda _, config, key=key: OmegaConf.select(config, key) is not None,
+            problem=f"{entry_point} has a trainer of its own, which knows nothing of TAPO",
+            remedy=f"start python -m verl.trainer.main_ppo, with {_MODE}={SEPARATE_ASYNC} to train while generating",
+        )
+        for entry_point, key in _OTHER_ENTRY_POINTS.items()
+    ),
     Refusal(
         key=_MODE,
         setting=f"`{_MODE}` = `sync`, `colocate_async`, `separate_async` or any other that is not TAPO's",
-        applies=_no(_is(_MODE, *TRAINER_MODES)),
+        applies=not_so(is_value(_MODE, *TRAINER_MODES)),
         problem="that trainer knows nothing of constructed rows",
         remedy=f"add +recipe=tapo, which sets {TRAINER_MODE}, or use {COLOCATE_ASYNC} or {SEPARATE_ASYNC} with it",
     ),
     Refusal(
         key=_MODE,
         setting=f"`{_MODE}` = `{SEPARATE_ASYNC}` with the recipe `cpu`",
-        applies=_all(_is(_MODE, SEPARATE_ASYNC), _is("trainer.device", "cpu")),
+        applies=all_of(is_value(_MODE, SEPARATE_ASYNC), is_value("trainer.device", "cpu")),
         problem="verl asks for a checkpoint engine other than naive there, and each of those needs an accelerator",
         remedy=f"use {COLOCATE_ASYNC}",
     ),
@@ -147,7 +116,7 @@ REFUSALS = (
         Refusal(
             key=key,
             setting=f"`{key}` other than the recipe's",
-            applies=_is_not(key, expected),
+            applies=is_not_value(key, expected),
             problem=problem,
             remedy=f"leave it at {expected}",
         )
@@ -163,56 +132,56 @@ REFUSALS = (
     Refusal(
         key="tapo.opsd.enable",
         setting="`tapo.opsd.enable` with `tapo.enable=false`",
-        applies=_all(_teaches, _no(_enabled)),
+        applies=all_of(_teaches, not_so(enabled)),
         problem="tapo.enable=false is plain GRPO",
         remedy="set tapo.enable=true",
     ),
     Refusal(
         key="tapo.opsd.enable",
         setting=f"`tapo.opsd.enable` with `{_MODE}` = `{COLOCATE_ASYNC}` or `{SEPARATE_ASYNC}`",
-        applies=_all(_enabled, _teaches, _is(_MODE, COLOCATE_ASYNC, SEPARATE_ASYNC)),
+        applies=all_of(enabled, _teaches, is_value(_MODE, COLOCATE_ASYNC, SEPARATE_ASYNC)),
         problem="the teacher's scores would be of older weights than the student's, and each step empties their store",
         remedy=f"set {_MODE}=tapo",
     ),
     Refusal(
         key=f"{_ROLLOUT}.n",
         setting=f"`{_ROLLOUT}.n` below n_pos + n_neg",
-        applies=_all(_constructs, _group_too_small),
+        applies=all_of(constructs, _group_too_small),
         problem="no group of so few rollouts can be eligible",
         remedy="set it to tapo.selection.n_pos + tapo.selection.n_neg or more, or lower these thresholds",
     ),
     Refusal(
         key="tapo.synthesis.min_new_tokens",
         setting=f"`tapo.synthesis.min_new_tokens` above `{_ROLLOUT}.response_length`",
-        applies=_all(_constructs, _rows_too_short),
+        applies=all_of(constructs, _rows_too_short),
         problem="no row has room for so many new tokens",
         remedy="lower it, or raise data.max_response_length",
     ),
     Refusal(
         key=f"{_ROLLOUT}.temperature",
         setting=f"`{_ROLLOUT}.temperature` other than 1, with `tapo.opsd.enable`",
-        applies=_all(_enabled, _teaches, _is_not(f"{_ROLLOUT}.temperature", 1.0)),
+        applies=all_of(enabled, _teaches, is_not_value(f"{_ROLLOUT}.temperature", 1.0)),
         problem="OPSD's teacher is scored at temperature 1",
         remedy="set it to 1.0",
     ),
     Refusal(
         key=f"{_ROLLOUT}.name",
         setting=f"`{_ROLLOUT}.name` = `trtllm`",
-        applies=_all(_enabled, _is(f"{_ROLLOUT}.name", "trtllm")),
+        applies=all_of(enabled, is_value(f"{_ROLLOUT}.name", "trtllm")),
         problem="verl's TensorRT-LLM server overrides a request's token budget, so that a synthesis has no room",
         remedy="use vllm or sglang",
     ),
     Refusal(
         key=f"{_ROLLOUT}.name",
         setting=f"`{_ROLLOUT}.name` other than `vllm`, with `tapo.opsd.enable`",
-        applies=_all(_enabled, _teaches, _is_not(f"{_ROLLOUT}.name", "vllm")),
+        applies=all_of(enabled, _teaches, is_not_value(f"{_ROLLOUT}.name", "vllm")),
         problem="OPSD asks for the log-probabilities of prompts in vLLM's terms, which no other engine understands",
         remedy="use vllm",
     ),
     Refusal(
         key=f"{_ROLLOUT}.name",
         setting=f"`{_ROLLOUT}.name` other than `vllm`, with `tapo.synthesis.mode=continuation`",
-        applies=_all(_continues, _is_not(f"{_ROLLOUT}.name", "vllm")),
+        applies=all_of(_continues, is_not_value(f"{_ROLLOUT}.name", "vllm")),
         problem="locating the first wrong step asks in vLLM's terms, which no other engine understands",
         remedy="use vllm or tapo.synthesis.mode=micro_reflective",
     ),
@@ -221,7 +190,7 @@ REFUSALS = (
             key=key,
             setting=f"`{key}` other than `processed_logprobs`,"
             " with `tapo.synthesis.mode=continuation` and `locate=answer`",
-            applies=_all(_continues, _weighs_answers, _is_not(key, *values)),
+            applies=all_of(_continues, _weighs_answers, is_not_value(key, *values)),
             problem="the odds of two answers are read from log-probabilities among the tokens that were allowed",
             remedy="leave it at processed_logprobs, or let a judge locate (tapo.synthesis.locate=judge)",
         )
@@ -231,7 +200,7 @@ REFUSALS = (
         Refusal(
             key=key,
             setting=f"`{key}` with `tapo.opsd.enable`, or with `tapo.synthesis.mode=continuation` and `locate=teacher`",
-            applies=_all(_asks_the_teacher, _set(key)),
+            applies=all_of(_asks_the_teacher, is_set(key)),
             problem="a rollout's prompt shows these tools, and the self-teacher's would not",
             remedy="set it to null; where the self-teacher only locates, tapo.synthesis.locate=answer does without it",
         )
@@ -240,50 +209,77 @@ REFUSALS = (
     Refusal(
         key=_LOSS_MODE,
         setting=f"`{_LOSS_MODE}` = `geo_mean` or `bypass_mode`",
-        applies=_all(_enabled, _is(_LOSS_MODE, *_LOSSES_WITHOUT_TOKENS)),
+        applies=all_of(enabled, is_value(_LOSS_MODE, *_LOSSES_WITHOUT_TOKENS)),
         problem="this loss has no term for each token, so that TAPO's token weights, λ and denominators are lost",
         remedy="use tapo, or one of vanilla, dppo_tv, dppo_kl, gspo, gpg, clip_cov, kl_cov, dro, cispo",
     ),
     Refusal(
         key=_LOSS_MODE,
         setting=f"`{_LOSS_MODE}` = `sapo` with another `{_ACTOR}.loss_agg_mode` than `seq-mean-token-mean`",
-        applies=_all(_enabled, _is(_LOSS_MODE, "sapo"), _is_not(f"{_ACTOR}.loss_agg_mode", "seq-mean-token-mean")),
+        applies=all_of(
+            enabled, is_value(_LOSS_MODE, "sapo"), is_not_value(f"{_ACTOR}.loss_agg_mode", "seq-mean-token-mean")
+        ),
         problem="verl's sapo divides by seq-mean-token-mean, whatever loss_agg_mode says",
         remedy=f"set {_ACTOR}.loss_agg_mode=seq-mean-token-mean",
     ),
     Refusal(
+        key=f"{_ACTOR}.clip_ratio_c",
+        setting=f"`{_ACTOR}.clip_ratio_c` of 1 or less, with `{_LOSS_MODE}` = `{LOSS_MODE}`",
+        applies=all_of(is_value(_LOSS_MODE, LOSS_MODE), _clips_everything),
+        problem="tokens with a negative advantage would have no gradient",
+        remedy="use a value above 1, such as 3.0",
+    ),
+    Refusal(
+        key=f"{_ACTOR}.loss_agg_mode",
+        setting=f"`{_ACTOR}.loss_agg_mode` = `seq-mean-token-sum-norm` without `{_ACTOR}.loss_scale_factor`",
+        applies=all_of(
+            constructs,
+            is_value(f"{_ACTOR}.loss_agg_mode", "seq-mean-token-sum-norm"),
+            not_so(is_set(f"{_ACTOR}.loss_scale_factor")),
+        ),
+        problem="verl then divides by a micro-batch's longest row, so that a long constructed row weakens rollouts",
+        remedy=f"set {_ACTOR}.loss_scale_factor='${{data.max_response_length}}', as Dr. GRPO means it",
+    ),
+    Refusal(
+        key="algorithm.use_kl_in_reward",
+        setting="`algorithm.use_kl_in_reward` with `tapo.opsd.enable`",
+        applies=all_of(enabled, _teaches, is_set("algorithm.use_kl_in_reward")),
+        problem="OPSD puts the teacher's advantages in place of rewards, and the penalty with them",
+        remedy=f"set it to false; {_ACTOR}.use_kl_loss=true penalises in the loss",
+    ),
+    Refusal(
         key="distillation.enabled",
         setting="`distillation.enabled`",
-        applies=_all(_enabled, _set("distillation.enabled")),
+        applies=all_of(enabled, is_set("distillation.enabled")),
         problem="verl then trains with its distillation loss, in which TAPO has no part",
         remedy="set it to false; a model that is its own teacher is tapo.opsd.enable=true",
     ),
     Refusal(
         key=f"{_CORRECTION}.bypass_mode",
         setting=f"`{_CORRECTION}.bypass_mode`",
-        applies=_all(_enabled, _set(f"{_CORRECTION}.bypass_mode")),
+        applies=all_of(enabled, is_set(f"{_CORRECTION}.bypass_mode")),
         problem="it takes the sampler's log-probs, which for constructed rows belong to the synthesis prompt",
         remedy="set it to false",
     ),
     Refusal(
         key=f"{_CORRECTION}.rollout_is",
         setting=f"`{_CORRECTION}.rollout_is` with `{_ROLLOUT}.calculate_log_probs=false`",
-        applies=_all(_enabled, _set(f"{_CORRECTION}.rollout_is"), _no(_set(f"{_ROLLOUT}.calculate_log_probs"))),
+        applies=all_of(enabled, is_set(f"{_CORRECTION}.rollout_is"), not_so(is_set(f"{_ROLLOUT}.calculate_log_probs"))),
         problem="there are no sampler log-probs to correct by",
         remedy=f"set {_ROLLOUT}.calculate_log_probs=true",
     ),
     Refusal(
         key=f"{_CORRECTION}.rollout_rs",
         setting=f"`{_CORRECTION}.rollout_rs`",
-        applies=_all(_enabled, _set(f"{_CORRECTION}.rollout_rs")),
+        applies=all_of(enabled, is_set(f"{_CORRECTION}.rollout_rs")),
         problem="a rejected rollout would still count in its group's mean and be a source of constructions",
         remedy=f"set it to null; {_CORRECTION}.rollout_is corrects without rejecting",
     ),
     Refusal(
         key="algorithm.filter_groups.enable",
         setting="`algorithm.filter_groups.enable` with the recipe `cpu`",
-        applies=_all(
-            _set("algorithm.filter_groups.enable"), _is("trainer.v1.sampler.custom_sampler.path", _CPU_SAMPLER)
+        applies=all_of(
+            is_set("algorithm.filter_groups.enable"), is_value("trainer.v1.sampler.custom_sampler.path", _CPU_SAMPLER)
         ),
         problem="verl gives no custom sampler its group filtering, and the recipe cpu has one",
         remedy="set it to false, or trainer.v1.sampler.custom_sampler.path=null (a step then takes seconds longer)",
@@ -291,24 +287,16 @@ REFUSALS = (
     Refusal(
         key=f"{_ROLLOUT}.enable_rollout_routing_replay",
         setting=f"`{_ROLLOUT}.enable_rollout_routing_replay`",
-        applies=_all(_enabled, _set(f"{_ROLLOUT}.enable_rollout_routing_replay")),
+        applies=all_of(enabled, is_set(f"{_ROLLOUT}.enable_rollout_routing_replay")),
         problem="constructed rows have no recorded expert routing",
         remedy="set it to false",
     ),
     Refusal(
         key="critic.enable",
         setting="`critic.enable`",
-        applies=_all(_enabled, _set("critic.enable")),
+        applies=all_of(enabled, is_set("critic.enable")),
         problem="TAPO has no critic",
         remedy="leave it unset",
     ),
-    Refusal(
-        key="reward.reward_model.enable",
-        setting="`reward.reward_model.enable` without `reward.reward_model.enable_resource_pool`",
-        applies=_all(
-            _enabled, _set("reward.reward_model.enable"), _no(_set("reward.reward_model.enable_resource_pool"))
-        ),
-        problem="a colocated reward model grades after generation, too late to tell right from wrong",
-        remedy="set reward.reward_model.enable_resource_pool=true or use a rule-based reward",
-    ),
+    *REWARD_REFUSALS,
 )

@@ -1,4 +1,4 @@
-r"""Finding the final answer in a response: its last boxes, an answer tag, else the last ``Final Answer:`` line."""
+r"""Finding the final answer in a response: its last boxes, an answer tag, else the last line that states one."""
 
 import re
 
@@ -12,6 +12,11 @@ _FINAL_ANSWER = re.compile(
     r"final\s+answer(?:\s+is\b)?[*_\s]*[:：]\}?[*_]*"
     r"|^[#*_> \t]{0,20}(?:\\(?:textbf|section\*?|text)\{)?[ \t]{0,9}(?:the )?final answer[ \t]{0,9}\}?[*_# \t]{0,20}$",
     re.IGNORECASE | re.MULTILINE,
+)
+# As verl's prompts for GSM8K ("after ####", a number alone) and DAPO ("on its own line after Answer:") ask for it.
+_OTHER_LABELS = (
+    re.compile(r"^####[ \t]*(?=-?\$?[\d.,]+[ \t]*$)", re.MULTILINE),
+    re.compile(r"^[*_> \t]{0,9}answer[*_ \t]{0,9}[:：][*_]*", re.IGNORECASE | re.MULTILINE),
 )
 _MAX_LINE_CHARS = 2000
 _MATH_SEGMENT = re.compile(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
@@ -33,7 +38,8 @@ def extract_answer(text: str) -> str:
     What follows ``</think>`` decides alone if it states an answer. The last ``\boxed{…}`` (or ``\fbox{…}``,
     ``\framebox{…}``, ``\boxed 2``) whose braces balance wins, wherever a ``Final Answer:`` line stands; its
     neighbours in the same statement belong to the answer. A later ``<answer>…</answer>`` replaces it. A box cut off by
-    the token limit does not count. Linear in the length of the text.
+    the token limit does not count. Without all of these the last ``#### 18`` counts, else the last line that begins
+    with ``Answer:``. Linear in the length of the text.
 
     Args:
         text: The decoded response.
@@ -61,7 +67,8 @@ def _answer_of(text: str) -> str | None:
         return final_statement(text, contents)
     if boxes:
         return final_statement(text, boxes)
-    return _last_final_answer_line(text)
+    lines = (_last_line_after(label, text) for label in (_FINAL_ANSWER, *_OTHER_LABELS))
+    return next((answer for answer in lines if answer is not None), None)
 
 
 def _content(tag: Box) -> str:
@@ -69,10 +76,10 @@ def _content(tag: Box) -> str:
     return tag.content.strip() if inner is None else inner
 
 
-def _last_final_answer_line(text: str) -> str | None:
+def _last_line_after(label: re.Pattern[str], text: str) -> str | None:
     end = None
-    for label in _FINAL_ANSWER.finditer(text):
-        end = label.end()
+    for match in label.finditer(text):
+        end = match.end()
     if end is None:
         return None
     rest = text[end:].lstrip()[:_MAX_LINE_CHARS]

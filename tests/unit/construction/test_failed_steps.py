@@ -63,6 +63,18 @@ def test_nothing_usable_is_a_warning_with_the_counts():
     assert "`tapo preview`" in verdict.message
 
 
+def test_many_constructions_of_which_none_is_right_point_at_the_reward_function():
+    wrong = StepCounts(eligible=3, attempts=12, usable=10, right=0)
+    assert judge_steps([wrong], 2) is None
+    verdict = judge_steps([wrong, NOTHING_ELIGIBLE, wrong], 2)
+    assert not verdict.ends
+    assert "none of 20 constructed rows of the last 2 steps that had any was right" in verdict.message
+    assert r"(Final Answer: \boxed{...})" in verdict.message
+    assert judge_steps([wrong, StepCounts(eligible=3, attempts=12, usable=10, right=1)], 2) is None
+    few = StepCounts(eligible=1, attempts=1, usable=1, right=0)  # two of two are soon wrong by chance
+    assert judge_steps([few, few], 2) is None
+
+
 def test_opsd_is_told_what_holds_for_opsd():
     assert "right sibling" in judge_steps([NOTHING_ELIGIBLE] * 2, 2, TEACHING).message
     ended = judge_steps([FAILED] * 2, 2, TEACHING)

@@ -111,7 +111,7 @@ def make_worker(
     return worker, store
 
 
-def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked=(), raw_prompt=None):
+def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked=(), raw_prompt=None, score=None):
     """Runs one prompt's group of rollouts through verl's ``_run_prompt``, with scripted agent loops.
 
     Args:
@@ -123,6 +123,7 @@ def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked
         images: What the prompt shows beside its text.
         masked: Sessions with a token that a tool wrote.
         raw_prompt: The chat of the prompt, where it is another one.
+        score: The rewards that the agent loop itself gives, one after the other.
     """
 
     async def run_agent_loop(self, sampling_params, trajectory, **kwargs):
@@ -138,6 +139,7 @@ def run_group(monkeypatch, worker, right=2, size=8, fail=(), images=None, masked
             multi_modal_data=images,
             response_logprobs=[-0.1] * (len(encode(text)) + 1),
             num_turns=2,
+            reward_score=None if score is None else next(score),
             metrics=AgentLoopMetrics(),
             extra_fields={"global_steps": 0, "min_global_steps": session, "max_global_steps": 8, "turn_scores": []},
         )
@@ -225,10 +227,11 @@ def test_no_default_time_out_runs_while_the_engine_stands_still_for_training(mon
         assert report_of(store).right == 4
         return seen
 
-    # Four requests and four gradings: of two minutes and a second for five tokens; none for the requests.
-    assert len([t for t in timeouts(False) if t > 120.0]) == 4
-    paused = timeouts(True)
-    assert paused.count(None) == 4 and paused.count(120.0) == 4
+    # Four gradings, and four requests: of two minutes and a second for five tokens, or of no limit.
+    running, paused = timeouts(False), timeouts(True)
+    assert running.count(600.0) == paused.count(600.0) == 4
+    assert len([seconds for seconds in running if 120.0 < seconds < 600.0]) == 4
+    assert paused.count(None) == 4
 
 
 @pytest.mark.parametrize(
@@ -314,6 +317,24 @@ def test_rollouts_that_a_text_prompt_cannot_show_are_not_rewritten(monkeypatch, 
     assert report.rejected == ({} if reason is None else {reason: 4})
     assert len(worker.llm_client.requests) == (4 if reason is None else 0)
     assert len(store.rows) == (12 if reason is None else 8)
+
+
+def test_nothing_is_constructed_where_the_agent_loop_gives_the_rewards(monkeypatch):
+    worker, store = make_worker(monkeypatch, selection={"n_pos": 1, "n_neg": 1})
+    # One right and one wrong by the loop's own reward.
+    scores = iter([5.0, -5.0])
+    monkeypatch.setattr(worker, "_compute_score", lambda *_, **__: None, raising=False)
+    run_group(monkeypatch, worker, size=2, score=scores)
+    assert report_of(store).rejected == {"graded_by_agent_loop": 1}
+    assert worker.llm_client.requests == [] and len(store.rows) == 2
+
+
+def test_a_mask_reaches_the_rows_of_the_rewriting_modes(monkeypatch):
+    worker, store = make_worker(monkeypatch, mask="prefix")
+    run_group(monkeypatch, worker)
+    kept = report_of(store).prefix_lengths[0]
+    mask = store.rows["q1_8_0"]["response_mask"].tolist()
+    assert kept > 0 and mask == [0] * kept + [1] * (len(mask) - kept)
 
 
 def test_a_prompt_that_cannot_be_read_is_rolled_out_as_in_grpo(monkeypatch, caplog):

@@ -121,5 +121,7 @@ def test_an_arm_before_the_recipe_is_refused(recipe):
 def test_recipes_that_leave_tapo_alone_may_follow_an_arm():
     check_arm_order(["+recipe=tapo", "+arm=wo_ots"])
     check_arm_order(["+arm=wo_ots", "+recipe=cpu"])
+    with pytest.raises(TapoConfigError, match="would undo it"):
+        check_arm_order(["+arm@_global_=wo_ots", "+recipe@_global_=tapo"])
     check_arm_order(["+recipe=tapo"])
     check_arm_order([])

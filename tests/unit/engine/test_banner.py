@@ -9,7 +9,12 @@ from recipe_tapo.config import TapoConfig
 from recipe_tapo.engine.banner import banner
 
 ROOT = Path(__file__).parents[3]
-CONFIG = OmegaConf.create({"actor_rollout_ref": {"rollout": {"n": 8}}})
+CONFIG = OmegaConf.create(
+    {
+        "actor_rollout_ref": {"rollout": {"n": 8}, "actor": {"policy_loss": {"loss_mode": "tapo"}}},
+        "reward": {"custom_reward_function": {"path": "pkg://recipe_tapo.reward", "name": "compute_score"}},
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,16 @@ def test_it_says_what_is_spared_by_ots():
     assert "at least 1 in the first 8 tokens of a turn" in banner(
         TapoConfig.from_mapping({"ots": {"spare_turn": 8}}), CONFIG
     )
+
+
+def test_it_names_the_reward_function_and_a_loss_that_it_does_not_know():
+    config = OmegaConf.merge(CONFIG, {"actor_rollout_ref": {"actor": {"policy_loss": {"loss_mode": "mine"}}}})
+    config.reward.custom_reward_function.path = None
+    printed = banner(TapoConfig(), config)
+    assert "reward      verl's own scorers, by data_source" in printed
+    assert "mine must multiply rollout_is_weights into each token's term" in printed
+    assert "must multiply" not in banner(TapoConfig(), CONFIG)
+    assert "compute_score of pkg://recipe_tapo.reward" in banner(TapoConfig(enable=False), CONFIG)
 
 
 def test_what_constructs_nothing_gives_no_advice():

@@ -15,6 +15,11 @@ TOOLS = f"{ROLLOUT}.multi_turn"
 
 # For each row of the table, in its order: a command line that it refuses, and the message's beginning.
 CASES = [
+    (
+        ["+async_training.staleness_threshold=0.1"],
+        "async_training.staleness_threshold=0.1: fully_async_main has a trainer of its own",
+    ),
+    (["+rollout.nnodes=1"], "rollout.nnodes=1: one_step_off_policy has a trainer of its own"),
     (["trainer.v1.trainer_mode=colocate_async"], "trainer.v1.trainer_mode=colocate_async: that trainer knows"),
     (
         ["+recipe=cpu", "trainer.v1.trainer_mode=tapo_separate_async"],
@@ -61,6 +66,15 @@ CASES = [
     ),
     ([f"{LOSS_MODE}=geo_mean"], f"{LOSS_MODE}=geo_mean: this loss has no term for each token"),
     ([f"{LOSS_MODE}=sapo"], f"{LOSS_MODE}=sapo: verl's sapo divides by seq-mean-token-mean"),
+    (["actor_rollout_ref.actor.clip_ratio_c=1.0"], "actor_rollout_ref.actor.clip_ratio_c=1.0: tokens with a negative"),
+    (
+        ["actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-sum-norm"],
+        "actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-sum-norm: verl then divides by a micro-batch's longest",
+    ),
+    (
+        ["tapo.opsd.enable=true", "algorithm.use_kl_in_reward=true"],
+        "algorithm.use_kl_in_reward=True: OPSD puts the teacher's advantages in place of rewards",
+    ),
     (["distillation.enabled=true"], "distillation.enabled=True: verl then trains with its distillation loss"),
     (["algorithm.rollout_correction.bypass_mode=true"], "algorithm.rollout_correction.bypass_mode=True: it takes the"),
     (
@@ -74,7 +88,20 @@ CASES = [
     ),
     ([f"{ROLLOUT}.enable_rollout_routing_replay=true"], f"{ROLLOUT}.enable_rollout_routing_replay=True: constructed"),
     (["critic.enable=true"], "critic.enable=True: TAPO has no critic"),
+    (
+        ["custom_reward_function.path=my.py"],
+        "custom_reward_function.path=my.py: verl's main_ppo does not read this key",
+    ),
+    (["reward_model.reward_manager=dapo"], "reward_model.reward_manager=dapo: verl's main_ppo does not read"),
+    (["+reward_model.reward_kwargs={a: 1}"], "reward_model.reward_kwargs={'a': 1}: verl's main_ppo does not read"),
+    (["reward_model.enable=true"], "reward_model.enable=True: verl's main_ppo does not read"),
+    (["sandbox_fusion.url=http://x"], "sandbox_fusion.url=http://x: verl's main_ppo does not read"),
+    (["reward.sandbox_fusion.url=http://x"], "reward.sandbox_fusion.url=http://x: the recipe's grader compares"),
     (["reward.reward_model.enable=true"], "reward.reward_model.enable=True: a colocated reward model"),
+    (
+        ["reward.reward_model.enable=true", "reward.reward_model.enable_resource_pool=true"],
+        "reward.reward_model.enable=True: verl asks the function and never the model; name a function of yours",
+    ),
 ]
 
 

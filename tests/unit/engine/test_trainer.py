@@ -7,7 +7,7 @@ import pytest
 import ray
 import torch
 from small_tokenizer import TOKENIZER
-from trainer_step import SMALL, Step, close, composed, of_rollouts, same, two_questions
+from trainer_step import SMALL, Step, close, composed, is_rollout, of_rollouts, same, two_questions
 from verl.trainer.ppo import core_algos
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.workers.engine_workers import ActorRolloutRefWorker
@@ -127,12 +127,45 @@ def test_the_update_carries_a_plan_only_where_something_was_constructed(monkeypa
     plan = UpdatePlan.from_plain(batch.extra_info[PLAN_KEY])
     # Rollouts of a: 3 + 5 + 2 + 4 tokens, of b: 4 + 1 + 3 + 2; constructed: 6 - 2 + 4 + 3.
     assert (plan.rows, plan.num_mini_batch, plan.lambda_ref) == (12, 2, 0.5)
+    assert plan.normalization == "per_group"
     sizes = plan.sizes
     assert (sizes.original_tokens, sizes.reflection_tokens) == (24, 11)
     assert (sizes.original_sequences, sizes.reflection_sequences) == (8, 3)
     plain = Step(monkeypatch, two_questions(constructed=False), two_steps).run()
     (batch,) = plain.trainer.actor_rollout_wg.trained
     assert PLAN_KEY not in batch.extra_info
+
+
+def test_the_plan_has_the_denominators_that_are_configured(monkeypatch):
+    step = Step(monkeypatch, two_questions(), "tapo.loss_normalization=joint").run()
+    (batch,) = step.trainer.actor_rollout_wg.trained
+    assert UpdatePlan.from_plain(batch.extra_info[PLAN_KEY]).normalization == "joint"
+
+
+@pytest.mark.parametrize("by_std", [True, False])
+@pytest.mark.parametrize("mode", ["decoupled", "joint", "anchored"])
+def test_advantages_are_of_the_mode_that_is_configured(monkeypatch, mode, by_std):
+    overrides = (f"tapo.advantage.mode={mode}", f"algorithm.norm_adv_by_std_in_grpo={by_std}")
+    step = Step(monkeypatch, two_questions(), *overrides).run()
+    advantages = step.column(rows.ADVANTAGES)
+    rewards = {key: float(step.queue.rows[key][rows.SCORES].sum()) for key in advantages}
+    for question in "ab":
+        originals = [key for key in rewards if key.startswith(f"{question}_") and is_rollout(key)]
+        constructed = [key for key in rewards if key.startswith(f"{question}_") and not is_rollout(key)]
+        # Which rows' mean and deviation each row is measured by.
+        together = originals + constructed
+        references = {
+            "decoupled": (originals, constructed),
+            "joint": (together, together),
+            "anchored": (originals, originals),
+        }[mode]
+        for keys, reference in zip((originals, constructed), references, strict=True):
+            values = np.array([rewards[key] for key in reference])
+            for key in keys:
+                deviation = values.std(ddof=1) + 1e-6 if by_std else 1.0
+                expected = (rewards[key] - values.mean()) / deviation
+                close(advantages[key], torch.full_like(advantages[key], expected), atol=1e-4, rtol=1e-4)
+    assert sum(map(is_rollout, rewards)) == 8 and len(rewards) >= 11
 
 
 def test_an_update_of_a_batch_that_was_not_padded_is_refused(monkeypatch):
@@ -154,8 +187,19 @@ def test_token_factors_are_eq_7s_weights_of_constructions_and_1_elsewhere(monkey
             turns.append(expected[2].item())
         close(factor, expected)
     assert step.metrics["tapo/ots_weight/turn"] == pytest.approx(np.mean(turns))
-    off = Step(monkeypatch, two_questions(), "tapo.ots.enable=false").run()
-    assert all(bool((factor == 1).all()) for factor in off.column(rows.TOKEN_FACTOR).values())
+    off = Step(monkeypatch, two_questions(), "tapo.ots.enable=false").run().column(rows.TOKEN_FACTOR)
+    assert len(off) >= 11 and all(bool((factor == 1).all()) for factor in off.values())
+    narrow = Step(monkeypatch, two_questions(), "tapo.ots.w_min=0.9", "tapo.ots.w_max=1.1").run()
+    reflected = rows.reflected_keys(narrow.batch)
+    weights = torch.cat([narrow.column(rows.TOKEN_FACTOR)[key] for key in reflected])
+    assert len(reflected) == 3 and (weights.min().item(), weights.max().item()) == pytest.approx((0.9, 1.1))
+
+
+def test_verls_dump_of_rollouts_has_rollouts_alone(monkeypatch):
+    step, dumped = Step(monkeypatch, two_questions()).run(), []
+    monkeypatch.setattr(PPOTrainerSync, "_log_rollout_data", lambda self, batch, *_: dumped.extend(batch.keys))
+    step.trainer._log_rollout_data(step.batch, {}, "folder")
+    assert len(dumped) == 8 and all(map(is_rollout, dumped))
 
 
 def test_a_turn_is_spared_by_ots_where_a_prefix_is_preserved(monkeypatch):

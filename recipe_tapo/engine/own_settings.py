@@ -1,0 +1,64 @@
+"""A user's own configuration file beside ``+recipe=tapo``: Hydra puts the recipe last, so that it would win."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import verl.trainer
+from omegaconf import DictConfig, OmegaConf
+
+import recipe_tapo.configs
+from recipe_tapo.config import refuse
+from recipe_tapo.engine.arms import names_recipe
+
+_RECIPE_FILE = Path(recipe_tapo.configs.__path__[0]) / "recipe" / "tapo.yaml"
+_VERLS_FILES = Path(verl.trainer.__path__[0]) / "config"
+
+
+def check_own_settings(config: DictConfig) -> None:
+    """Refuses what the recipe would take back in silence of a file that ``--config-name`` names.
+
+    Args:
+        config: The whole configuration, with Hydra's own node.
+
+    Raises:
+        TapoConfigError: The recipe stands on the command line, and the file sets a key otherwise than the recipe. The
+            recipe among the file's own defaults, before ``_self_``, lets the file win.
+    """
+    overrides = list(config.hydra.overrides.task)
+    path = _own_file(config)
+    if path is None or not any(map(names_recipe, overrides)):
+        return
+    recipes = dict(_leaves(_read(_RECIPE_FILE)))
+    said = [override.lstrip("+").partition("=")[0] for override in overrides]
+    for key, value in _leaves(_read(path)):
+        if key in recipes and recipes[key] != value and not any(f"{key}.".startswith(f"{name}.") for name in said):
+            raise refuse(
+                key,
+                value,
+                f"{path.name} says so, and +recipe=tapo, which Hydra reads after it, makes it {recipes[key]}",
+                f"write '- recipe: tapo' before '- _self_' in the defaults of {path.name} instead of +recipe=tapo",
+            )
+
+
+def _own_file(config: DictConfig) -> Path | None:
+    """The file of the primary configuration, None where it is one of verl's."""
+    name = config.hydra.job.config_name
+    for source in config.hydra.runtime.config_sources:
+        path = Path(source.path) / f"{str(name).removesuffix('.yaml')}.yaml"
+        if source.schema == "file" and path.is_file():
+            return None if path.is_relative_to(_VERLS_FILES) else path
+    return None
+
+
+def _read(path: Path) -> Any:
+    return OmegaConf.to_container(OmegaConf.load(path))
+
+
+def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(node, Mapping):
+        yield name, node
+        return
+    for key, value in node.items():
+        if name or key not in ("defaults", "hydra"):
+            yield from _leaves(value, f"{name}.{key}" if name else str(key))

@@ -1,0 +1,49 @@
+"""A configuration file of the user's own beside the recipe: the file's settings hold, or the run says why not."""
+
+import pytest
+from hydra_runs import start
+
+OWN = """
+hydra:
+  searchpath: [pkg://verl.trainer.config]
+defaults:
+  - ppo_trainer
+{recipe}  - _self_
+actor_rollout_ref:
+  rollout:
+    n: 16
+trainer:
+  total_epochs: 3
+"""
+CPUS = "ray_kwargs.ray_init.num_cpus=64"
+
+
+def own_file(folder, text=OWN, recipe=""):
+    (folder / "mine.yaml").write_text(text.format(recipe=recipe))
+    return f"--config-dir={folder}", "--config-name=mine", CPUS
+
+
+def test_what_the_recipe_would_take_back_ends_the_run(monkeypatch, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        start(monkeypatch, tmp_path, *own_file(tmp_path), "+recipe=tapo")
+    assert str(ended.value) == (
+        "TAPO: actor_rollout_ref.rollout.n=16: mine.yaml says so, and +recipe=tapo, which Hydra reads after it, makes "
+        "it 8; write '- recipe: tapo' before '- _self_' in the defaults of mine.yaml instead of +recipe=tapo"
+    )
+
+
+def test_the_recipe_among_the_files_own_defaults_lets_the_file_win(monkeypatch, tmp_path):
+    config = start(monkeypatch, tmp_path, *own_file(tmp_path, recipe="  - recipe: tapo\n"))
+    assert (config.actor_rollout_ref.rollout.n, config.trainer.total_epochs) == (16, 3)
+    assert config.trainer.v1.trainer_mode == "tapo"
+
+
+@pytest.mark.parametrize("said", ["actor_rollout_ref.rollout.n=12", "++actor_rollout_ref.rollout.n=12"])
+def test_what_the_command_line_says_needs_no_file(monkeypatch, tmp_path, said):
+    config = start(monkeypatch, tmp_path, *own_file(tmp_path), "+recipe=tapo", said)
+    assert config.actor_rollout_ref.rollout.n == 12
+
+
+def test_a_file_that_sets_nothing_of_the_recipes_goes_with_it(monkeypatch, tmp_path):
+    text = OWN.replace("    n: 16\n", "    n: 8\n")
+    assert start(monkeypatch, tmp_path, *own_file(tmp_path, text), "+recipe=tapo").trainer.total_epochs == 3
