@@ -323,7 +323,6 @@ def test_nothing_is_constructed_where_the_agent_loop_gives_the_rewards(monkeypat
     worker, store = make_worker(monkeypatch, selection={"n_pos": 1, "n_neg": 1})
     # One right and one wrong by the loop's own reward.
     scores = iter([5.0, -5.0])
-    monkeypatch.setattr(worker, "_compute_score", lambda *_, **__: None, raising=False)
     run_group(monkeypatch, worker, size=2, score=scores)
     assert report_of(store).rejected == {"graded_by_agent_loop": 1}
     assert worker.llm_client.requests == [] and len(store.rows) == 2
