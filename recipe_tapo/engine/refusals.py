@@ -199,6 +199,17 @@ REFUSALS = (
     *(
         Refusal(
             key=key,
+            setting=f"`{key}` = `raw_logits` or `processed_logits`, with `tapo.opsd.enable`, or with"
+            " `tapo.synthesis.mode=continuation` and `locate=teacher`",
+            applies=all_of(_asks_the_teacher, is_value(key, "raw_logits", "processed_logits")),
+            problem="the self-teacher's log-probabilities would be logits",
+            remedy="leave it at processed_logprobs",
+        )
+        for key in _LOGPROBS_MODES
+    ),
+    *(
+        Refusal(
+            key=key,
             setting=f"`{key}` with `tapo.opsd.enable`, or with `tapo.synthesis.mode=continuation` and `locate=teacher`",
             applies=all_of(_asks_the_teacher, is_set(key)),
             problem="a rollout's prompt shows these tools, and the self-teacher's would not",

@@ -59,6 +59,14 @@ CASES = [
         ["tapo.synthesis.mode=continuation", f"+{ROLLOUT}.engine_kwargs.vllm.logprobs_mode=raw_logprobs"],
         f"{ROLLOUT}.engine_kwargs.vllm.logprobs_mode=raw_logprobs: the odds of two answers are read from",
     ),
+    (
+        ["tapo.opsd.enable=true", f"{ROLLOUT}.logprobs_mode=raw_logits"],
+        f"{ROLLOUT}.logprobs_mode=raw_logits: the self-teacher's log-probabilities would be logits",
+    ),
+    (
+        ["+arm=opsd", f"+{ROLLOUT}.engine_kwargs.vllm.logprobs_mode=processed_logits"],
+        f"{ROLLOUT}.engine_kwargs.vllm.logprobs_mode=processed_logits: the self-teacher's log-probabilities",
+    ),
     (["tapo.opsd.enable=true", f"{TOOLS}.tool_config_path=t.yaml"], f"{TOOLS}.tool_config_path=t.yaml: a rollout's"),
     (
         ["tapo.synthesis.mode=continuation", "tapo.synthesis.locate=teacher", f"{TOOLS}.function_tool_path=t.py"],
