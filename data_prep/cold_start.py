@@ -20,15 +20,18 @@ from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.cli.flag_types import fraction, natural, positive, user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.cli.sampling_flags import (
+    add_retry_failed,
     add_sampling,
     make_sampler,
     model_settings,
+    print_failed,
     sampling_of,
 )
 from recipe_tapo.config import SynthesisConfig
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.store import read_settings
 from recipe_tapo.records.write import atomic_paths, write_parquet
+from recipe_tapo.sampling.fill import count_failed
 
 OUTPUT_NAMES = ("cold_start.parquet", "report.json", "examples.md")
 
@@ -112,7 +115,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="Hugging Face folder or name of the model's tokenizer, which counts these tokens (default: --model)",
     )
     data_flags.add_sampled_model(parser)
-    add_sampling(parser)
+    add_retry_failed(add_sampling(parser))
     return parser.parse_args(argv)
 
 
@@ -148,6 +151,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             chunk=args.chunk,
             model=model,
             sampler=sampler,
+            retry_failed=args.retry_failed,
         )
     constructions = folder / "constructions.jsonl"
     sample_constructions(
@@ -161,13 +165,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         chunk=args.chunk,
         model=model,
         sampler=sampler,
+        retry_failed=args.retry_failed,
     )
 
     joint = build_joint_set(read_constructions(constructions, queries, tokenizer), settings)
     report = make_report(joint, settings)
     print_report(report)
+    failed = sum(map(count_failed, [constructions] if args.responses else [responses, constructions]))
     if not joint.rows:
-        raise InputError(f"there is not one row, so nothing was written; see {constructions}")
+        raise InputError(
+            f"there is not one row, so nothing was written; see {constructions}" + data_flags.retry_hint(failed)
+        )
     report["responses"], report["synthesis"] = read_settings(responses), read_settings(constructions)
     outputs = [folder / name for name in OUTPUT_NAMES]
     with atomic_paths(*outputs) as (table_path, report_path, examples_path):
@@ -175,6 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         report_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         examples_path.write_text(examples_text(joint, args.seed), encoding="utf-8")
     print(f"wrote {outputs[0]} ({len(joint.rows)} rows), {outputs[1].name} and {outputs[2].name}")
+    print_failed(failed, "give no rows")
     short = args.sft_size + args.ift_size - len(joint.rows)
     if short > 0:
         print(f"{short} rows fewer than asked for; more come of a larger --n or more queries" + _fill_up_hint(args))

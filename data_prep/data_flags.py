@@ -69,6 +69,11 @@ def add_sampled_model(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(chat_template_kwargs={"enable_thinking": False})
 
 
+def retry_hint(failed: int) -> str:
+    """The end of a message that nothing is left, where requests failed."""
+    return f"; {failed} requests failed, --retry_failed sends them again" if failed else ""
+
+
 def save_dir(path: Path, flag: str = "--local_save_dir") -> Path:
     """Expands an output folder and refuses it early, before any work is done.
 

@@ -24,6 +24,7 @@ def sample_responses(
     chunk: int,
     model: dict[str, Any],
     sampler: Callable[[], Sampler],
+    retry_failed: bool = False,
 ) -> None:
     """Samples and grades what the store does not hold yet.
 
@@ -36,6 +37,7 @@ def sample_responses(
         chunk: Responses drawn together.
         model: What identifies the model.
         sampler: Makes the engine; called only when there is something to sample.
+        retry_failed: Whether requests that failed in an earlier run are sent again.
 
     Raises:
         InputError: The store was made otherwise, or the engine or the grader does not work.
@@ -63,6 +65,7 @@ def sample_responses(
         chunk=chunk,
         make_sampler=sampler,
         sampling=sampling,
+        retry_failed=retry_failed,
         desc="sampling",
     )
 

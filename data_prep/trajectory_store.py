@@ -31,6 +31,7 @@ def sample_constructions(
     chunk: int,
     model: dict[str, Any],
     sampler: Callable[[], Sampler],
+    retry_failed: bool = False,
 ) -> None:
     """Constructs, parses and grades what the store does not hold yet.
 
@@ -45,6 +46,7 @@ def sample_constructions(
         chunk: Queries worked on together.
         model: What identifies the model.
         sampler: Makes the engine; called only when there is something to sample.
+        retry_failed: Whether requests that failed in an earlier run are sent again.
 
     Raises:
         InputError: The store was made otherwise, or the engine or the grader does not work.
@@ -76,6 +78,7 @@ def sample_constructions(
         chunk=chunk,
         make_sampler=sampler,
         sampling=sampling,
+        retry_failed=retry_failed,
         desc="constructing",
     )
 

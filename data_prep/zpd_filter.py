@@ -13,9 +13,17 @@ from data_prep.read import read_parquet_table
 from data_prep.responses import read_groups, sample_responses
 from recipe_tapo.cli.flag_types import fraction, user_path
 from recipe_tapo.cli.run import run_command
-from recipe_tapo.cli.sampling_flags import add_sampling, make_sampler, model_settings, sampling_of
+from recipe_tapo.cli.sampling_flags import (
+    add_retry_failed,
+    add_sampling,
+    make_sampler,
+    model_settings,
+    print_failed,
+    sampling_of,
+)
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.write import atomic_paths, write_parquet
+from recipe_tapo.sampling.fill import count_failed
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -46,7 +54,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="largest share of right responses, itself kept (default: %(default)s)",
     )
     data_flags.add_sampled_model(parser)
-    add_sampling(parser)
+    add_retry_failed(add_sampling(parser))
     args = parser.parse_args(argv)
     if args.min_accuracy > args.max_accuracy:
         parser.error(f"--min_accuracy {args.min_accuracy:g} is above --max_accuracy {args.max_accuracy:g}")
@@ -72,20 +80,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         chunk=args.chunk,
         model=model_settings(args),
         sampler=cache(partial(make_sampler, args)),
+        retry_failed=args.retry_failed,
     )
     accuracies = measure_accuracies(read_groups(journal))
     inside = [accuracy is not None and args.min_accuracy <= accuracy <= args.max_accuracy for accuracy in accuracies]
     print_accuracies(accuracies, args.min_accuracy, args.max_accuracy)
+    failed = count_failed(journal)
     if not any(inside):
         raise InputError(
             f"no query has an accuracy from {args.min_accuracy:g} to {args.max_accuracy:g}, so {output} was not "
-            f"written; the responses are in {journal}"
+            f"written; the responses are in {journal}" + data_flags.retry_hint(failed)
         )
     table = with_accuracy(read_parquet_table(source), accuracies).filter(pa.array(inside))
     with atomic_paths(output, picture) as (table_path, picture_path):
         write_parquet(table_path, table)
         draw_histogram(picture_path, accuracies, args.n, args.min_accuracy, args.max_accuracy)
     print(f"wrote {output} ({table.num_rows} rows), {journal.name} and {picture.name}")
+    print_failed(failed, "are left out of the accuracies")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,15 @@ from pathlib import Path
 from recipe_tapo.cli.evaluation_tables import print_evaluation
 from recipe_tapo.cli.flag_types import positive, user_path
 from recipe_tapo.cli.report import add_report, check_report, write_report_if_asked
-from recipe_tapo.cli.sampling_flags import add_model, add_sampling, make_sampler, model_settings, sampling_of
+from recipe_tapo.cli.sampling_flags import (
+    add_model,
+    add_retry_failed,
+    add_sampling,
+    make_sampler,
+    model_settings,
+    print_failed,
+    sampling_of,
+)
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.benchmarks import ALIASES, DEFAULT_DATA_DIR, digests, find_benchmarks, load_all
 from recipe_tapo.evaluation.checkpoint import MERGED, resolve_model
@@ -91,11 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sampling.add_argument(
         "--runs", type=positive, default=16, metavar="N", help="independent runs (default: %(default)s)"
     )
-    sampling.add_argument(
-        "--retry_failed",
-        action="store_true",
-        help="send the requests again that failed in an earlier run of this command; otherwise they stay wrong answers",
-    )
+    add_retry_failed(sampling)
     parser.set_defaults(temperature=0.6, top_p=0.9)
 
 
@@ -149,9 +153,7 @@ def _sample(args: argparse.Namespace, folder: Path) -> Evaluation:
         make_sampler=start_sampler,
         retry_failed=args.retry_failed,
     )
-    failed = sum(record.failure is not None for record in records)
-    if failed:
-        print(f"{failed} of {len(records)} requests failed and count as wrong; --retry_failed sends them again.")
+    print_failed(sum(record.failure is not None for record in records), "count as wrong")
     known = {**read_settings(responses), "model": model, "loaded_from": args.model, "base_url": args.base_url}
     return finish_evaluation(folder, problems, records, {**known, **provenance(files)})
 

@@ -89,6 +89,26 @@ def add_sampling(parser: argparse.ArgumentParser, n: bool = True) -> argparse._A
     return group
 
 
+def add_retry_failed(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--retry_failed``, for commands that keep failures as results."""
+    group.add_argument(
+        "--retry_failed",
+        action="store_true",
+        help="send the requests again that failed in an earlier run of this command; otherwise they stay failed",
+    )
+
+
+def print_failed(failed: int, consequence: str) -> None:
+    """Says how many requests failed, if any did.
+
+    Args:
+        failed: Their number.
+        consequence: What follows for them.
+    """
+    if failed:
+        print(f"{failed} requests failed and {consequence}; --retry_failed sends them again")
+
+
 def sampling_of(args: argparse.Namespace) -> Sampling:
     """The rollouts' sampling settings."""
     return Sampling(args.temperature, args.top_p, args.top_k, args.max_tokens)

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
 from recipe_tapo.errors import InputError
-from recipe_tapo.records.store import Key, ResultStore, Row
+from recipe_tapo.records.store import Key, ResultStore, Row, read_results
 from recipe_tapo.sampling.requests import Request, Response, Sampler, Sampling
 
 Subject = TypeVar("Subject")
@@ -70,11 +70,12 @@ def fill_store(
         make_sampler: Starts the engine; called only when there is something to ask.
         sampling: How responses are drawn.
         desc: What to show beside the progress bar.
-        retry_failed: Whether a result with a ``failure`` is asked for again.
+        retry_failed: Whether a result with a ``failure`` is asked for again, and one that needed none and now does.
 
     Raises:
         InputError: The store was made with other settings, or another process is filling it; the engine does not work,
-            or not one of many requests of a chunk succeeded: to store that would make it final.
+            or not one of many requests succeeded, and none is answered again that was before: storing that would make it
+            final.
     """
     tasks, sampler = iter(tasks), cache(make_sampler)
     keys: list[Key] = []
@@ -85,7 +86,7 @@ def fill_store(
     ):
         while batch := list(islice(tasks, chunk)):
             keys += [task.key for task in batch]
-            missing = [task for task in batch if _is_missing(task.key, store, retry_failed)]
+            missing = [task for task in batch if _is_missing(task, store, retry_failed)]
             if not missing:
                 progress.initial = known = len(keys)
             else:
@@ -100,9 +101,21 @@ def fill_store(
         store.put_in_order(keys)
 
 
-def _is_missing(key: Key, store: ResultStore, retry_failed: bool) -> bool:
-    result = store.get(key) if retry_failed else None
-    return key not in store or (result is not None and result.get("failure") is not None)
+def count_failed(path: Path) -> int:
+    """The number of requests that failed, of a complete store whose results keep their ``failure``.
+
+    Raises:
+        InputError: There is no such store, or results are missing.
+    """
+    return sum(result.get("failure") is not None for result in read_results(path))
+
+
+def _is_missing(task: Task[Subject], store: ResultStore, retry_failed: bool) -> bool:
+    if task.key not in store or not retry_failed:
+        return task.key not in store
+    result = store.get(task.key) or {}
+    # What had nothing to ask, since what it is made from had failed, has no such field.
+    return task.request is not None and result.get("failure", "never asked") is not None
 
 
 def _work_on(
@@ -129,6 +142,16 @@ def _work_on(
             if one_by_one:
                 keep(number for number, response in arrived.items() if response.failure is None)
     failures = [response.failure for response in responses.values() if response.failure is not None]
-    if len(failures) >= _HOPELESS and len(failures) == sum(task.request is not None for task in batch):
+    hopeless = len(failures) >= _HOPELESS and len(failures) == len(asked)
+    if hopeless and not _answers_again(batch, store, sampler(), sampling):
         raise InputError(f"all {len(failures)} requests of a chunk failed; the last one: {failures[-1]}")
     keep(list(waiting))
+
+
+def _answers_again(batch: Sequence[Task[Subject]], store: ResultStore, sampler: Sampler, sampling: Sampling) -> bool:
+    """Whether a request of the chunk that an earlier run got an answer to gets one again; no where there is none."""
+    for task in batch:
+        if task.request is not None and (store.get(task.key) or {}).get("failure", "never asked") is None:
+            answers = chain.from_iterable(sampler.sample([task.request], sampling))
+            return any(response.failure is None for _, response in answers)
+    return False

@@ -9,6 +9,7 @@ from fake_sampler import FakeSampler, Killed, write_queries
 
 from data_prep import cold_start, zpd_filter
 from recipe_tapo.errors import InputError
+from recipe_tapo.sampling.requests import Response
 
 
 def test_a_server_whose_models_name_is_no_tokenizers_needs_one_named(tmp_path):
@@ -65,6 +66,21 @@ def test_responses_of_the_zpd_filter_are_reused(build, tmp_path, monkeypatch):
         build(sampler, plan, "--responses", str(tmp_path / "zpd.responses.jsonl"), name="other")
     with pytest.raises(InputError, match="no such file"):
         build(sampler, plan, "--responses", str(tmp_path / "none.jsonl"), name="other")
+
+
+def test_what_failed_is_asked_again_on_demand(build, capsys):
+    """Also a construction that had no right response to be made from, since its request had failed."""
+    plan = [3, 3]
+    works = engine(plan).answer
+
+    def fails(prompt: str, seed: int) -> str | Response:
+        return Response(failure="boom") if "# Role" in prompt or "Question 1?" in prompt else works(prompt, seed)
+
+    with pytest.raises(InputError, match=r"not one row, .*; 9 requests failed, --retry_failed sends them again"):
+        build(FakeSampler(fails), plan)
+    rows, report = build(engine([3, 3]), plan, "--retry_failed")
+    assert len(rows) == 4 and report["constructions"]["verified_right"] == 2
+    assert "requests failed" not in capsys.readouterr().out.split("wrote")[-1]
 
 
 def test_a_prompt_of_the_users_own(build, tmp_path):

@@ -107,7 +107,17 @@ def test_failed_requests_are_recorded_and_left_out_of_the_share(tmp_path, monkey
     assert row["extra_info"]["accuracy"] == 0.25
     groups = dict(read_groups(tmp_path / "zpd.responses.jsonl"))
     assert [sum(response["failure"] == "boom" for response in group) for group in groups.values()] == [4, 8]
-    assert "every request failed" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "every request failed" in out
+    assert "12 requests failed and are left out of the accuracies; --retry_failed sends them again" in out
+    run(tmp_path, FakeSampler(lambda *_: "\\boxed{5}"), monkeypatch, "--retry_failed", "--max_accuracy", "1")
+    assert "requests failed" not in capsys.readouterr().out
+
+
+def test_failures_that_leave_nothing_are_said_with_what_to_do(tmp_path, monkeypatch):
+    write_queries(tmp_path / "train.parquet", ["5"])
+    with pytest.raises(InputError, match=r"so .* was not written; .*; 8 requests failed, --retry_failed sends them"):
+        run(tmp_path, FakeSampler(lambda *_: Response(failure="boom")), monkeypatch)
 
 
 def test_nothing_within_the_bounds_is_an_error_that_keeps_the_responses(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from recipe_tapo.cli import sampling_flags as flags
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.store import read_results, read_settings, settings_path
-from recipe_tapo.sampling.fill import Task, fill_store
+from recipe_tapo.sampling.fill import Task, count_failed, fill_store
 from recipe_tapo.sampling.requests import Request, Response, Sampling, derive_seed
 from recipe_tapo.sampling.server import ServerSampler
 
@@ -226,8 +226,20 @@ def test_what_is_left_of_a_chunk_may_fail_altogether(store):
     with pytest.raises(Interrupt):
         fill(store, 40, **options)
     assert store.read_bytes().count(b"\n") == 1
-    assert fill(store, **options) == [list(range(40))]
+    # One that was answered is asked again, and shows that the engine works.
+    assert fill(store, **options) == [list(range(40)), [40]]
     assert sum(result["failure"] is not None for result in read_results(store)) == 40
+
+
+def test_a_server_that_has_stopped_answering_makes_nothing_of_the_rest_final(store):
+    options = {"items": range(41), "total": 41, "chunk": 41, "one_by_one": True}
+    with pytest.raises(Interrupt):
+        fill(store, 1, **options)
+    with pytest.raises(InputError, match="all 40 requests of a chunk failed"):
+        fill(store, fail=range(41), **options)
+    assert store.read_bytes().count(b"\n") == 1
+    fill(store, **options)
+    assert count_failed(store) == 0
 
 
 def test_an_interrupted_process_does_not_wait_for_answers_under_way():
