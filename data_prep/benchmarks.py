@@ -1,7 +1,7 @@
 """``python -m data_prep.benchmarks``: AIME 2024, AIME 2025 and HMMT February 2025 as parquet files for verl."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +14,17 @@ from data_prep.problems import MathProblem, RawProblem
 from data_prep.read import list_files, read_files, to_raw_problems
 from data_prep.reject import MEANINGS, DropReason, Rejections
 from data_prep.schema import to_rl_table
-from data_prep.sources import BENCHMARK_SIZE, BENCHMARKS, FILE_SUFFIXES, Benchmark, find_benchmark_file
+from data_prep.sources import (
+    BENCHMARK_NAMES,
+    BENCHMARK_SIZE,
+    BENCHMARKS,
+    FILE_SUFFIXES,
+    Benchmark,
+    find_benchmark_file,
+)
 from recipe_tapo.cli.flag_types import user_path
 from recipe_tapo.cli.run import run_command
-from recipe_tapo.cli.tables import print_table
+from recipe_tapo.cli.tables import print_table, shorten
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.write import atomic_paths, write_parquet
 
@@ -45,7 +52,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             help="hub data set, or local file with the columns problem and answer (default: %(default)s)",
         )
     inputs.add_argument(
-        "--only", nargs="+", choices=names, default=names, metavar="NAME", help="prepare these alone (default: all)"
+        "--only",
+        nargs="+",
+        action="extend",
+        choices=names,
+        metavar="NAME",
+        help="prepare these alone (default: all)",
     )
     outputs = parser.add_argument_group("output")
     data_flags.add_save_dir(outputs)
@@ -85,10 +97,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command."""
     args = parse_args(argv)
     folder = data_flags.save_dir(args.local_save_dir)
-    chosen = [benchmark for benchmark in BENCHMARKS if benchmark.name in args.only]
+    chosen = [benchmark for benchmark in BENCHMARKS if benchmark.name in (args.only or BENCHMARK_NAMES)]
     # All are read before any is written, so that bad input leaves everything as it was.
-    loaded = {benchmark: load_benchmark(benchmark, _source_of(benchmark, args)) for benchmark in chosen}
     targets = [folder / f"{benchmark.name}.parquet" for benchmark in chosen]
+    # A folder that is input and output at once would otherwise feed a second run with the first one's output.
+    own = {path.resolve() for path in targets}
+    loaded = {benchmark: load_benchmark(benchmark, _source_of(benchmark, args, own)) for benchmark in chosen}
     if args.check_gold:
         print_unverified(unverified_golds(problem for problems in loaded.values() for problem in problems))
     with atomic_paths(*targets) as temporary:
@@ -104,14 +118,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
 
 
-def _source_of(benchmark: Benchmark, args: argparse.Namespace) -> str:
+def _source_of(benchmark: Benchmark, args: argparse.Namespace, own: Container[Path]) -> str:
     source = getattr(args, benchmark.name)
     if args.local_dataset_path is None or source != benchmark.hub:
         return source
     folder = args.local_dataset_path
     if not folder.is_dir():
         raise InputError(f"{folder}: not a folder; for a single file use --{benchmark.name}")
-    path = find_benchmark_file(folder, benchmark.name)
+    path = find_benchmark_file(folder, benchmark.name, own)
     if path is None:
         raise InputError(f"{folder}: no file {benchmark.name} with suffix {', '.join(FILE_SUFFIXES)}; see also --only")
     return str(path)
@@ -127,9 +141,11 @@ def _read(source: str) -> list[RawProblem]:
 
 def _aime_answer(problem: MathProblem, source: str) -> str:
     """Returns an AIME answer without the leading zeros that only some copies have."""
-    if not (problem.answer.isascii() and problem.answer.isdigit() and int(problem.answer) <= 999):
-        raise InputError(f"{source}: row {problem.index + 1}: '{problem.answer}' is no integer from 0 to 999")
-    return str(int(problem.answer))
+    digits = problem.answer.lstrip("0") or "0"
+    if not (problem.answer.isascii() and problem.answer.isdigit() and len(digits) <= 3):
+        answer = shorten(problem.answer)
+        raise InputError(f"{source}: row {problem.index + 1}: '{answer}' is no integer from 0 to 999")
+    return digits
 
 
 if __name__ == "__main__":

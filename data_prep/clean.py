@@ -50,7 +50,7 @@ def _answer_text(answer: Any) -> str | DropReason:
         return DropReason.ANSWER_NULL
     if not is_answer_type(answer) or (isinstance(answer, float) and not math.isfinite(answer)):
         return DropReason.ANSWER_WRONG_TYPE
-    if isinstance(answer, float) and answer.is_integer():
-        # A column of integers with gaps is read as floats: 25.0 stands for 25.
+    if isinstance(answer, float) and answer.is_integer() and abs(answer) < 2**53:
+        # A column of integers with gaps is read as floats: 25.0 stands for 25. Larger ones are no longer exact.
         answer = int(answer)
     return collapse_white_space(str(answer)) or DropReason.ANSWER_EMPTY

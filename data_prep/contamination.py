@@ -6,11 +6,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from data_prep.overlap import Match, OverlapIndex
-from data_prep.read import read_rows
+from data_prep.read import read_parquet_table, read_rows, table_rows
 from data_prep.schema import QUESTION_COLUMNS, question_of, raw_question
 from data_prep.sources import BENCHMARK_NAMES, find_benchmark_files
 from recipe_tapo.cli.tables import print_table, shorten
@@ -106,15 +105,9 @@ def read_training_table(path: Path) -> tuple[pa.Table, list[str]]:
     Raises:
         InputError: Not a parquet file, or rows without a question.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-    try:
-        table = pq.read_table(path)
-        rows = table.select([name for name in QUESTION_COLUMNS if name in table.column_names]).to_pylist()
-    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path}: not a readable parquet file ({error})") from error
-    if not rows:
-        raise InputError(f"{path}: the file has no rows")
+    table = read_parquet_table(path)
+    columns = [name for name in QUESTION_COLUMNS if name in table.column_names]
+    rows = table_rows(table.select(columns), path) if columns else [{}]
     questions = [question_of(row) for row in rows]
     found = [question for question in questions if question is not None]
     if len(found) < len(questions):
@@ -133,9 +126,10 @@ def find_contaminated(questions: Iterable[tuple[int, str]], index: OverlapIndex,
         index: The benchmark problems.
         threshold: Smallest overlap that counts, in (0, 1].
     """
-    findings = []
-    for row, question in tqdm(questions, desc="decontaminating", disable=None):
-        match = index.nearest(question)
+    findings, questions = [], list(questions)
+    cores = without_instruction([question for _, question in questions])
+    for (row, question), core in zip(tqdm(questions, desc="decontaminating", disable=None), cores, strict=True):
+        match = index.nearest(question, core)
         if match and match.overlap >= threshold:
             findings.append(Finding(row, question, match))
     return findings

@@ -32,6 +32,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--benchmarks",
         type=user_path,
         nargs="+",
+        action="extend",
         metavar="PATH",
         help="benchmark files (parquet, json, jsonl), or folders with aime_2024, aime_2025, hmmt_feb_2025; "
         "left out: the folder of --train",

@@ -38,6 +38,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--local_dataset_path",
         type=user_path,
         nargs="+",
+        action="extend",
         metavar="PATH",
         help="json, jsonl or parquet files, or folders of them, with the columns problem and answer (solution and "
         "others are ignored), instead of the hub; files of a folder named like a benchmark "
@@ -57,6 +58,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--benchmarks",
         type=user_path,
         nargs="+",
+        action="extend",
         metavar="PATH",
         help="benchmark files (parquet, json, jsonl), or folders with the benchmarks named above; "
         "left out: those found in --local_save_dir",

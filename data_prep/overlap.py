@@ -55,9 +55,18 @@ class OverlapIndex:
         """Returns the number of benchmark problems."""
         return len(self._questions)
 
-    def nearest(self, text: str) -> Match | None:
-        """Returns the benchmark problem with the largest overlap, or None when no piece is shared."""
-        shared = Counter(position for piece in self._owners.keys() & _pieces(text) for position in self._owners[piece])
+    def nearest(self, *texts: str) -> Match | None:
+        """Finds the benchmark problem with the largest overlap.
+
+        Args:
+            texts: A training text; and once more without its instruction, since a problem that is shorter than a
+                piece is looked for as the whole of a text.
+
+        Returns:
+            None when no piece is shared.
+        """
+        pieces = set().union(*map(_pieces, texts))
+        shared = Counter(position for piece in self._owners.keys() & pieces for position in self._owners[piece])
         if not shared:
             return None
         # The first of equals, whatever the order of the set.

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.read import read_rows
+import pyarrow as pa
+
+from data_prep.read import read_parquet_table, table_rows
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.digest import short_digest
 from recipe_tapo.sampling.requests import derive_seed
@@ -38,9 +40,20 @@ def read_queries(path: Path) -> list[Query]:
     Raises:
         InputError: Not such a file.
     """
+    return read_query_table(path)[1]
+
+
+def read_query_table(path: Path) -> tuple[pa.Table, list[Query]]:
+    """Reads a parquet file in verl's RL schema as a table, and the query of each of its rows.
+
+    Raises:
+        InputError: Not such a file.
+    """
     if path.suffix != ".parquet":
         raise InputError(f"{path}: expected a .parquet file in verl's RL format, as data_prep.deepscaler writes it")
-    return [_to_query(row, f"{path}: row {number}") for number, row in enumerate(read_rows(path), start=1)]
+    table = read_parquet_table(path)
+    rows = enumerate(table_rows(table, path), start=1)
+    return table, [_to_query(row, f"{path}: row {number}") for number, row in rows]
 
 
 def digest(queries: Iterable[Query]) -> str:

@@ -69,13 +69,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: No such file, an unknown suffix, or content that does not fit the suffix.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if path.suffix == ".parquet":
+        return table_rows(read_parquet_table(path), path)
+    _check_file(path)
     if path.suffix not in FILE_SUFFIXES:
         raise InputError(f"{path}: unknown kind of file; expected one of {', '.join(FILE_SUFFIXES)}")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty")
-    rows = _read_parquet(path) if path.suffix == ".parquet" else _read_json(path)
+    rows = _read_json(path)
     if not rows:
         raise InputError(f"{path}: the file has no rows")
     return rows
@@ -87,10 +86,26 @@ def read_parquet_table(path: Path) -> pa.Table:
     Raises:
         InputError: It is none.
     """
+    _check_file(path)
     try:
         return pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable parquet file ({error})") from error
+
+
+def table_rows(table: pa.Table, path: Path) -> list[dict[str, Any]]:
+    """Turns a parquet file's table, or some columns of it, into rows.
+
+    Raises:
+        InputError: It has none, or a value that Python cannot hold: text that is no UTF-8, a date out of range.
+    """
+    try:
+        rows = table.to_pylist()
+    except (OverflowError, ValueError) as error:
+        raise InputError(f"{path}: not a readable parquet file ({error})") from error
+    if not rows:
+        raise InputError(f"{path}: the file has no rows")
+    return rows
 
 
 def to_raw_problems(rows: list[dict[str, Any]], source: str, where: str, first_index: int = 0) -> list[RawProblem]:
@@ -149,11 +164,11 @@ def _type(value: Any) -> str:
     return "null" if value is None else type(value).__name__
 
 
-def _read_parquet(path: Path) -> list[dict[str, Any]]:
-    try:
-        return read_parquet_table(path).to_pylist()
-    except (UnicodeDecodeError, OverflowError, ValueError) as error:
-        raise InputError(f"{path}: not a readable parquet file ({error})") from error
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty")
 
 
 def _read_json(path: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ No name begins with ``aime`` or equals a name in ``verl.utils.reward_score``: ve
 with its own scorer whenever ours is not configured, silently and by other rules.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +44,16 @@ BENCHMARKS = (
 BENCHMARK_NAMES = frozenset(benchmark.name for benchmark in BENCHMARKS)
 
 
-def find_benchmark_file(folder: Path, name: str) -> Path | None:
-    """Returns a benchmark's file in a folder, parquet before json, or None."""
+def find_benchmark_file(folder: Path, name: str, own: Container[Path] = ()) -> Path | None:
+    """Returns a benchmark's file in a folder, parquet before json, or None.
+
+    Args:
+        folder: Where to look.
+        name: The benchmark's.
+        own: Resolved paths to pass over.
+    """
     candidates = (folder / f"{name}{suffix}" for suffix in FILE_SUFFIXES)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if path.is_file() and path.resolve() not in own), None)
 
 
 def find_benchmark_files(folder: Path) -> list[Path]:

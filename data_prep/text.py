@@ -12,6 +12,11 @@ _LAYOUT_COMMAND = re.compile(
     r"(?![a-z])"
 )
 _FRACTION_COMMAND = re.compile(r"\\[cdt]frac(?![a-z])")
+# A drawing that never ends is given up at the next one's beginning, so that any text takes linear time.
+_DRAWING = re.compile(
+    r"\\begin\{asy\}(?:(?!\\(?:begin|end)\{asy\}).)*\\end\{asy\}|\[asy\](?:(?!\[/?asy\]).)*\[/asy\]",
+    re.DOTALL | re.IGNORECASE,
+)
 _NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 
 
@@ -32,7 +37,14 @@ def collapse_white_space(text: str) -> str:
 
 
 def overlap_form(text: str) -> str:
-    """Reduces a problem to its lower-case letters and digits, without LaTeX commands for layout."""
+    """Reduces a problem to its lower-case letters and digits, without drawings and LaTeX commands for layout.
+
+    Copies of a problem differ in whether they have its drawing. What is nothing but a drawing stays.
+    """
+    return _letters_and_digits(_DRAWING.sub(" ", text)) or _letters_and_digits(text)
+
+
+def _letters_and_digits(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)
     text = _FRACTION_COMMAND.sub(r"\\frac", _LAYOUT_COMMAND.sub("", text))
     return _NO_LETTER_OR_DIGIT.sub("", text.casefold())

@@ -8,8 +8,7 @@ import pyarrow as pa
 
 from data_prep import data_flags
 from data_prep.accuracy import draw_histogram, measure_accuracies, print_accuracies, with_accuracy
-from data_prep.queries import read_queries
-from data_prep.read import read_parquet_table
+from data_prep.queries import read_query_table
 from data_prep.responses import read_groups, sample_responses
 from recipe_tapo.cli.flag_types import fraction, user_path
 from recipe_tapo.cli.run import run_command
@@ -69,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"{output}: --output must be a .parquet file")
     if source.resolve() == output.resolve():
         raise InputError(f"{output}: --output is --input; name another file")
-    queries = read_queries(source)
+    # Read once: the file may have another content when the sampling is done.
+    table, queries = read_query_table(source)
     journal, picture = output.with_suffix(".responses.jsonl"), output.with_suffix(".accuracy.png")
     sample_responses(
         journal,
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"no query has an accuracy from {args.min_accuracy:g} to {args.max_accuracy:g}, so {output} was not "
             f"written; the responses are in {journal}" + data_flags.retry_hint(failed)
         )
-    table = with_accuracy(read_parquet_table(source), accuracies).filter(pa.array(inside))
+    table = with_accuracy(table, accuracies).filter(pa.array(inside))
     with atomic_paths(output, picture) as (table_path, picture_path):
         write_parquet(table_path, table)
         draw_histogram(picture_path, accuracies, args.n, args.min_accuracy, args.max_accuracy)

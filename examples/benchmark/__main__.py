@@ -55,9 +55,9 @@ def build_parser() -> argparse.ArgumentParser:
     engine.add_argument(
         "--waves",
         nargs="+",
+        action="extend",
         type=int,
         choices=WAVES,
-        default=[1, 4, 16],
         metavar="N",
         help=f"waves in which vLLM serves a step's {steps.ROLLOUTS} rollouts: in one, groups finish together, in "
         f"more apart; any of {', '.join(map(str, WAVES))} (default: 1 4 16)",
@@ -144,7 +144,7 @@ def benchmark(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.steps:
         try:
             results["on_the_engine"] = steps.measure(
-                arguments.steps, arguments.waves, arguments.work_dir.resolve(), arguments.mode
+                arguments.steps, arguments.waves or [1, 4, 16], arguments.work_dir.resolve(), arguments.mode
             )
         except TrainingFailed as error:
             raise InputError(str(error)) from error

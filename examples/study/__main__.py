@@ -50,9 +50,11 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--study", choices=sorted(PRESETS), default="full", help="defaults of the next three flags (default: full)"
     )
-    what.add_argument("--arms", nargs="+", metavar="ARM", help="see --list for their names")
-    what.add_argument("--seeds", nargs="+", type=int, metavar="N", help="seeds of cold-started models")
-    what.add_argument("--rl_seeds", nargs="+", type=int, metavar="N", help="seeds of training, each on every model")
+    what.add_argument("--arms", nargs="+", action="extend", metavar="ARM", help="see --list for their names")
+    what.add_argument("--seeds", nargs="+", action="extend", type=int, metavar="N", help="seeds of cold-started models")
+    what.add_argument(
+        "--rl_seeds", nargs="+", action="extend", type=int, metavar="N", help="seeds of training, each on every model"
+    )
     what.add_argument(
         "--known_results",
         type=user_path,

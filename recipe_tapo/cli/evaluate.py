@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument(
         "--benchmark",
         type=lambda text: [name.strip() for name in text.split(",") if name.strip()],
+        action="extend",
         default=[],
         metavar="NAME,…",
         help="names of files in --data_dir, paths of .parquet files in verl's RL format, or NAME=PATH; "

@@ -36,7 +36,9 @@ def judge_by_endpoint(
     distinct = list(dict.fromkeys(cases))
     known = {case: cache.recall(case) for case in distinct}
     open_cases = [case for case, outcome in known.items() if outcome is None or (retry_malformed and outcome.malformed)]
-    useless = useful = 0
+    # Verdicts of an earlier run show that the judge is able to give them.
+    useful = sum(outcome is not None and not outcome.malformed for outcome in known.values())
+    useless = 0
     last = ""
     with tqdm(total=len(distinct), initial=len(distinct) - len(open_cases), desc="judging", disable=None) as progress:
         for case, outcome in chain.from_iterable(ask_all(judge.judge, open_cases, concurrency)):

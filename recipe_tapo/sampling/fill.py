@@ -74,7 +74,7 @@ def fill_store(
 
     Raises:
         InputError: The store was made with other settings, or another process is filling it; the engine does not work,
-            or not one of many requests succeeded, and none is answered again that was before: storing that would make it
+            or of many requests not one succeeded, nor does one again that did before: storing that would make it
             final.
     """
     tasks, sampler = iter(tasks), cache(make_sampler)

@@ -124,3 +124,26 @@ def test_help(module, capsys):
     out = capsys.readouterr().out
     assert "default: None" not in out
     assert module is benchmarks or "13 consecutive characters" in " ".join(out.split())
+
+
+NO_UTF8 = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe"))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [NO_UTF8, pa.array([2**40], pa.timestamp("s")), pa.array([-(2**30)], pa.date32())],
+    ids=["no UTF-8", "timestamp", "date"],
+)
+def test_values_that_python_cannot_hold_are_one_line(tmp_path, column):
+    good = {"problem": ["Find x in 2x=4, please."], "answer": ["2"]}
+    for name, table in (("extra", good | {"when": column}), ("problem", good | {"problem": column})):
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.table(table), path)
+        with pytest.raises(InputError, match="not a readable parquet file"):
+            prepare(path, tmp_path / "out")
+    # Only the columns with questions are converted here.
+    benchmark = save(tmp_path / "bench.json", [{"problem": "Q", "answer": "1"}])
+    options = ["--benchmarks", str(benchmark)]
+    decontaminate.main(["--train", str(tmp_path / "extra.parquet"), *options])
+    with pytest.raises(InputError, match="not a readable parquet file"):
+        decontaminate.main(["--train", str(tmp_path / "problem.parquet"), *options])

@@ -110,3 +110,25 @@ def test_verls_dataset_loads_every_file(tmp_path, prepared, monkeypatch):
         assert row["index"] == row["extra_info"]["index"]
     # Training on one file and validating on another, as one data set: the schemas must be equal.
     assert len(RLHFDataset([str(path) for path in files], tokenizer, config)) == sum(files.values())
+
+
+def test_a_folder_may_be_input_and_output_also_for_a_second_run(tmp_path, raw_benchmarks):
+    folder = tmp_path / "both"
+    folder.mkdir()
+    for name in NAMES:
+        (folder / f"{name}.jsonl").write_bytes((raw_benchmarks / f"{name}.jsonl").read_bytes())
+    options = ["--local_dataset_path", str(folder), "--local_save_dir", str(folder), "--no-check_gold"]
+    benchmarks.main(options)
+    first = [(folder / f"{name}.parquet").read_bytes() for name in NAMES]
+    benchmarks.main(options)
+    assert [(folder / f"{name}.parquet").read_bytes() for name in NAMES] == first
+
+
+@pytest.mark.parametrize("answer", ["9" * 5000, "1000", "-1", "²", "3.5"])
+def test_what_is_no_answer_of_the_aime_is_refused_in_one_short_line(tmp_path, raw_benchmarks, answer):
+    rows = jsonl(raw_benchmarks / "aime_2024.jsonl")
+    rows[2]["answer"] = answer
+    source = save(tmp_path / "in.json", rows)
+    with pytest.raises(InputError, match=r"row 3: .* is no integer from 0 to 999") as error:
+        benchmarks.main(["--aime_2024", str(source), "--only", "aime_2024", "--local_save_dir", str(tmp_path)])
+    assert len(str(error.value)) < 300 + len(str(source))

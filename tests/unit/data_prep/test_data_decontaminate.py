@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from raw_data import NAMES, SAMPLES, assert_one_line, jsonl, prepare, run_cli, save
 
-from data_prep import benchmarks, decontaminate
+from data_prep import benchmarks, decontaminate, deepscaler
 from data_prep.contamination import load_index, without_instruction
 from data_prep.overlap import OverlapIndex
 from recipe_tapo.errors import InputError
@@ -99,3 +99,33 @@ def test_decontaminate_refuses_what_is_no_training_file(tmp_path, prepared):
     for name, message in (("fake.parquet", "not a readable parquet"), ("none.parquet", "no such file")):
         with pytest.raises(InputError, match=message):
             decontaminate.main(["--train", str(tmp_path / name), "--benchmarks", str(prepared)])
+
+
+@pytest.mark.parametrize(("begin", "end"), [("\\begin{asy}", "\\end{asy}"), ("[asy]", "[/asy]"), ("[ASY]", "[/ASY]")])
+def test_a_drawing_is_no_part_of_a_problem(begin, end):
+    problem = "Find the area of the triangle with sides three, four and five."
+    drawn = f"{problem}\n{begin}\ndraw((0,0)--(3,0)--(3,4)--cycle); label('A', (0,0), SW); // and much more\n{end}"
+    assert OverlapIndex([("b", 0, drawn)]).nearest(problem).overlap == 1.0
+    assert OverlapIndex([("b", 0, problem)]).nearest(drawn).overlap == 1.0
+    only = f"{begin} draw((0,0)--(3,4)); {end}"
+    assert OverlapIndex([("b", 0, only)]).nearest(only).overlap == 1.0
+    # What is never closed is no drawing, however often it begins.
+    assert OverlapIndex([("b", 0, f"{begin} {problem}")]).nearest(f"{begin * 9999} {problem}").overlap > 0.8
+
+
+def test_a_problem_shorter_than_a_piece_is_found_behind_an_instruction(tmp_path, capsys):
+    save(tmp_path / "bench.json", [{"problem": "What is 2+2?", "answer": "4"}])
+    texts = ["What is 2+2?", "What is 12+2?", "Is 5 prime?", "Solve x+1=3.", "Name a cube."]
+    chats = [[{"role": "user", "content": f"{text} Please put your final answer within a box."}] for text in texts]
+    pq.write_table(pa.table({"prompt": chats}), tmp_path / "train.parquet")
+    options = ["--benchmarks", str(tmp_path / "bench.json"), "--findings", str(tmp_path / "findings.jsonl")]
+    decontaminate.main(["--train", str(tmp_path / "train.parquet"), *options])
+    assert [row["index"] for row in jsonl(tmp_path / "findings.jsonl")] == [0]
+
+
+def test_a_flag_given_again_adds_its_values():
+    again = ["--benchmarks", "a", "--benchmarks", "b", "c"]
+    assert [path.name for path in decontaminate.parse_args(["--train", "t", *again]).benchmarks] == ["a", "b", "c"]
+    args = deepscaler.parse_args([*again, "--local_dataset_path", "d", "--local_dataset_path", "e"])
+    assert [path.name for path in args.benchmarks + args.local_dataset_path] == ["a", "b", "c", "d", "e"]
+    assert benchmarks.parse_args(["--only", "aime_2024", "--only", "aime_2025"]).only == ["aime_2024", "aime_2025"]

@@ -91,10 +91,12 @@ def test_folder_of_parts_leaves_the_benchmarks_out(tmp_path, prepared):
 
 def test_unusable_answers_and_problems(tmp_path):
     answers = [None, "", " \n", [1], {"a": 1}, True, float("nan"), float("inf"), "\ud83d", 7, 2.5, 3.0, "x"]
+    answers += [6.02e23, -(2.0**53), 2**53 - 1.0]
     data = [{"problem": f"Q{n}", "answer": answer} for n, answer in enumerate(answers)]
+    large = ["6.02e+23", "-9007199254740992.0", "9007199254740991"]
     data += [{"problem": " ", "answer": "1"}, {"problem": None, "answer": "1"}, {"problem": "no answer key"}]
     rows = prepare(save(tmp_path / "in.jsonl", data), tmp_path)
-    assert [row["reward_model"]["ground_truth"] for row in rows] == ["7", "2.5", "3", "x"]
+    assert [row["reward_model"]["ground_truth"] for row in rows] == ["7", "2.5", "3", "x", *large]
     assert Counter(row["reason"] for row in jsonl(tmp_path / "rejected.jsonl")) == {
         "answer_null": 2,
         "answer_empty": 2,

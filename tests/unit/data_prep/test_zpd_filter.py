@@ -114,6 +114,20 @@ def test_failed_requests_are_recorded_and_left_out_of_the_share(tmp_path, monkey
     assert "requests failed" not in capsys.readouterr().out
 
 
+def test_accuracies_go_to_the_rows_that_were_sampled_whatever_the_file_holds_by_then(tmp_path, monkeypatch):
+    source = tmp_path / "train.parquet"
+    rows = write_queries(source, ["5", "5"])
+    turns = by_turns([1, 2])
+
+    def answer(prompt: str, seed: int) -> str:
+        pq.write_table(pa.Table.from_pylist(rows[::-1]), source)
+        return turns(prompt, seed)
+
+    kept = pq.read_table(run(tmp_path, FakeSampler(answer), monkeypatch)).to_pylist()
+    found = [(row["extra_info"]["question"], row["extra_info"]["accuracy"]) for row in kept]
+    assert found == [("Question 0?", 1 / 8), ("Question 1?", 2 / 8)]
+
+
 def test_failures_that_leave_nothing_are_said_with_what_to_do(tmp_path, monkeypatch):
     write_queries(tmp_path / "train.parquet", ["5"])
     with pytest.raises(InputError, match=r"so .* was not written; .*; 8 requests failed, --retry_failed sends them"):

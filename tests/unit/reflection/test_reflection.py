@@ -128,6 +128,17 @@ def test_unsure_malformed_refused_and_failed_answers_are_counted_and_not_guessed
     assert "run the same command again" in capsys.readouterr().out
 
 
+def test_requests_that_fail_again_and_again_do_not_stop_a_run_with_verdicts(folders, tmp_path, capsys):
+    def behave(prompt, _):
+        return (500, {}) if prompt.endswith("direct #3") else truthful(prompt, _)
+
+    with judge_server(behave) as server:
+        first = run(folders, tmp_path / "out", server.url)
+        assert run(folders, tmp_path / "out", server.url) == first
+    assert first["verdicts"]["a"]["request_failed"] == 1
+    assert capsys.readouterr().out.count("1 requests to the judge failed") == 2
+
+
 def exit_code(folders, output, url, *options):
     with pytest.raises(SystemExit) as end:
         run_command(lambda: run(folders, output, url, *options))
