@@ -25,8 +25,12 @@ _TIDY = re.compile(r"<analysis>.+?</analysis>\s*<reconstruction>.+?</reconstruct
 
 def choose_material(query: Query, group: list[Row], seed: int) -> Row:
     """Begins a query's result: a wrong and a right response to construct from, or the reason why there are none."""
-    # What was cut off at the token limit is wrong without a wrong step, and ends nowhere.
-    complete = [response for response in group if response["failure"] is None and response["finish_reason"] == "stop"]
+    # What was cut off at the token limit, or is blank, is wrong without a wrong step.
+    complete = [
+        response
+        for response in group
+        if response["failure"] is None and response["finish_reason"] == "stop" and response["text"].strip()
+    ]
     rng = group_rng(seed, 0, query.key)
     rights = [response["right"] for response in complete]
     pairs = select_pairs(rights, n_pos=1, n_neg=1, m_max=1, rng=rng)

@@ -9,7 +9,7 @@ from recipe_tapo.cli.report import add_report, check_report, write_report_if_ask
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.evaluation.folder import Evaluation, load_evaluation
 from recipe_tapo.evaluation.names import distinct_names
-from recipe_tapo.evaluation.paired import Difference, paired_differences, shared_benchmarks
+from recipe_tapo.evaluation.paired import Difference, differing_prompts, paired_differences, shared_benchmarks
 
 DEFAULT_REPORT = Path("comparison.html")
 
@@ -52,6 +52,9 @@ def _print_comparison(evaluations: list[Evaluation]) -> None:
     differences = [paired_differences(evaluation, evaluations[0]) for evaluation in evaluations[1:]]
     for name, evaluation in zip(names, evaluations, strict=True):
         print(f"{name}: {describe_settings(evaluation.settings, evaluation.metrics, benchmarks)}")
+    differing = differing_prompts(evaluations)
+    if differing:
+        print(f"different prompts: {', '.join(differing)}; the differences are those of model and prompt together")
     largest = max(grid_size(evaluation.metrics, name)[0] for evaluation in evaluations for name in benchmarks)
     print_table(
         "Pass@k, % (the paper's estimator; ± standard error over problems)",

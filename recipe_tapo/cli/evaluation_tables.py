@@ -7,13 +7,13 @@ from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import Evaluation
 from recipe_tapo.evaluation.metrics import Metrics
 
-_PASS_ROWS = {
-    "paper": "pass@{}",
-    "± problems": "pass@{}/stderr_problems",
-    "± runs": "pass@{}/stderr_runs",
-    "unbiased": "pass@{}_unbiased",
-    "± problems ": "pass@{}_unbiased/stderr_problems",
-}
+_PASS_ROWS = (
+    ("paper", "pass@{}"),
+    ("± problems", "pass@{}/stderr_problems"),
+    ("± runs", "pass@{}/stderr_runs"),
+    ("unbiased", "pass@{}_unbiased"),
+    ("± problems", "pass@{}_unbiased/stderr_problems"),
+)
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -59,10 +59,17 @@ def grid_size(metrics: Metrics, benchmark: str) -> tuple[int, int]:
 
 def _count(metrics: Metrics, key: str) -> int:
     """A number that every evaluation has."""
-    value = metrics[key]
+    value = _known(metrics, key)
     if value is None:
         raise InputError(f"metrics.json: {key} has no value; evaluate again")
     return int(value)
+
+
+def _known(metrics: Metrics, key: str) -> float | None:
+    """What every evaluation's ``metrics.json`` names, if only to say that it could not be measured."""
+    if key not in metrics:
+        raise InputError(f"metrics.json: {key} is missing; evaluate again")
+    return metrics[key]
 
 
 def percent(value: float | None) -> float | None:
@@ -73,22 +80,22 @@ def percent(value: float | None) -> float | None:
 def _pass_rows(metrics: Metrics, name: str, ks: range) -> list[tuple[object, ...]]:
     return [
         (name if label == "paper" else "", label, *(percent(metrics.get(f"{name}/{key.format(k)}")) for k in ks))
-        for label, key in _PASS_ROWS.items()
+        for label, key in _PASS_ROWS
     ]
 
 
 def _other_measures(metrics: Metrics, name: str) -> dict[str, float | None]:
     samples, runs = grid_size(metrics, name)
     n = samples * runs
-    lengths = {f"tokens, {key}": metrics[f"{name}/response_length/{key}"] for key in ("mean", "median", "max")}
+    lengths = {f"tokens, {key}": _known(metrics, f"{name}/response_length/{key}") for key in ("mean", "median", "max")}
     return {
         "problems": _count(metrics, f"{name}/problems"),
-        "mean@n, %": percent(metrics[f"{name}/mean@{n}"]),
-        "  ± problems": percent(metrics[f"{name}/mean@{n}/stderr_problems"]),
-        "maj@n, %, of each run": percent(metrics[f"{name}/maj@{samples}"]),
-        "maj@n, %, of all runs": percent(metrics[f"{name}/maj@{n}"]),
-        "truncated, %": percent(metrics[f"{name}/truncated_share"]),
-        "no final answer, %": percent(metrics[f"{name}/unparsed_share"]),
-        "request failed, %": percent(metrics[f"{name}/failed_share"]),
+        "mean@n, %": percent(_known(metrics, f"{name}/mean@{n}")),
+        "  ± problems": percent(_known(metrics, f"{name}/mean@{n}/stderr_problems")),
+        "maj@n, %, of each run": percent(_known(metrics, f"{name}/maj@{samples}")),
+        "maj@n, %, of all runs": percent(_known(metrics, f"{name}/maj@{n}")),
+        "truncated, %": percent(_known(metrics, f"{name}/truncated_share")),
+        "no final answer, %": percent(_known(metrics, f"{name}/unparsed_share")),
+        "request failed, %": percent(_known(metrics, f"{name}/failed_share")),
         **lengths,
     }

@@ -47,6 +47,14 @@ def above_zero(text: str) -> float:
     return value
 
 
+def temperature(text: str) -> float:
+    """Flag type: a finite number from 0 up."""
+    value = float(text)
+    if not 0.0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no temperature; use 0 or more")
+    return value
+
+
 def json_object(text: str) -> dict[str, Any]:
     """Flag type: a json object."""
     try:

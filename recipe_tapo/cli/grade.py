@@ -11,6 +11,7 @@ from recipe_tapo.cli.flag_types import above_zero, output_file, positive, user_p
 from recipe_tapo.errors import InputError
 from recipe_tapo.grading import DEFAULT_TIME_LIMIT_S
 from recipe_tapo.grading.batch import score_all
+from recipe_tapo.grading.score import Score
 from recipe_tapo.records.write import atomic_paths, write_jsonl
 
 DESCRIPTION = """\
@@ -22,7 +23,9 @@ last 'Final Answer:' line, and compares it with the right answer. What follows
 reads:    a jsonl file whose lines are objects with "response" and
           "ground_truth"
 writes:   the accuracy on the terminal; with --output each line again, in the
-          same order, with score, acc, pred, timed_out and grader_died added
+          same order, with score, acc, pred, timed_out and grader_died added; a
+          line that has all five, from an earlier grading, gets new ones, and
+          one that has some of them for something else is refused
 example:  tapo grade responses.jsonl --output graded.jsonl
 """
 
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
     if args.file.exists() and not args.file.is_file():  # a pipe can be read once, and the file is read three times
         raise InputError(f"{args.file}: is no file; write what is to be graded into one")
     # The first pass finds a bad line before an hour of grading, and counts for the progress bar.
-    total = sum(1 for _ in _read_rows(args))
+    total = sum(1 for _ in _read_rows(args, check_fields=args.output is not None))
     if not total:
         raise InputError(f"{args.file}: the file has no rows")
     counts = {"acc": 0.0, "timed_out": 0.0, "grader_died": 0.0}
@@ -81,20 +84,31 @@ def run(args: argparse.Namespace) -> None:
     print(f"accuracy {right / total:.4f} ({right} of {total} right; {timed_out} timed out, {died} broke the grader)")
 
 
-def _read_rows(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _read_rows(args: argparse.Namespace, check_fields: bool = False) -> Iterator[dict[str, Any]]:
     """Yields the objects of the file, one at a time: files of responses are large.
 
     Raises:
-        InputError: It cannot be read, or a line is no object with a response and a gold.
+        InputError: It cannot be read, a line is no object with a response and a gold, or ``check_fields`` and it has
+            a field of its own that grading would overwrite.
     """
     try:
         # As data_prep reads: some editors put a byte-order mark in front.
         with args.file.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield _parse(line, f"{args.file}, line {number}", args.response_key, args.gold_key)
+                    place = f"{args.file}, line {number}"
+                    row = _parse(line, place, args.response_key, args.gold_key)
+                    if check_fields:
+                        _check_fields(row, place)
+                    yield row
     except UnicodeDecodeError as error:
         raise InputError(f"{args.file}: not UTF-8 text ({error})") from error
+
+
+def _check_fields(row: dict[str, Any], place: str) -> None:
+    own = [name for name in Score.__annotations__ if name in row]
+    if own and len(own) < len(Score.__annotations__):
+        raise InputError(f"{place}: has a field {own[0]!r}, which grading would overwrite; rename it")
 
 
 def _parse(line: str, place: str, response_key: str, gold_key: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from recipe_tapo.cli.flag_types import json_object, natural, positive, user_path
+from recipe_tapo.cli.flag_types import above_zero, json_object, natural, positive, temperature, user_path
 from recipe_tapo.cli.reflection_tables import print_reflection
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import load_evaluation, write_object
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
     results = {
         "judge": _describe_judge(args),
         "bootstrap": asdict(bootstrap),
-        "models": dict(zip(pairs.names, map(str, args.evaluations), strict=True)),
+        "models": {name: str(folder.resolve()) for name, folder in zip(pairs.names, args.evaluations, strict=True)},
         "pairs": pairs.rates(outcomes, bootstrap),
         "verdicts": count_verdicts(rows),
         "agreement": None
@@ -160,7 +160,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
         help="what the server is asked to enforce; outputs are checked in any case (default: %(default)s)",
     )
     judge.add_argument(
-        "--judge_temperature", type=float, default=0.0, metavar="T", help="0 is greedy (default: %(default)s)"
+        "--judge_temperature", type=temperature, default=0.0, metavar="T", help="0 is greedy (default: %(default)s)"
     )
     judge.add_argument(
         "--judge_max_tokens",
@@ -178,7 +178,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     )
     judge.add_argument("--concurrency", type=positive, default=32, metavar="N", help="requests at a time (default: 32)")
     judge.add_argument(
-        "--timeout", type=float, default=600.0, metavar="SECONDS", help="per request (default: %(default)s)"
+        "--timeout", type=above_zero, default=600.0, metavar="SECONDS", help="per request (default: %(default)s)"
     )
     judge.add_argument("--retries", type=natural, default=4, metavar="N", help="further tries (default: %(default)s)")
     judge.add_argument(

@@ -2,11 +2,10 @@
 
 import argparse
 import hashlib
-import math
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.cli.flag_types import above_zero, json_object, natural, positive, share
+from recipe_tapo.cli.flag_types import above_zero, json_object, natural, positive, share, temperature
 from recipe_tapo.sampling.requests import Sampler, Sampling
 
 # The architecture lies in the first bytes of a weights file, the values at its end.
@@ -71,7 +70,7 @@ def add_sampling(parser: argparse.ArgumentParser, n: bool = True) -> argparse._A
         group.add_argument(
             "--n", type=positive, default=8, metavar="N", help="responses per query (default: %(default)s)"
         )
-    group.add_argument("--temperature", type=_temperature, default=1.0, help="0 is greedy (default: %(default)s)")
+    group.add_argument("--temperature", type=temperature, default=1.0, help="0 is greedy (default: %(default)s)")
     group.add_argument("--top_p", type=share, default=1.0, help="(default: %(default)s)")
     group.add_argument("--top_k", type=_rank, default=-1, help="-1 for all tokens (default: %(default)s)")
     group.add_argument(
@@ -116,9 +115,11 @@ def sampling_of(args: argparse.Namespace) -> Sampling:
 
 def model_settings(args: argparse.Namespace) -> dict[str, Any]:
     """What identifies the model and how it is asked; responses of another one must not be mixed in."""
+    folder = Path(args.model)
     return {
-        "model": args.model,
-        "weights": _fingerprint(Path(args.model)),
+        # A folder has one name, however it is written.
+        "model": str(folder.resolve()) if folder.is_dir() else args.model,
+        "weights": _fingerprint(folder),
         "engine": "server" if args.base_url else "offline",
         "dtype": None if args.base_url else args.dtype,
         "max_model_len": None if args.base_url else args.max_model_len,
@@ -159,13 +160,6 @@ def make_sampler(args: argparse.Namespace) -> Sampler:
     from recipe_tapo.sampling.offline import OfflineSampler
 
     return OfflineSampler(args.model, args.chat_template_kwargs, args.max_model_len, **engine)
-
-
-def _temperature(text: str) -> float:
-    value = float(text)
-    if not 0.0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no temperature; use 0 or more")
-    return value
 
 
 def _rank(text: str) -> int:

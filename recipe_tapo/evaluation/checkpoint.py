@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from recipe_tapo.errors import InputError
+from recipe_tapo.records.digest import short_digest
 
 MERGED = "merged"
 _TRACKER = "latest_checkpointed_iteration.txt"
@@ -59,8 +60,9 @@ def _last_of(path: Path) -> Path:
 
 
 def _cache_name(actor: Path) -> str:
-    """The absolute path in one word, so that checkpoints of different runs stay apart."""
-    return "_".join(actor.resolve().parts[1:])
+    """The absolute path in one word, and a digest, for other paths make the same word (``a_b/c`` and ``a/b_c``)."""
+    path = actor.resolve()
+    return f"{'_'.join(path.parts[1:])}_{short_digest(os.fsencode(path))}"
 
 
 def _merge(actor: Path, target: Path) -> Path:

@@ -62,6 +62,16 @@ def shared_benchmarks(evaluations: Sequence[Evaluation]) -> list[str]:
     return names
 
 
+def differing_prompts(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Names of the benchmarks whose problems any two models were asked in other words, as far as these are known."""
+    prompts: dict[tuple[str, int], list[dict[str, str]]] = {}
+    names: dict[str, None] = {}
+    for problem in (problem for evaluation in evaluations for problem in evaluation.problems if problem.messages):
+        if prompts.setdefault((problem.benchmark, problem.problem_idx), problem.messages) != problem.messages:
+            names[problem.benchmark] = None
+    return list(names)
+
+
 def _grids(evaluation: Evaluation) -> list[Grid]:
     return make_grids(evaluation.problems, evaluation.responses, str(evaluation.folder))
 

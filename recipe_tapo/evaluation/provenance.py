@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from datetime import datetime, timezone
+from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -77,13 +78,18 @@ def vllm_version(base_url: str | None) -> str | None:
 
 
 def _server_version(base_url: str) -> str | None:
-    root = urlsplit(base_url)._replace(path="/version", query="", fragment="").geturl()
     try:
+        root = urlsplit(base_url)._replace(path="/version", query="", fragment="").geturl()
         with urllib.request.urlopen(root, timeout=_VERSION_TIMEOUT_S) as answer:
-            return str(json.load(answer)["version"])
+            body = answer.read()
     except urllib.error.HTTPError:
         return None
-    except OSError as error:
-        raise InputError(f"{base_url}: no server answers ({one_line(error)})") from error
+    # A mistyped address is refused by several libraries, each with an error of its own.
+    except (OSError, HTTPException, ValueError) as error:
+        raise InputError(
+            f"{base_url}: no server answers ({one_line(error)}); an address is like http://localhost:8000/v1"
+        ) from error
+    try:
+        return str(json.loads(body)["version"])
     except (ValueError, KeyError, TypeError):
         return None

@@ -93,7 +93,8 @@ class ResultStore:
         end = self._file.seek(0, os.SEEK_END)
         if [start for start, _ in places] + [end] == starts:
             return
-        with atomic_paths(self.path) as (temporary,):
+        # Where the path is a link, the file that it leads to.
+        with atomic_paths(self.path.resolve()) as (temporary,):
             ordered = open(temporary, "a+b")  # noqa: SIM115 (takes the place of the file)
             lock(ordered, self.path)
             for place in places:

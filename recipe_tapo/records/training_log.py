@@ -101,7 +101,9 @@ def _read_into(run: Run, file: Path) -> None:
     for entry in read_whole_lines(file):
         try:
             step, data = int(entry["step"]), entry["data"]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue
+        if not isinstance(data, dict):
             continue
         for name, value in data.items():
             if isinstance(value, int | float) and math.isfinite(value):

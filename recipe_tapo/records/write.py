@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recipe_tapo.errors import InputError
+
 
 @contextmanager
 def atomic_paths(*paths: Path) -> Iterator[list[Path]]:
@@ -20,15 +22,26 @@ def atomic_paths(*paths: Path) -> Iterator[list[Path]]:
 
     Yields:
         The temporary paths to write, in the same order.
+
+    Raises:
+        InputError: One of the paths is a folder; none is replaced then.
     """
+    _refuse_folders(paths)
     temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths]
     with ExitStack() as cleanup:
         for path, temp in zip(paths, temporary, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             cleanup.callback(temp.unlink, missing_ok=True)
         yield temporary
+        _refuse_folders(paths)
         for path, temp in zip(paths, temporary, strict=True):
             os.replace(temp, path)
+
+
+def _refuse_folders(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; move it away, or name another file")
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:

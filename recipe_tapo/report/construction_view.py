@@ -9,6 +9,8 @@ from recipe_tapo.records.token_weights import join_weights
 from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
 from recipe_tapo.report.segments import split_reconstruction
 
+_NEEDED = {"step", "uid", "question", "error_rollout", "correct_rollout"}
+
 
 def constructions_data(dump: Path, room: int) -> dict[str, Any]:
     """Data of the page on constructed trajectories; where not all fit, every step keeps some.
@@ -25,6 +27,11 @@ def constructions_data(dump: Path, room: int) -> dict[str, Any]:
     # Read twice, for a dump of a long run does not fit into memory.
     steps, sizes = [], []
     for record in read_dumps(dump):
+        if not isinstance(record, dict) or not record.keys() >= _NEEDED:
+            raise InputError(
+                f"{dump}: holds lines that are no constructions; expected a tapo.dump_dir, is this "
+                "trainer.rollout_data_dir?"
+            )
         steps.append(record["step"])
         sizes.append(_size(record))
     if not steps:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import Evaluation
 from recipe_tapo.evaluation.names import distinct_names
 from recipe_tapo.evaluation.paired import paired_differences
 from recipe_tapo.evaluation.records import Problem
-from recipe_tapo.reflection.boundary import ProblemKey, pass_rates
+from recipe_tapo.reflection.boundary import ProblemKey, pass_rates, problems_of
 from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
 from recipe_tapo.report.reflection_view import Verdicts
 
@@ -20,17 +21,14 @@ def evaluations_data(evaluations: Sequence[Evaluation], verdicts: Verdicts, room
 
     Args:
         evaluations: The models.
-        verdicts: A judge's verdicts by model name and response key.
+        verdicts: A judge's verdicts by resolved folder and response key.
         room: Bytes for texts of responses.
 
     Raises:
         InputError: A folder is given twice, or the models were asked different problems under one benchmark's name.
     """
     names = distinct_names(evaluations)
-    problems: dict[ProblemKey, Problem] = {}
-    for evaluation in evaluations:
-        for problem in evaluation.problems:
-            problems.setdefault((problem.benchmark, problem.problem_idx), problem)
+    problems = _all_problems(evaluations)
     numbers = {key: number for number, key in enumerate(problems)}
     return {
         "models": [
@@ -49,19 +47,34 @@ def evaluations_data(evaluations: Sequence[Evaluation], verdicts: Verdicts, room
             for problem in problems.values()
         ],
         "differences": _differences(evaluations),
-        "responses": _responses(evaluations, names, numbers, verdicts, room),
+        "responses": _responses(evaluations, numbers, verdicts, room),
     }
+
+
+def _all_problems(evaluations: Sequence[Evaluation]) -> dict[ProblemKey, Problem]:
+    problems: dict[ProblemKey, Problem] = {}
+    asked: dict[ProblemKey, Evaluation] = {}
+    for evaluation in evaluations:
+        for key, problem in problems_of(evaluation).items():
+            known = problems.setdefault(key, problem)
+            other = asked.setdefault(key, evaluation)
+            if (known.question, known.gold) != (problem.question, problem.gold):
+                raise InputError(
+                    f"{problem.benchmark}: {other.folder} and {evaluation.folder} were asked different problems; "
+                    "evaluate both on one file"
+                )
+    return problems
 
 
 def _responses(
     evaluations: Sequence[Evaluation],
-    names: Sequence[str],
     numbers: Mapping[ProblemKey, int],
     verdicts: Verdicts,
     room: int,
 ) -> list[dict[str, Any]]:
     rows = []
-    for model, (name, evaluation) in enumerate(zip(names, evaluations, strict=True)):
+    for model, evaluation in enumerate(evaluations):
+        folder = str(evaluation.folder.resolve())
         for record in evaluation.responses:
             row = {
                 "model": model,
@@ -74,7 +87,7 @@ def _responses(
                 "characters": len(record.response),
                 "truncated": bool(record.truncated),
                 "failure": record.failure,
-                "verdict": verdicts.get((name, *record.key)),
+                "verdict": verdicts.get((folder, *record.key)),
                 "text": shorten_middle(record.response),
             }
             rows.append({key: value for key, value in row.items() if value is not None and value is not False})

@@ -36,7 +36,7 @@ def write_report(
     if not evaluations and construction_dump is None:
         raise InputError("nothing to report: give evaluated models, a construction dump, or both")
     for_responses, for_constructions = share_out(max_megabytes, bool(evaluations), construction_dump is not None)
-    judged = reflection_data(reflection) if reflection else None
+    judged = reflection_data(reflection, evaluations) if reflection else None
     data = {
         **evaluations_data(evaluations, judged.verdicts if judged else {}, for_responses),
         "reflection": judged.results if judged else None,

@@ -1,5 +1,6 @@
 """``tapo`` as it is typed: what its help says, its exit codes, and that errors take one line."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -142,3 +143,17 @@ def test_a_failed_check_is_exit_code_1_and_a_passed_one_0(monkeypatch):
     monkeypatch.setattr(doctor, "run", lambda quiet: said.append(quiet) or 0)
     run_command(lambda: tapo.run(["check"]))
     assert said == [True, False]
+
+
+def test_grading_overwrites_nothing_but_an_earlier_grading(tmp_path, capsys):
+    source, output = tmp_path / "answers.jsonl", tmp_path / "graded.jsonl"
+    row = {"response": "\\boxed{5}", "ground_truth": "5"}
+    source.write_text(json.dumps(row | {"pred": "mine"}) + "\n")
+    assert exit_of(lambda: tapo.run(["grade", str(source), "--output", str(output)])) == 2
+    assert "line 1: has a field 'pred', which grading would overwrite; rename it" in capsys.readouterr().err
+    tapo.run(["grade", str(source)])  # nothing is written
+    source.write_text(json.dumps(row) + "\n")
+    tapo.run(["grade", str(source), "--output", str(output)])
+    first = output.read_text()
+    tapo.run(["grade", str(output), "--output", str(output)])
+    assert output.read_text() == first and json.loads(first)["pred"] == "5"

@@ -97,6 +97,17 @@ def test_responses_that_were_cut_off_are_no_material(build):
         build(FakeSampler(answer), plan, "--n", "3")
 
 
+def test_a_blank_response_is_no_wrong_one(build):
+    answers = ["", " \n", RIGHT]
+
+    def answer(prompt: str, _: int) -> str:
+        return TAGGED if "# Role" in prompt else answers.pop(0)
+
+    with pytest.raises(InputError, match="there is not one row"):
+        build(FakeSampler(answer), [1], "--n", "3")
+    assert answers == []
+
+
 def test_prefix_is_measured_and_can_be_required(build):
     # RECONSTRUCTION repeats "Step one. Bad step. " (20 letters, each a token) of WRONG (29).
     plan = [3, 3]

@@ -17,7 +17,7 @@ from recipe_tapo.cli import main as tapo
 from recipe_tapo.cli.run import BAD_INPUT_EXIT_CODE, run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation import provenance
-from recipe_tapo.evaluation.checkpoint import resolve_model
+from recipe_tapo.evaluation.checkpoint import _cache_name, resolve_model
 from recipe_tapo.evaluation.folder import load_evaluation
 from recipe_tapo.sampling.chat import ChatClient
 from recipe_tapo.sampling.requests import Response
@@ -296,6 +296,12 @@ def test_no_server_at_all(data, tmp_path, capsys):
     assert "http://127.0.0.1:9/v1: no server answers" in error
 
 
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://localhost:80a/v1", "localhost:9/v1", "http://a b/v1", "x"])
+def test_a_mistyped_address(data, tmp_path, capsys, url):
+    error = error_of("evaluate", *serve(data, tmp_path / "out", url), capsys=capsys)
+    assert f"{url}: no server answers" in error and "http://localhost:8000/v1" in error
+
+
 # --- answers from elsewhere -------------------------------------------------------------------------------------------
 
 
@@ -411,6 +417,26 @@ def test_models_are_compared_problem_by_problem(two_models, capsys):
     assert re.findall(r"[+-]?\d+\.\d+", unbiased) == ["+16.67", "16.67", "+27.78", "27.78"]
 
 
+def test_other_prompts_are_said(two_models, capsys):
+    first, second = two_models
+    capsys.readouterr()
+    tapo.run(["compare", str(first), str(second)])
+    assert "different prompts" not in capsys.readouterr().out
+    text = (second / "problems.jsonl").read_text()
+    for messages, said in (([{"role": "user", "content": "Box it."}], True), ([], False)):  # none: they are not known
+        problems = [{**json.loads(line), "messages": messages} for line in text.splitlines()]
+        (second / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
+        tapo.run(["compare", str(first), str(second)])
+        assert ("different prompts: tiny;" in capsys.readouterr().out) == said
+
+
+def test_metrics_that_lack_a_number_get_one_line(two_models, capsys):
+    first, second = two_models
+    (second / "metrics.json").write_text("{}")
+    for folders in ([first, second], [second]):
+        assert "metrics.json: tiny/samples is missing; evaluate again" in error_of("compare", *folders, capsys=capsys)
+
+
 def test_one_folder_has_its_tables_printed_again(two_models, capsys):
     capsys.readouterr()
     tapo.run(["compare", str(two_models[0])])
@@ -467,8 +493,12 @@ def test_a_checkpoint_is_merged_once_and_anew_when_it_changes(checkpoint, tmp_pa
     assert resolve_model(str(actor)) == str(actor / "merged")
     assert (actor / "merged" / "config.json").read_text() == "newer"
     elsewhere = resolve_model(str(actor), tmp_path / "cache")
-    assert Path(elsewhere).parent == tmp_path / "cache" and elsewhere.endswith("global_step_3_actor")
+    assert Path(elsewhere).parent == tmp_path / "cache" and "_global_step_3_actor_" in elsewhere
     assert len(merges) == 3
+
+
+def test_merged_weights_of_two_checkpoints_have_two_names():
+    assert _cache_name(Path("/x/a_b/c")) != _cache_name(Path("/x/a/b_c"))
 
 
 def test_of_a_folder_of_checkpoints_the_last_is_taken(checkpoint, tmp_path):

@@ -99,3 +99,15 @@ def test_putting_in_order_leaves_no_other_file_behind_whether_it_succeeds_or_not
         assert (path.read_bytes(), files(tmp_path)) == (before, {"results.jsonl"})
         store.put_in_order([("j", 0), ("j", 1)])
     assert files(tmp_path) == {"results.jsonl"}
+
+
+def test_a_store_that_is_a_link_stays_one(tmp_path):
+    real, link = tmp_path / "disk" / "results.jsonl", tmp_path / "results.jsonl"
+    real.parent.mkdir()
+    real.touch()
+    link.symlink_to(real)
+    with ResultStore(link, KEY) as store:
+        store.add([result(1, "a"), result(0, "b")])
+        store.put_in_order([("j", 0), ("j", 1)])
+    assert link.is_symlink()
+    assert [json.loads(line)["case"] for line in real.read_text().splitlines()] == [0, 1]

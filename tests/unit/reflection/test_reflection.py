@@ -235,6 +235,8 @@ def test_a_half_written_cache_line_is_passed_over_and_does_not_swallow_the_next(
         # The questions of this test are none of the arithmetic task.
         (("--judge", DEMO_JUDGE), "not a question of this task"),
         (("--judge_url", "http://x/v1", "--judge_model", "m", "--judge_options", "[]"), "no json object"),
+        (("--judge_temperature", "nan"), "nan is no temperature"),
+        (("--timeout", "-1"), "-1 is not above 0"),
     ],
 )
 def test_bad_flags_end_with_one_line_and_exit_code_2(folders, tmp_path, capsys, options, message):

@@ -57,7 +57,9 @@ def test_a_picture_shows_the_values_of_its_run(tmp_path):
     assert (pictures[0] != other).any()
 
 
-@pytest.mark.parametrize("content", [None, "", "not json\n", '{"step": 1, "data": {"text": "no number"}}\n'])
+@pytest.mark.parametrize(
+    "content", [None, "", "not json\n", '{"step": 1, "data": {"text": "no number"}}\n', '{"step": 1, "data": [1]}']
+)
 def test_what_holds_no_metrics_gets_one_line_and_exit_code_2(tmp_path, capsys, content):
     path = tmp_path / "run.jsonl"
     if content is not None:

@@ -198,6 +198,40 @@ def test_verdicts_reach_the_responses_they_belong_to(tmp_path):
     assert data["reflection"]["pairs"][0]["benchmarks"]["b"]["dsr"][0]["value"] == 1.0
 
 
+def test_verdicts_are_those_of_the_folder_and_not_of_another_one_of_its_name(tmp_path, monkeypatch):
+    def judged(*folders, output):
+        names = map(str, folders)
+        tapo.run(["reflect", *names, "--output", str(output), "--judge", "examples.arithmetic.step_judge:judge"])
+
+    given = {("b", 0): [("right", True), ("wrong", False)]}
+    question = "Compute 1+3 mod 13"
+    one, two, other = (
+        write_evaluation(tmp_path / name, given, question=lambda *_: question) for name in ("x/a", "b", "y/a")
+    )
+    judged(one, two, output=tmp_path / "reflection")
+    report = ["--reflection", str(tmp_path / "reflection"), "--output", str(tmp_path / "report.html")]
+    with pytest.raises(InputError, match=r"y/a: is none of the folders that .*reflection judged"):
+        tapo.run(["report", str(other), str(two), *report])
+    # With three models the two of one name are called otherwise than in the judge's results.
+    judged(one, two, other, output=tmp_path / "reflection")
+    monkeypatch.chdir(tmp_path)
+    tapo.run(["report", "b", "x/a", *report])
+    assert all("verdict" in response for response in data_of(tmp_path / "report.html")["responses"])
+
+
+def test_a_benchmark_that_the_first_model_lacks_must_be_one_file_too(tmp_path):
+    first = write_evaluation(tmp_path / "a", {("x", 0): [("", True)]})
+    for change in ({"question": "{0} {1}, otherwise".format}, {"gold": "5"}):
+        others = [
+            write_evaluation(tmp_path / f"{next(iter(change))}{n}", {("b", 0): [("", True)]}, **options)
+            for n, options in enumerate(({}, change))
+        ]
+        with pytest.raises(
+            InputError, match=r"b: .*0 and .*1 were asked different problems; evaluate both on one file"
+        ):
+            write_report(tmp_path / "report.html", [load_evaluation(folder) for folder in (first, *others)])
+
+
 def test_differences_are_by_problem(tmp_path):
     first = {("b", 0): [("", True), ("", False)], ("b", 1): [("", False), ("", False)]}
     second = {("b", 0): [("", True), ("", True)], ("b", 1): [("", True), ("", True)]}
@@ -219,6 +253,7 @@ def test_differences_are_by_problem(tmp_path):
         (["{tmp}/none"], "no such folder"),
         (["--constructions", "{tmp}/none"], "no such folder"),
         (["--constructions", "{tmp}/empty"], "holds no construction"),
+        (["--constructions", "{tmp}/rollouts"], "is this trainer.rollout_data_dir?"),
         (["{tmp}/good", "--reflection", "{tmp}/empty"], "holds no reflection.json"),
         (["{tmp}/good", "{tmp}/good"], "given 2 times"),
         (["{tmp}/good", "--max_megabytes", "0"], "not above 0"),
@@ -226,6 +261,10 @@ def test_differences_are_by_problem(tmp_path):
 )
 def test_bad_input_ends_with_one_line_and_exit_code_2_and_leaves_the_old_file(tmp_path, capsys, arguments, message):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "rollouts").mkdir()
+    (tmp_path / "rollouts" / "1.jsonl").write_text(
+        '{"input": "q", "output": "o", "gts": "4", "score": 1.0, "step": 1}\n'
+    )
     write_evaluation(tmp_path / "good", {("b", 0): [("x", True)]})
     output = tmp_path / "report.html"
     output.write_text("old")

@@ -300,6 +300,18 @@ def test_settings_tell_checkpoints_in_one_folder_apart(tmp_path):
     assert json.loads(json.dumps(first)) == first
 
 
+def test_a_models_folder_is_the_same_model_however_it_is_written(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path)
+    args = parse()
+    found = set()
+    for args.model in ("model", "model/", "./model", str(tmp_path / "model")):
+        found.add(flags.model_settings(args)["model"])
+    assert found == {str(tmp_path / "model")}
+    args.model = "owner/name"
+    assert flags.model_settings(args)["model"] == "owner/name"
+
+
 # --- server -----------------------------------------------------------------------------------------------------------
 
 
