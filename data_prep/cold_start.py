@@ -14,9 +14,10 @@ from data_prep.joint_report import examples_text, make_report, print_report
 from data_prep.joint_set import SFT_SCHEMA, JointSetSettings, build_joint_set
 from data_prep.queries import digest, read_queries
 from data_prep.responses import sample_responses
+from data_prep.thinking import warn_of_closing_tags, warn_of_open_block
+from data_prep.tokenizer import load_tokenizer
 from data_prep.trajectory_store import read_constructions, sample_constructions
 from recipe_tapo.algorithm.prompts import MICRO_REFLECTIVE, load_template
-from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.cli.flag_types import fraction, natural, positive, user_path
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.cli.sampling_flags import (
@@ -135,7 +136,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.ift_mode,
     )
     queries = read_queries(args.input)
-    tokenizer = _load_tokenizer(args.tokenizer or args.model)
+    tokenizer = load_tokenizer(args.tokenizer or args.model)
+    warn_of_open_block(tokenizer, args.chat_template_kwargs)
     model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args))
     responses = args.responses or folder / "responses.jsonl"
     if args.responses:
@@ -153,6 +155,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             sampler=sampler,
             retry_failed=args.retry_failed,
         )
+    warn_of_closing_tags(responses)
     constructions = folder / "constructions.jsonl"
     sample_constructions(
         constructions,
@@ -191,19 +194,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _fill_up_hint(args: argparse.Namespace) -> str:
     return "" if args.fill_up else ", or (SFT rows) of --fill_up"
-
-
-def _load_tokenizer(name: str) -> ChatTokenizer:
-    # Imported here: it takes seconds, which --help and bad input need not wait for.
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{name}: no tokenizer there ({reason}); name its folder or hub name with --tokenizer"
-        ) from error
 
 
 if __name__ == "__main__":

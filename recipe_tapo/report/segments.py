@@ -2,19 +2,12 @@
 
 import re
 
+from recipe_tapo.algorithm.doubt import find_doubt
+
 PREFIX, BRIDGE, REFLECTION, CORRECTION = "prefix", "bridge", "reflection", "correction"
 
-# Words with which reasoning turns back to itself. For showing only: nothing is graded or trained by them.
-_MARKER = re.compile(
-    r"\b(?:wait|hold on|hmm+|on second thought|oops"
-    r"|(?:let me|let's|i should|i need to|i'll) (?:double|re-?|check|verify|go back|look)"
-    r"|double-?\s?check|re-?(?:check|examine|consider|think|do|compute|calculate)\b"
-    r"|(?:made|see|spot|found|is|was) (?:a|an|my|the) (?:mistake|error|slip)"
-    r"|(?:is|was|looks|seems)(?: not|n't) (?:right|correct)|(?:is|was|looks|seems) (?:wrong|incorrect|off))"
-    r"|等等|等一下|让我(?:再|重新)|检查一下",
-    re.IGNORECASE,
-)
-_SENTENCE_END = re.compile(r"[.!?…]+[\s\"')\]]+|[。！？]+\s*|\n\s*")
+# Not inside a run of marks, so that a long one is looked at once.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\s\"')\]]+|[。！？]+\s*|\n\s*")
 
 
 def split_reconstruction(text: str, prefix: str) -> list[tuple[str, str]]:
@@ -30,12 +23,12 @@ def split_reconstruction(text: str, prefix: str) -> list[tuple[str, str]]:
         sentence all that follows the prefix is ``correction``.
     """
     start = len(prefix) if text.startswith(prefix) else 0
-    marker = _MARKER.search(text, start)
+    doubt = find_doubt(text, start)
     begin = end = start
-    if marker:
-        begin = _sentence_start(text, start, marker.start())
-        end = _sentence_end(text, marker.end())
-        while end < len(text) and _MARKER.search(text, end, _sentence_end(text, end)):
+    if doubt:
+        begin = _sentence_start(text, start, doubt.start())
+        end = _sentence_end(text, doubt.end())
+        while end < len(text) and find_doubt(text, end, _sentence_end(text, end)):
             end = _sentence_end(text, end)
     parts = [
         (PREFIX, text[:start]),

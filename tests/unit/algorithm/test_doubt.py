@@ -2,7 +2,7 @@
 
 import pytest
 
-from recipe_tapo.algorithm.doubt import doubts_somewhere, expresses_doubt
+from recipe_tapo.algorithm.doubt import doubts_somewhere, expresses_doubt, find_doubt
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,27 @@ def test_a_doubt_far_behind_the_prefix_is_about_something_else():
 )
 def test_what_only_sounds_like_one_is_none(text):
     assert not doubts_somewhere(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On second thought, x = 4.",
+        "Let me go back to line 2.",
+        "I should check that.",
+        "Redo it.",
+        "That is off by one.",
+    ]
+    + ["Hang on, x = 4.", "However, that should be 4.", "让我再算一次。"],
+)
+def test_a_doubt_is_found_where_it_is_expressed(text):
+    prefix = "However, x = 3 is wrong. "  # the wrong rollout's own words do not count
+    found = find_doubt(prefix + text, len(prefix))
+    assert expresses_doubt(text) and found is not None and found.start() >= len(prefix)
+
+
+def test_far_behind_the_prefix_only_plain_words_are_found():
+    far = 500 * "x = 1. "
+    assert find_doubt(far + "However, x = 2.", 0) is None
+    assert find_doubt(far + "Wait, x = 2.", 0).start() == len(far)
+    assert find_doubt(far + "Wait, x = 2.", 0, len(far)) is None

@@ -1,6 +1,7 @@
 """The cold-start builder's runs: interrupted ones, reused responses, what it reads and writes besides rows."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,29 @@ def test_bad_folder(build, tmp_path):
     write_queries(tmp_path / "train.parquet", ["5"])
     with pytest.raises(InputError, match="is not a folder; choose another --output_dir"):
         build(engine([3]), [3], name="train.parquet")
+
+
+THINKING = "{% for m in messages %}{{ m.content }}{% endfor %}{% if thinking is not false %}<think>\n{% endif %}"
+
+
+def test_a_model_that_thinks_is_warned_of(build, tokenizer, tmp_path, capsys):
+    """Before the sampling where its chat template shows it, and else when its responses do."""
+    folder = tmp_path / "thinking"
+    folder.mkdir()
+    shutil.copytree(tokenizer, folder, dirs_exist_ok=True)
+    (folder / "chat_template.jinja").write_text(THINKING)
+    build(engine([3]), [3])
+    assert "warning" not in capsys.readouterr().err
+    build(engine([3]), [3], "--tokenizer", str(folder), name="opened")
+    assert "the prompt ends in an open <think>: SFT rows would leave" in capsys.readouterr().err
+    kwargs = ["--chat_template_kwargs", '{"thinking": false}']
+    build(engine([3]), [3], "--tokenizer", str(folder), *kwargs, name="closed")
+    assert "warning" not in capsys.readouterr().err
+    works = engine([3]).answer
+
+    def thinks(prompt: str, seed: int) -> str:
+        return f"Let me see.</think>\n\n{works(prompt, seed)}"
+
+    _, report = build(FakeSampler(thinks), [3], name="thought")
+    assert "8 of the first 8 responses contain </think>: SFT rows would leave" in capsys.readouterr().err
+    assert report["unfit"] == {"ift/untidy_output": 1}

@@ -3,12 +3,14 @@
 import html.parser
 import json
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judging_cases import write_evaluation
 
+from recipe_tapo.algorithm.doubt import expresses_doubt
 from recipe_tapo.cli import main as tapo
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
@@ -53,6 +55,24 @@ from recipe_tapo.report.write import write_report
 )
 def test_a_trajectory_is_split_into_its_parts(prefix, parts):
     assert split_reconstruction("".join(text for _, text in parts), prefix) == parts
+
+
+@pytest.mark.parametrize(
+    "unit", [".", "!", "…", "。", "\n", " ", "a", "n", "m", "'", "wait. ", "not ", "let me re", ". "]
+)
+def test_splitting_takes_time_linear_in_any_text(unit):
+    text = "Wait " + unit * (500_000 // len(unit))
+    started = time.process_time()
+    split_reconstruction(text, "")
+    split_reconstruction(text + " Wait.", text[: len(text) // 2])
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("doubt", ["Hang on, ", "However, that should be ", "On second thought, ", "Let me go back: "])
+def test_what_counts_as_a_doubt_is_shown_as_a_reflection(doubt):
+    text = f"2x = 8, x = 3. {doubt}x is 4.\nx = 4"
+    assert expresses_doubt(text[15:])
+    assert split_reconstruction(text, text[:15])[1] == ("reflection", f"{doubt}x is 4.\n")
 
 
 def test_a_prefix_that_is_none_is_not_shown_as_one():
