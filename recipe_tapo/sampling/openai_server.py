@@ -5,6 +5,8 @@ from typing import Any
 
 import openai
 
+from recipe_tapo.errors import InputError
+
 FATAL = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
 """Errors that say that no request can succeed, not that this one did not."""
 
@@ -16,7 +18,17 @@ def client_options(url: str, timeout: float, retries: int) -> dict[str, Any]:
         url: Address up to and including ``/v1``.
         timeout: Seconds for one request.
         retries: Further tries of a request that fails, with growing pauses.
+
+    Raises:
+        InputError: The address is none.
     """
+    # Imported here: it comes with openai, which is what a message about a missing package should name.
+    import httpx
+
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InputError(f"{url}: is no address ({error}); one is like http://localhost:8000/v1") from error
     return {
         "base_url": url,
         # Local servers ask for none, the library insists on one.

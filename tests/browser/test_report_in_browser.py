@@ -121,6 +121,7 @@ def hostile(tmp_path_factory):
         judged / "reflection.json",
         {
             "judge": {"model": HOSTILE},
+            "models": {name: str(folder)},
             "bootstrap": {"confidence": 0.95},
             "pairs": [{"models": [HOSTILE, HOSTILE], "benchmarks": {HOSTILE: part, "none": {"note": HOSTILE}}}],
             "verdicts": {HOSTILE: {HOSTILE: 1}},

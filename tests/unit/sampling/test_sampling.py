@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from recipe_tapo.cli import sampling_flags as flags
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.store import read_results, read_settings, settings_path
+from recipe_tapo.sampling.chat import ChatClient
 from recipe_tapo.sampling.fill import Task, count_failed, fill_store
 from recipe_tapo.sampling.requests import Request, Response, Sampling, derive_seed
 from recipe_tapo.sampling.server import ServerSampler
@@ -384,6 +385,12 @@ def test_a_failing_request_costs_itself_alone(answer, message):
     assert [response.text for response in responses] == ["fine", "", "fine"]
     assert [response.failure is None for response in responses] == [True, False, True]
     assert message in responses[1].failure and "\n" not in responses[1].failure
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://localhost:80a/v1"])
+def test_a_mistyped_address_is_one_line(url):
+    with pytest.raises(InputError, match=r"is no address .*; one is like http://localhost:8000/v1"):
+        ChatClient(url, "m", timeout=1, retries=0)
 
 
 def test_a_failing_request_is_tried_again():
