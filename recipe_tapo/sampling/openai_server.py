@@ -2,6 +2,7 @@
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 
@@ -22,12 +23,9 @@ def client_options(url: str, timeout: float, retries: int) -> dict[str, Any]:
     Raises:
         InputError: The address is none.
     """
-    # Imported here: it comes with openai, which is what a message about a missing package should name.
-    import httpx
-
     try:
-        httpx.URL(url)
-    except httpx.InvalidURL as error:
+        urlsplit(url).port  # noqa: B018 (a port that is none is noticed here)
+    except ValueError as error:
         raise InputError(f"{url}: is no address ({error}); one is like http://localhost:8000/v1") from error
     return {
         "base_url": url,

@@ -151,6 +151,8 @@ def test_the_defaults_are_the_papers():
     args = tapo.parse(["evaluate", "--model", "m", "--benchmark", "a,b", "--output", "o"])
     assert (args.samples, args.runs, args.temperature, args.top_p, args.thinking) == (5, 16, 0.6, 0.9, "off")
     assert args.benchmark == ["a", "b"]
+    again = tapo.parse(["evaluate", "--model", "m", "--benchmark", "a,b", "--benchmark", "c", "--output", "o"])
+    assert again.benchmark == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("fail_at", [0, 4, 8, 12, 16])
