@@ -25,6 +25,8 @@ _NO_WORD = re.compile(r"[\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _MIN_WORDS_LINE = 3
 _MIN_WORDS_SENTENCE = 5  # shorter ones ("That step is:") occur in solutions
+_INSTRUCTED = re.compile(r"\\boxed|\binstruct|\bformat", re.IGNORECASE)
+_OF_INSTRUCTIONS = "the instructions say"
 
 
 class LeakPatternError(InputError):
@@ -91,7 +93,7 @@ def load_leak_patterns(path: str | Path | None = None) -> list[re.Pattern[str]]:
     """
     path = Path(path) if path else template_path("leak_patterns")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise LeakPatternError(f"cannot read the leak patterns {path}: {error}") from error
     patterns = []
@@ -108,6 +110,19 @@ def load_leak_patterns(path: str | Path | None = None) -> list[re.Pattern[str]]:
     if not patterns:
         raise LeakPatternError(f"{path} holds no pattern; set the leak check off instead of emptying the file")
     return patterns
+
+
+def unasked(patterns: Sequence[re.Pattern[str]], asked: str) -> list[re.Pattern[str]]:
+    r"""The patterns of what the plain prompt gives no occasion to say.
+
+    Args:
+        patterns: From ``load_leak_patterns``.
+        asked: The question and what stands around it in the prompt of the rollouts. What it says may be said again;
+            where it says how to write the answer (``\boxed``, "instruction", "format"), "the instructions say" is
+            talk of it.
+    """
+    excused = [asked, _OF_INSTRUCTIONS] if _INSTRUCTED.search(asked) else [asked]
+    return [pattern for pattern in patterns if not any(pattern.search(text) for text in excused)]
 
 
 def leaks(text: str, patterns: Sequence[re.Pattern[str]], start: int = 0) -> bool:

@@ -55,7 +55,7 @@ def load_template(path: str | Path | None = None, mode: str = MICRO_REFLECTIVE) 
     """
     path = Path(path) if path else template_path(mode)
     try:
-        template = path.read_text(encoding="utf-8").strip()
+        template = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise PromptTemplateError(f"cannot read the {mode} prompt {path}: {error}") from error
     missing = [name for name in PLACEHOLDERS[mode] if "{" + name + "}" not in template]
@@ -92,7 +92,7 @@ def read_lines(path: str | Path | None, name: str) -> list[str]:
     """
     path = Path(path) if path else template_path(name)
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise PromptTemplateError(f"cannot read the {name} of {path}: {error}") from error
     entries = [line for line in lines if line and not line.startswith("#")]

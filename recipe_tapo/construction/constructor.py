@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from recipe_tapo.algorithm.answer_first import states_answer_first
+from recipe_tapo.algorithm.chats import message_text
 from recipe_tapo.algorithm.doubt import expresses_doubt
-from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns
+from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, unasked
 from recipe_tapo.algorithm.prompts import CONTINUATION
 from recipe_tapo.algorithm.selection import group_rng, select_pairs
 from recipe_tapo.algorithm.tokens import decode
@@ -152,16 +153,16 @@ class Constructor:
             output_ids, truncated = await requests.generate(prompt.ids, most=prompt.most)
             try:
                 trajectory = prompt.read(output_ids, truncated)
-                self._guard(attempt.record, trajectory)
+                self._guard(attempt, trajectory)
                 return trajectory
             except Rejected as rejection:
                 if len(retried) + 1 == self.tapo.synthesis.tries:
                     raise
                 retried.append(rejection.reason.value)
 
-    def _guard(self, record: AttemptRecord, trajectory: Trajectory) -> None:
+    def _guard(self, attempt: Attempt, trajectory: Trajectory) -> None:
         """Notes what was written and rejects what must not be learned (ours)."""
-        tokenizer, synthesis = self.policy.tokenizer, self.tapo.synthesis
+        record, tokenizer, synthesis = attempt.record, self.policy.tokenizer, self.tapo.synthesis
         record.reconstruction = trajectory.text
         record.prefix_length = trajectory.prefix_length
         record.prefix_fraction = trajectory.prefix_fraction
@@ -172,8 +173,8 @@ class Constructor:
             raise Rejected(RejectReason.TEMPLATE_ECHO)
         if trajectory.new_tokens < synthesis.min_new_tokens:
             raise Rejected(RejectReason.TOO_LITTLE_NEW)
-        # What the question itself says may be said again.
-        patterns = [pattern for pattern in self.leak_patterns if not pattern.search(record.question)]
+        chat = (message_text(message.get("content")) for message in attempt.messages)
+        patterns = unasked(self.leak_patterns, "\n".join([record.question, *chat]))
         start = len(trajectory.text) - len(new)
         record.leak = leaks(trajectory.text, patterns, start)
         if record.leak and synthesis.leak_check == "reject":

@@ -32,7 +32,7 @@ def load_judge_prompt(path: Path) -> str:
         InputError: The file cannot be read, or lacks one of the three placeholders.
     """
     try:
-        template = path.read_text(encoding="utf-8").strip()
+        template = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the judge prompt {path}: {error}") from error
     missing = [name for name in _PLACEHOLDERS if "{" + name + "}" not in template]

@@ -13,8 +13,9 @@ from recipe_tapo.algorithm.guards import (
     leaks,
     load_leak_patterns,
     template_phrases,
+    unasked,
 )
-from recipe_tapo.algorithm.prompts import MODES, fill_template, load_template
+from recipe_tapo.algorithm.prompts import PLACEHOLDERS, fill_template, load_template, read_lines
 
 LABELS = read_labelled("leak_labels.jsonl")
 CONTINUATIONS = read_labelled("leak_labels_continuation.jsonl")  # what a real model wrote behind a doubt begun for it
@@ -104,7 +105,7 @@ def test_a_phrase_does_not_begin_or_end_inside_a_word():
     assert not echoes_template("in the plane", ["the plan"])
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", PLACEHOLDERS)
 def test_no_ordinary_text_echoes_a_shipped_template(mode):
     phrases = template_phrases(load_template(mode=mode))
     assert phrases
@@ -211,10 +212,51 @@ def test_words_to_whoever_asked_are_a_leak(text):
         "One solution is already given, x = 2. Now I see you need 3 more.",
         "My apologies, I made a mistake: 6 * 4 = 24.",
         "The last line of the poem is the answer.",
+        "Once you have written it as a product, each factor may be zero.",
+        "This is easy when you've written the equation. After you have made the substitution, it is linear.",
+        "If you made a mistake, the check fails.",
+        "The left solution is x=-2 and the right solution is x=5.",
     ],
 )
 def test_a_problem_may_speak_to_its_reader(text):
     assert not leaks(text, PATTERNS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "等等，我们应该尝试另一种方法：设 x=3。",
+        "等等，我们该尝试另一种方法。",
+        "等等，这是错误的推理。由 x+2=5 得 x=3。",
+        "等等，这一步应该推理得更仔细。",
+        "等等，这个错误的解答需要修正。",
+    ],
+)
+def test_chinese_self_doubt_is_no_leak(text):
+    assert not leaks(text, PATTERNS)
+
+
+@pytest.mark.parametrize("text", ["该尝试在第二步出错。", "等等，该解答忽略了 0。", "错误的尝试漏了一步。"])
+def test_talk_of_the_attempt_in_chinese_is_a_leak(text):
+    assert leaks(text, PATTERNS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "excused"),
+    [
+        ("Solve 2x=8. Put your final answer within \\boxed{}.", True),
+        ("Follow the instructions. 2x=8?", True),
+        ("2x=8?", False),
+    ],
+)
+def test_instructions_that_the_prompt_gives_may_be_spoken_of(asked, excused):
+    patterns = unasked(PATTERNS, asked)
+    assert leaks("The instructions say to put the final answer in \\boxed{}.", patterns) is not excused
+    assert leaks("The attempt is wrong.", patterns)
+
+
+def test_what_the_question_says_may_be_said_again():
+    assert not leaks("The attempt scores 3.", unasked(PATTERNS, "What does the attempt score?"))
 
 
 def test_taking_up_what_was_not_said_is_a_leak_only_at_the_beginning():
@@ -229,6 +271,14 @@ def test_a_users_file_replaces_the_patterns(tmp_path):
     assert [pattern.pattern for pattern in patterns] == ["\\bthe oracle\\b"]
     assert leaks("As The Oracle says", patterns)
     assert not leaks("the attempt", patterns)
+
+
+def test_a_byte_order_mark_belongs_to_no_file_of_a_users(tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_text("\ufeff# mine\nWait, this\n", encoding="utf-8")
+    assert [pattern.pattern for pattern in load_leak_patterns(path)] == read_lines(path, "beginnings") == ["Wait, this"]
+    path.write_text("\ufeff{question} {correct_rollout}", encoding="utf-8")
+    assert load_template(path, "self_teacher") == "{question} {correct_rollout}"
 
 
 @pytest.mark.parametrize(
