@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise, takewhile
 
-from recipe_tapo.algorithm.splice import tokens_until
+from recipe_tapo.algorithm.boundaries import token_places
 from recipe_tapo.algorithm.steps import Step
 from recipe_tapo.algorithm.tokens import Tokenizer
 
@@ -18,7 +18,7 @@ def numbered(text: str, steps: Sequence[Step]) -> str:
 
 def token_ends(ids: Sequence[int], steps: Sequence[Step], tokenizer: Tokenizer) -> list[int]:
     """For each step how many of the rollout's ids end with it; a token that reaches across belongs to the next step."""
-    return [tokens_until(ids, step.end, tokenizer) for step in steps]
+    return [count for count, _ in token_places(ids, [step.end for step in steps], tokenizer)]
 
 
 def largest_fall(plain_T: Sequence[float], shown_T: Sequence[float], ends: Sequence[int]) -> int | None:

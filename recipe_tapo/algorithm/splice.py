@@ -10,9 +10,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recipe_tapo.algorithm.boundaries import boundary, token_places, tokens_until, whole_characters
+from recipe_tapo.algorithm.steps import Step
 from recipe_tapo.algorithm.tokens import Tokenizer, decode
 
-_PARTIAL_CHARACTER = "\ufffd"
 _MOST_GIVEN_BACK = 64
 
 
@@ -69,26 +70,23 @@ def join(ids: Sequence[int], text: str, tokenizer: Tokenizer) -> Splice | None:
 def _on_top(ids: Sequence[int], text: str, tokenizer: Tokenizer) -> Splice | None:
     """A text's ids, as many of the given ones first as end where a token of the whole text does.
 
-    None where the text has no such ids, or none among those with at most ``_MOST_GIVEN_BACK`` fewer: a text that does
-    not survive encoding would otherwise be decoded once for each of its tokens.
+    None where the text has no such ids, or none among those with at most ``_MOST_GIVEN_BACK`` fewer. Where what follows
+    the seam does not survive encoding, it does not behind an earlier seam either.
     """
     whole = tokenizer.encode(text, add_special_tokens=False)
+    written = decode(tokenizer, whole)
     for kept in range(len(ids), max(-1, len(ids) - _MOST_GIVEN_BACK - 1), -1):
         own = decode(tokenizer, ids[:kept])
-        behind = _boundary(whole, len(own), tokenizer) if text.startswith(own) else None
-        if behind is not None:
-            joined = [*ids[:kept], *whole[behind:]]
-            if decode(tokenizer, joined) == text:
-                return Splice(ids=joined, prefix_length=kept)
+        seam = _seam(whole, written, own, tokenizer) if text.startswith(own) else None
+        if seam is None:
+            continue
+        behind, rest = seam
+        if rest != text[len(own) :]:
+            return None
+        joined = [*ids[:kept], *whole[behind:]]
+        if decode(tokenizer, joined) == text:
+            return Splice(ids=joined, prefix_length=kept)
     return None
-
-
-def tokens_until(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int:
-    """How many leading ids decode to at most so many characters; those that decode to nothing are left out."""
-    count = bisect_left(range(len(ids)), characters + 1, key=lambda i: _characters(ids[: i + 1], tokenizer))
-    while count and _characters(ids[:count], tokenizer) == _characters(ids[: count - 1], tokenizer):
-        count -= 1
-    return count
 
 
 def cut(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int | None:
@@ -102,38 +100,55 @@ def cut(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int | None
     if decode(tokenizer, ids[:count]) != text[:characters]:
         return None
     whole = tokenizer.encode(text, add_special_tokens=False)
-    return count if _boundary(whole, characters, tokenizer) is not None else None
+    seam = _seam(whole, decode(tokenizer, whole), text[:characters], tokenizer)
+    return None if seam is None else count
 
 
-def _characters(ids: Sequence[int], tokenizer: Tokenizer) -> int:
-    return len(decode(tokenizer, ids).rstrip(_PARTIAL_CHARACTER))
+def clean_steps(steps: Sequence[Step], ids: Sequence[int], tokenizer: Tokenizer) -> list[Step]:
+    """Steps that a rollout can be cut behind, in time linear in its length.
+
+    A step whose end ``cut`` refuses, for a token reaches across it (``。（``), is joined with the next one.
+
+    Args:
+        steps: Of the text that the ids decode to, all of it.
+        ids: A rollout's.
+        tokenizer: The policy's tokenizer.
+    """
+    text = decode(tokenizer, ids)
+    whole = tokenizer.encode(text, add_special_tokens=False)
+    if decode(tokenizer, whole) != text:  # characters that the tokenizer writes otherwise count otherwise there
+        return list(steps)
+    ends = [step.end for step in steps]
+    own, theirs = token_places(ids, ends, tokenizer), token_places(whole, ends, tokenizer)
+    joined, start = list[Step](), 0
+    for end, (_, mine), (_, other) in zip(ends, own, theirs, strict=True):
+        if mine == other == end or end == ends[-1]:
+            joined.append(Step(start, end))
+            start = end
+    return joined
 
 
-def _boundary(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> int | None:
-    """How many leading ids decode to exactly so many characters; None where no token ends there."""
-    count = bisect_left(range(len(ids) + 1), characters, key=lambda i: _characters(ids[:i], tokenizer))
-    return count if count <= len(ids) and len(decode(tokenizer, ids[:count])) == characters else None
+def _seam(whole: Sequence[int], written: str, beginning: str, tokenizer: Tokenizer) -> tuple[int, str] | None:
+    """Where the ids of an encoded text go on behind its beginning, and how the tokenizer writes what follows.
+
+    Args:
+        whole: The ids of the text.
+        written: What they decode to; a tokenizer that normalises writes some characters otherwise.
+        beginning: How the text begins.
+    """
+    if not written.startswith(beginning):
+        beginning = decode(tokenizer, tokenizer.encode(beginning, add_special_tokens=False))
+    behind = boundary(whole, beginning, tokenizer)
+    return None if behind is None else (behind, written[len(beginning) :])
 
 
 def _common_tokens(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> int:
-    """The most leading ids whose decoding is a prefix of the text, by bisection.
-
-    A cut inside a multi-byte character decodes to U+FFFD; while searching it counts as a prefix (so that the search is
-    monotone), at the end it is given back.
-    """
-
-    def agrees(count: int) -> bool:
-        return text.startswith(decode(tokenizer, ids[:count]).rstrip(_PARTIAL_CHARACTER))
-
-    low, high = 0, len(ids)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if agrees(middle):
-            low = middle
-        else:
-            high = middle - 1
-    while low and not text.startswith(decode(tokenizer, ids[:low])):
-        low -= 1
-    while low and decode(tokenizer, ids[:low]) == decode(tokenizer, ids[: low - 1]):
-        low -= 1  # special tokens such as EOS decode to nothing and are not part of the text
-    return low
+    """The most leading ids whose decoding is a prefix of the text; those that decode to nothing are left out."""
+    count = bisect_left(
+        range(len(ids)), True, key=lambda i: not text.startswith(whole_characters(ids[: i + 1], tokenizer))
+    )
+    while count and not text.startswith(decode(tokenizer, ids[:count])):
+        count -= 1  # inside a character
+    while count and decode(tokenizer, ids[:count]) == decode(tokenizer, ids[: count - 1]):
+        count -= 1  # special tokens such as EOS
+    return count

@@ -4,6 +4,7 @@ The kept tokens are y⁻'s own, and what follows is sampled after them as the co
 so that nothing is copied and the row is what the policy writes.
 """
 
+import asyncio
 import logging
 import random
 import re
@@ -13,8 +14,8 @@ from typing import Any
 from recipe_tapo.algorithm.chats import asked_again, chat_text
 from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.prompts import fill_template, load_template, read_transitions
-from recipe_tapo.algorithm.splice import Splice, cut, join
-from recipe_tapo.algorithm.steps import split_steps
+from recipe_tapo.algorithm.splice import Splice, clean_steps, cut, join
+from recipe_tapo.algorithm.steps import Step, split_steps
 from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory, continue_trajectory
 from recipe_tapo.config import TapoConfig
@@ -63,20 +64,14 @@ class Continuation:
         tokenizer, record = self.policy.tokenizer, attempt.record
         error_ids = attempt.error.response_ids
         text = record.error_rollout
-        steps = split_steps(text)
+        # Texts are encoded and decoded in threads; meanwhile the worker's other rollouts go on.
+        steps = await asyncio.to_thread(clean_steps, split_steps(text), error_ids, tokenizer)
         if not steps:
             raise Rejected(RejectReason.LOCATE_FAILED)
         located = await self.locator.locate(attempt, steps, requests)
         record.located_step, record.steps = located + 1, len(steps)
         step = steps[located]
-        kept = cut(error_ids, step.end, tokenizer)
-        start = cut(error_ids, step.start, tokenizer)
-        if not kept or (start is None and self.tapo.mask == "mistake"):
-            raise Rejected(RejectReason.NO_CLEAN_CUT)
-
-        begun = join(error_ids[:kept], self._transition(attempt, text[: step.end]), tokenizer)
-        if begun is None or not begun.prefix_length:
-            raise Rejected(RejectReason.NO_CLEAN_CUT)
+        begun, start = await asyncio.to_thread(self._begin, attempt, step)
         kept = begun.prefix_length
         if kept < self.tapo.synthesis.required_prefix_fraction * len(error_ids):
             raise Rejected(RejectReason.PREFIX_TOO_SHORT)
@@ -84,9 +79,26 @@ class Continuation:
         chat = self._chat(attempt, wrong_step=text[step.start : step.end].strip())
         return SynthesisPrompt(
             tokenizer.encode(chat, add_special_tokens=False) + begun.ids,
-            partial(self._read, attempt, begun, min(start or 0, kept)),
+            partial(self._read, attempt, begun, min(start, kept)),
             most=self.policy.max_response_length - len(begun.ids),
         )
+
+    def _begin(self, attempt: Attempt, step: Step) -> tuple[Splice, int]:
+        """What the policy goes on from: y⁻ up to the wrong step and the transition; and, for the mask, where it begins.
+
+        Raises:
+            Rejected: No token ends where the step does, or begins where it does and the mask asks for that.
+        """
+        tokenizer, error_ids = self.policy.tokenizer, attempt.error.response_ids
+        kept = cut(error_ids, step.end, tokenizer)
+        start = cut(error_ids, step.start, tokenizer) if self.tapo.mask == "mistake" else 0
+        if not kept or start is None:
+            raise Rejected(RejectReason.NO_CLEAN_CUT)
+        transition = self._transition(attempt, attempt.record.error_rollout[: step.end])
+        begun = join(error_ids[:kept], transition, tokenizer)
+        if begun is None or not begun.prefix_length:
+            raise Rejected(RejectReason.NO_CLEAN_CUT)
+        return begun, start
 
     def _read(
         self, attempt: Attempt, begun: Splice, mistake_start: int, output_ids: list[int], truncated: bool

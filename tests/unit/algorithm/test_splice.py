@@ -142,8 +142,8 @@ def test_a_text_that_does_not_survive_encoding_is_given_up_soon(monkeypatch):
         return decode(ids, **settings).replace("\u2126", "\u03a9")
 
     monkeypatch.setattr(tokenizer, "decode", counting)
-    assert join(ids, "R = 3 \u2126", tokenizer) is None
-    assert len(decoded) < 100 * math.log2(len(ids))
+    assert join(ids, "R = 3 \u2126", tokenizer) is None  # at the first seam already
+    assert len(decoded) < 10 * math.log2(len(ids))
 
 
 def test_a_required_prefix_that_is_missing_rejects():

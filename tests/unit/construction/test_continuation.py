@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from small_tokenizer import EOS, TOKENIZER, encode
+from small_tokenizer import EOS, TOKENIZER, byte_level_bpe, encode
 from tokenizers_of_models import tokenizer_of
 
 from recipe_tapo.config import TapoConfig
@@ -424,3 +424,17 @@ def test_the_end_of_a_paragraph_is_the_token_that_the_tokenizer_makes_of_it(monk
     # "}." is one token and "}.\n\n" another: y⁻'s own last token gives way.
     assert row.prefix_length == len(encode(wrong)) - 1
     assert row.response_ids == [*encode(wrong + "\n\n" + GOES_ON), EOS]
+
+
+def test_a_step_that_no_token_ends_with_is_one_with_the_next(monkeypatch):
+    """As in Qwen's vocabulary, one token is the end of a sentence and the bracket behind it."""
+    tokenizer = byte_level_bpe()
+    tokenizer.add_tokens(["。（"])
+    monkeypatch.setitem(globals(), "TOKENIZER", tokenizer)
+    monkeypatch.setitem(globals(), "encode", lambda text: tokenizer.encode(text, add_special_tokens=False))
+    wrong = "2x=8。（x=3）因此3。答案是 \\boxed{3}。"
+    engine = ScriptedEngine(chosen="1].")
+    attempt, _ = construct(monkeypatch, engine, wrong=wrong, synthesis={"locate": "judge", "transition": "own"})
+    asked, choices = engine.choices[0]
+    assert choices == ["1].", "2]."] and "[1] 2x=8。（x=3）因此3。\n[2] 答案是" in asked
+    assert attempt.record.reason is None and attempt.trajectory.text.startswith("2x=8。（x=3）因此3。")
