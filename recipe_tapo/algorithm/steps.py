@@ -9,12 +9,11 @@ white space that follows it, so that the steps of a text, joined, are the text.
 import re
 from dataclasses import dataclass
 
-_FENCE = re.compile(r"^\s{0,12}(?P<fence>`{3,}|~{3,})(?P<behind>.*)")
+from recipe_tapo.algorithm.blocks import OpenBlock
+from recipe_tapo.algorithm.sentences import sentence_ends
+
 _ITEM = re.compile(r"^[ \t]{0,12}(?:[-*+•]|\d{1,3}[.)]|\([a-z0-9]{1,3}\))\s")
-# Not the line break with a distance, ``\\\\[2pt]``.
-_DISPLAY = re.compile(r"(?<!\\)\\(?:(\[|begin\{[a-zA-Z]{1,20}\*?\})|(\]|end\{[a-zA-Z]{1,20}\*?\}))")
 _GOES_ON = re.compile(r"\w(?:\w|[.,]\d)")
-_CJK_SENTENCE = re.compile(r"[。！？；][」』”’）】]*[^\S\n]*")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def split_steps(text: str) -> list[Step]:
     if not text:
         return []
     starts: list[int] = []
-    block = _OpenBlock()
+    block = OpenBlock()
     in_item = False
     position = 0
     for line in text.splitlines(keepends=True):
@@ -55,8 +54,7 @@ def split_steps(text: str) -> list[Step]:
             in_item = _ITEM.match(line) is not None
             if not block.is_open:
                 sentences = line.rstrip()
-                ends = (match.end() for match in _CJK_SENTENCE.finditer(sentences))
-                starts += [position + end for end in ends if end < len(sentences)]
+                starts += [position + end for end in sentence_ends(sentences) if end < len(sentences)]
         position += len(line)
     starts[:1] = [0]  # what is blank before the first step belongs to it
     return [Step(start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
@@ -77,30 +75,3 @@ def repeated_steps(text: str, other: str) -> list[Step]:
     if _GOES_ON.match(other, max(0, common - 1)):  # "x = 3" is not repeated by "x = 35" or "x = 3.5"
         common -= 1
     return [step for step in split_steps(text) if step.start + len(text[step.start : step.end].rstrip()) <= common]
-
-
-class _OpenBlock:
-    """Whether display mathematics or a code block is open after the lines read so far."""
-
-    def __init__(self) -> None:
-        self._fence = ""
-        self._dollars = False
-        self._depth = 0
-
-    @property
-    def is_open(self) -> bool:
-        return bool(self._fence) or self._dollars or self._depth > 0
-
-    def read(self, line: str) -> None:
-        """Takes the next line."""
-        # As CommonMark has them: nothing stands after the fence that closes, no backtick after one that opens.
-        fence = _FENCE.match(line)
-        if self._fence:
-            if fence and fence["fence"].startswith(self._fence) and not fence["behind"].strip():
-                self._fence = ""
-        elif fence and not (fence["fence"][0] == "`" and "`" in fence["behind"]):
-            self._fence = fence["fence"]
-        else:
-            self._dollars ^= line.count("$$") % 2 == 1
-            for opening, _ in _DISPLAY.findall(line):
-                self._depth = max(0, self._depth + (1 if opening else -1))

@@ -1,5 +1,7 @@
 """A response as steps: what belongs together stays together, and nothing is lost."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +32,31 @@ def parts(text):
         ("因为2x=8，所以x=3。\n答案是3。", ["因为2x=8，所以x=3。\n", "答案是3。"]),
         ("因为2x=8。所以x=3。因此是3。", ["因为2x=8。", "所以x=3。", "因此是3。"]),
         ("他说：“对。”然后走了。", ["他说：“对。”", "然后走了。"]),
+        ("因为2x=8。**所以**x=3。", ["因为2x=8。", "**所以**x=3。"]),
+        ("**结论：是。**\n因此答案是5。", ["**结论：是。**\n", "因此答案是5。"]),
+        ('他说："好。是。"然后走了。', ['他说："好。', '是。"', "然后走了。"]),
+        ("（因为x>0。）所以x=3。", ["（因为x>0。）", "所以x=3。"]),
+        ("真的吗？！是的。", ["真的吗？！", "是的。"]),
+        ("よって x=3 である．したがって y=3．5 である｡終", ["よって x=3 である．", "したがって y=3．5 である｡", "終"]),
+        ("1．解方程。x=3。", ["1．解方程。", "x=3。"]),
+        (
+            "첫째로 x=3.5입니다. 따라서 y=4입니다! 답은 7입니다.",
+            ["첫째로 x=3.5입니다. ", "따라서 y=4입니다! ", "답은 7입니다."],
+        ),
+        ("**결론입니다.** 답은 7.", ["**결론입니다.** ", "답은 7."]),
+        ("가. 첫째입니다. 둘째입니다.", ["가. 첫째입니다. ", "둘째입니다."]),
+        # Dollars of a currency and formulas side by side open no display.
+        ("He earns $\\$$60 a day.\nSo 5.", ["He earns $\\$$60 a day.\n", "So 5."]),
+        ("Each costs \\$$5$.\nSo 5.", ["Each costs \\$$5$.\n", "So 5."]),
+        ("The price is $5\\$$ in all.\nSo 5.", ["The price is $5\\$$ in all.\n", "So 5."]),
+        ("Let $\\triangle$$ABC$ be.\nSo 5.", ["Let $\\triangle$$ABC$ be.\n", "So 5."]),
+        ("It costs $5, so $$\nx = 5\n$$\nyes", ["It costs $5, so $$\nx = 5\n$$\n", "yes"]),
+        ("$$\nx = \\text{a $y$} \\\\$$\nyes", ["$$\nx = \\text{a $y$} \\\\$$\n", "yes"]),
+        ("$$x$$ and $$y$$\nz", ["$$x$$ and $$y$$\n", "z"]),
+        # A list's mark in front of a fence, and a fence behind the last line of code.
+        ("- ```python\n  x\n  ```\na\nb", ["- ```python\n  x\n  ```\n", "a\n", "b"]),
+        ("~~~x\n- a~~~\nb", ["~~~x\n- a~~~\n", "b"]),
+        ("```python\nprint(1)```\na\nb", ["```python\nprint(1)```\n", "a\n", "b"]),
         ("   ", ["   "]),
         ("", []),
     ],
@@ -68,10 +95,21 @@ def test_which_steps_another_text_repeats_whole(other, repeated):
 
 
 @settings(max_examples=2000, deadline=None)
-@given(st.text(st.sampled_from("ab \n\t$\\[]`-1.。！ \x85\u2028\r"), max_size=60))
+@given(st.text(st.sampled_from('ab \n\t$\\[]`-1.。！가*" \x85\u2028\r'), max_size=60))
 def test_the_steps_of_a_text_are_the_text(text):
     steps = split_steps(text)
     assert "".join(text[step.start : step.end] for step in steps) == text
     assert all(step.end > step.start for step in steps)
     if len(steps) > 1:
         assert all(text[step.start : step.end].strip() for step in steps)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["。", "가. ", "$", "\\$", "$$ ", "```", "- ", "*", '。"', "．", "（", "가.)", " ", "- ```\n", "x```\n", "。\n"],
+)
+def test_a_megabyte_of_anything_is_split_at_once(unit):
+    text = unit * (1_000_000 // len(unit))
+    started = time.process_time()
+    split_steps(text)
+    assert time.process_time() - started < 10  # about 1 s; in quadratic time hours

@@ -1,0 +1,59 @@
+"""Whether display mathematics or a code block is open in a text that is read line by line (ours)."""
+
+import re
+
+_LIST_MARK = r"(?:(?:[-*+•]|\d{1,3}[.)])\s{1,4})"
+_FENCE = re.compile(rf"^\s{{0,12}}{_LIST_MARK}?(?P<fence>`{{3,}}|~{{3,}})(?P<behind>.*)")
+_MARK = re.compile(rf"\s{{0,12}}{_LIST_MARK}")
+# Not the line break with a distance, ``\\\\[2pt]``.
+_DISPLAY = re.compile(r"(?<!\\)\\(?:(\[|begin\{[a-zA-Z]{1,20}\*?\})|(\]|end\{[a-zA-Z]{1,20}\*?\}))")
+_DOLLARS = re.compile(r"\\.|\$\$|\$")
+
+
+class OpenBlock:
+    """The block that is open after the lines read so far."""
+
+    def __init__(self) -> None:
+        self._fence = ""
+        self._dollars = False
+        self._depth = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next line belongs to a block."""
+        return bool(self._fence) or self._dollars or self._depth > 0
+
+    def read(self, line: str) -> None:
+        """Takes the next line."""
+        fence = _FENCE.match(line)
+        if self._fence:
+            if self._closes(line, fence):
+                self._fence = ""
+        elif fence and not (fence["fence"][0] == "`" and "`" in fence["behind"]):
+            self._fence = fence["fence"]
+        else:
+            self._dollars = _opens_display(line, self._dollars)
+            for opening, _ in _DISPLAY.findall(line):
+                self._depth = max(0, self._depth + (1 if opening else -1))
+
+    def _closes(self, line: str, fence: re.Match[str] | None) -> bool:
+        """As CommonMark has it, nothing stands behind the fence; models write it behind the last line of code, too."""
+        if fence and fence["fence"].startswith(self._fence) and not _MARK.match(line):
+            return not fence["behind"].strip()
+        return line.rstrip().endswith(self._fence)
+
+
+def _opens_display(line: str, is_open: bool) -> bool:
+    r"""Whether ``$$`` is open behind a line, where it was or was not in front of it.
+
+    An escaped dollar is a currency's. Within inline mathematics ``$$`` closes one formula and opens the next
+    (``$\triangle$$ABC$``), but not at the end of the line, where no formula can follow.
+    """
+    inline = False
+    end = len(line.rstrip())
+    for match in _DOLLARS.finditer(line):
+        if match[0] == "$$" and (not inline or match.end() == end):
+            is_open = not is_open
+        elif match[0] == "$" and not is_open:
+            inline = not inline
+    return is_open

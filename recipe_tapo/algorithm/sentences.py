@@ -1,0 +1,34 @@
+"""Where sentences of Chinese, Japanese and Korean end in a line, which often holds several (ours)."""
+
+import re
+
+# The full stop of Korean is that of numbers and abbreviations, so a syllable stands in front and space behind.
+_END = re.compile(
+    r"(?:(?:[。！？；｡]|．(?![0-9０-９]))+|(?<=[\uac00-\ud7af])[.!?]+(?=[」』”’）】)\"'*_]{0,8}\s))"
+    r"[」』”’）】》〉)]*(?P<marks>[\"'*_]*)[」』”’）】》〉)]*[^\S\n]*"
+)
+_NUMBERING = re.compile(r"[\s*#>]{0,12}(?:[(（]?[0-9０-９]{1,3}[)）]?．|[가-하]\.\s)")
+# The same at both ends of what they enclose.
+_TWINS = ("**", "__", "*", "_", '"', "'")
+
+
+def sentence_ends(line: str) -> list[int]:
+    """Where the sentences of a line end, in characters, in time linear in its length.
+
+    Closing quotation marks, brackets and emphasis belong to the sentence, and so does the space behind it. A mark that
+    looks the same at both ends closes what an odd number of its kind has opened before.
+
+    Args:
+        line: One line; its numbering (``1．``) is no sentence.
+    """
+    ends, before = [], dict.fromkeys(_TWINS, 0)
+    counted = 0
+    numbering = _NUMBERING.match(line)
+    for match in _END.finditer(line, numbering.end() if numbering else 0):
+        marks_start, marks = match.start("marks"), match["marks"]
+        for twin in _TWINS:
+            before[twin] += line.count(twin, counted, marks_start)
+        counted = marks_start
+        twin = next((twin for twin in _TWINS if marks.startswith(twin)), None)
+        ends.append(marks_start if twin and before[twin] % 2 == 0 else match.end())
+    return ends
