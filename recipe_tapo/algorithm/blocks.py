@@ -2,9 +2,7 @@
 
 import re
 
-_LIST_MARK = r"(?:(?:[-*+•]|\d{1,3}[.)])\s{1,4})"
-_FENCE = re.compile(rf"^\s{{0,12}}{_LIST_MARK}?(?P<fence>`{{3,}}|~{{3,}})(?P<behind>.*)")
-_MARK = re.compile(rf"\s{{0,12}}{_LIST_MARK}")
+_FENCE = re.compile(r"^\s{0,12}(?:(?:[-*+•]|\d{1,3}[.)])\s{1,4})?(?P<fence>`{3,}|~{3,})(?P<behind>.*)")
 # Not the line break with a distance, ``\\\\[2pt]``.
 _DISPLAY = re.compile(r"(?<!\\)\\(?:(\[|begin\{[a-zA-Z]{1,20}\*?\})|(\]|end\{[a-zA-Z]{1,20}\*?\}))")
 _DOLLARS = re.compile(r"\\.|\$\$|\$")
@@ -27,7 +25,8 @@ class OpenBlock:
         """Takes the next line."""
         fence = _FENCE.match(line)
         if self._fence:
-            if self._closes(line, fence):
+            # As CommonMark has it, nothing stands behind the fence; models write it behind the last line of code, too.
+            if line.rstrip().endswith(self._fence):
                 self._fence = ""
         elif fence and not (fence["fence"][0] == "`" and "`" in fence["behind"]):
             self._fence = fence["fence"]
@@ -35,12 +34,6 @@ class OpenBlock:
             self._dollars = _opens_display(line, self._dollars)
             for opening, _ in _DISPLAY.findall(line):
                 self._depth = max(0, self._depth + (1 if opening else -1))
-
-    def _closes(self, line: str, fence: re.Match[str] | None) -> bool:
-        """As CommonMark has it, nothing stands behind the fence; models write it behind the last line of code, too."""
-        if fence and fence["fence"].startswith(self._fence) and not _MARK.match(line):
-            return not fence["behind"].strip()
-        return line.rstrip().endswith(self._fence)
 
 
 def _opens_display(line: str, is_open: bool) -> bool:

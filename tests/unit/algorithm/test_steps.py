@@ -108,8 +108,8 @@ def test_the_steps_of_a_text_are_the_text(text):
     "unit",
     ["。", "가. ", "$", "\\$", "$$ ", "```", "- ", "*", '。"', "．", "（", "가.)", " ", "- ```\n", "x```\n", "。\n"],
 )
-def test_a_megabyte_of_anything_is_split_at_once(unit):
-    text = unit * (1_000_000 // len(unit))
+def test_a_long_text_of_anything_is_split_at_once(unit):
+    text = unit * (300_000 // len(unit))
     started = time.process_time()
     split_steps(text)
-    assert time.process_time() - started < 10  # about 1 s; in quadratic time hours
+    assert time.process_time() - started < 5  # at most 1 s; in quadratic time many minutes
