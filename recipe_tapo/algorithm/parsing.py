@@ -9,10 +9,10 @@ out the same characters in more than one way.
 """
 
 import re
-from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
 
+from recipe_tapo.algorithm.endings import ending_with_answer, has_final_answer, labelled_answer, without_marks
 from recipe_tapo.reasons import Recovery, RejectReason
 
 
@@ -32,9 +32,9 @@ class Parsed:
     recovered: Recovery | None = None
 
 
-# At most one of the slashes may be there; two in a row are checked on the match.
-_TAG = re.compile(r"<([\s/]*)(analysis|reconstruction)\s*>", re.IGNORECASE)
-_FINAL_ANSWER = re.compile(r"\\boxed\s*\{\s*[^\s}]|final\s+answer[\s*:：]*(?!\\boxed)[^\s*:：]", re.IGNORECASE)
+# At most one of the slashes in front may be there; two in a row are checked on the match.
+_TAG = re.compile(r"<([\s\\/]*)(analysis|reconstruction)\s*(?:/\s*)?>", re.IGNORECASE)
+_THINKING_END = "</think>"
 
 # A line of its own, or the rest of one after a tag, that names the reconstruction. Whether it is marked as a
 # heading is checked on the match.
@@ -46,20 +46,15 @@ _HEADING = re.compile(
 )
 _NAME = re.compile(r"reconstruct|rebuilt", re.IGNORECASE)  # no heading without it; found much faster
 _HEADING_MARKS = ("#", "*", "_", ":", "：")
-_LABELLED_ANSWER = re.compile(r"[ \t#*_]{0,12}final\s+answer", re.IGNORECASE)
-_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
-# A closing tag, misspelled or cut off, that ends the output.
-_BROKEN_TAG = re.compile(r"(?:</|\[/)[\s\w-]*[>\]]?\s*$")
-_TAG_REACH = 40
-_FENCE = "```"
 
 
 def parse_reconstruction(text: str, truncated: bool = False, recover: bool = True) -> Parsed:
     r"""Extracts the reconstruction from a synthesis output. Never raises, whatever the text.
 
-    The analysis is discarded first, so that tags it mentions do no harm; a missing analysis is
-    forgiven. What is left must hold exactly one ``<reconstruction>…</reconstruction>`` with a final
-    answer (``Final Answer:`` or ``\boxed{…}``) inside and no further tag.
+    A model's thinking (up to ``</think>``) and the analysis are discarded first, so that drafts and tags
+    in them do no harm; a missing analysis is forgiven. What is left must hold exactly one
+    ``<reconstruction>…</reconstruction>`` with a final answer (``Final Answer:`` or ``\boxed{…}``) inside
+    and no further tag. Emphasis, a heading's ``#`` or a code fence that belong to the tags are stripped.
 
     With ``recover``, three departures from the format are read as well (ours), each only where generation
     ended by itself:
@@ -78,11 +73,12 @@ def parse_reconstruction(text: str, truncated: bool = False, recover: bool = Tru
     Returns:
         The stripped reconstruction, or a named reason.
     """
+    text = text.rpartition(_THINKING_END)[2]
     if not text.strip():
         return Parsed(reason=RejectReason.EMPTY_OUTPUT)
     recover = recover and not truncated
     tags = [tag for tag in _TAG.finditer(text) if tag[1].count("/") < 2]
-    analysis_end = next((i for i, tag in enumerate(tags) if _closes(tag) and not _is_reconstruction(tag)), -1)
+    analysis_end = _analysis_end(tags, text)
     body_start = tags[analysis_end].end() if analysis_end >= 0 else 0
     tags = tags[analysis_end + 1 :]
 
@@ -94,25 +90,38 @@ def parse_reconstruction(text: str, truncated: bool = False, recover: bool = Tru
     closing = next((tag for tag in bounds if _closes(tag) and tag.start() >= opening.end()), None)
     if closing is None:
         alone = len(bounds) == 1 and tags[-1] is opening
-        found = _ending_with_answer(text[opening.end() :]) if recover and alone else None
+        found = ending_with_answer(text[opening.end() :]) if recover and alone else None
         return _recovered_or(found, Recovery.MISSING_CLOSING_TAG, RejectReason.UNCLOSED_TAG, truncated)
 
     if any(opening.end() <= tag.start() < closing.start() for tag in tags):
         return Parsed(reason=RejectReason.NESTED_TAG)
     if len(bounds) > 2:
         return Parsed(reason=RejectReason.REPEATED_TAG)
-    reconstruction = text[opening.end() : closing.start()].strip()
+    reconstruction = without_marks(text[opening.end() : closing.start()])
     if not reconstruction:
         return Parsed(reason=RejectReason.EMPTY_RECONSTRUCTION)
-    if not _FINAL_ANSWER.search(reconstruction):
-        answer = _labelled_answer(text[closing.end() :]) if recover and tags[-1] is closing else None
+    if not has_final_answer(reconstruction):
+        answer = labelled_answer(text[closing.end() :]) if recover and tags[-1] is closing else None
         found = None if answer is None else f"{reconstruction}\n{answer}"
         return _recovered_or(found, Recovery.ANSWER_BEHIND_TAG, RejectReason.NO_FINAL_ANSWER)
     return Parsed(reconstruction=reconstruction)
 
 
+def _analysis_end(tags: list[re.Match[str]], text: str) -> int:
+    """The position of the tag that ends the analysis, the first of its kind; -1 without one.
+
+    One that stands right behind the only reconstruction encloses it, and ends nothing before it.
+    """
+    end = next((i for i, tag in enumerate(tags) if _closes(tag) and not _is_reconstruction(tag)), -1)
+    if end > 0 and _is_reconstruction(tags[end - 1]) and _closes(tags[end - 1]):
+        encloses = not text[tags[end - 1].end() : tags[end].start()].strip()
+        if encloses and not any(_is_reconstruction(tag) for tag in tags[end:]):
+            return -1
+    return end
+
+
 def _closes(tag: re.Match[str]) -> bool:
-    return "/" in tag[1]
+    return "/" in tag[1] or "\\" in tag[1]
 
 
 def _is_reconstruction(tag: re.Match[str]) -> bool:
@@ -146,35 +155,4 @@ def _under_heading(text: str, body_start: int, tags: list[re.Match[str]]) -> str
         tags = tags[:-1]
     if any(_is_reconstruction(tag) or tag.start() >= start for tag in tags):
         return None
-    return _ending_with_answer(text[start:end])
-
-
-def _ending_with_answer(rest: str) -> str | None:
-    """The rest of the output, if its last paragraph holds its final answer."""
-    reconstruction = _without_debris(rest)
-    answers = deque(_FINAL_ANSWER.finditer(reconstruction), maxlen=1)
-    if not answers or _BLANK_LINE.search(reconstruction, answers[0].end()):
-        return None
-    if _BROKEN_TAG.search(reconstruction[-_TAG_REACH:]):
-        return None
-    return reconstruction
-
-
-def _labelled_answer(tail: str) -> str | None:
-    """``Final Answer: …``, if this paragraph is all there is in what follows the closing tag."""
-    answer = _without_debris(tail)
-    if _BLANK_LINE.search(answer) or not _LABELLED_ANSWER.match(answer):
-        return None
-    return answer if _FINAL_ANSWER.search(answer) else None
-
-
-def _without_debris(text: str) -> str:
-    r"""Strips white space, and from the end a code fence, ``\)`` or ``\]`` that nothing opened."""
-    text = text.strip()
-    if text.endswith(_FENCE) and text.count(_FENCE) % 2:
-        text = text.removesuffix(_FENCE).rstrip()
-    for opening, closing in ((r"\(", r"\)"), (r"\[", r"\]")):
-        before = text.removesuffix(closing)
-        if before != text and before.rfind(opening) <= before.rfind(closing):
-            text = before.rstrip()
-    return text
+    return ending_with_answer(text[start:end])

@@ -21,6 +21,13 @@ GOOD = f"<analysis>\nStep 2.\n</analysis>\n<reconstruction>\n{INNER}\n</reconstr
         f"<ANALYSIS>a</ANALYSIS><Reconstruction >{INNER}< / reconstruction>",
         f"<analysis>I will write the <reconstruction> block now.</analysis><reconstruction>{INNER}</reconstruction>",
         f"<analysis>never closed <reconstruction>{INNER}</reconstruction>",
+        f"<analysis>a <reconstruction>\n{INNER}\n</reconstruction>\n</analysis>",  # encloses it
+        f"<think>Draft: {GOOD.replace('2}', '3}')} No.</think>\n{GOOD}",
+        f"A chat template that begins the thinking: <reconstruction></think>{GOOD}",
+        f"<analysis>a</analysis><reconstruction>{INNER}<\\/reconstruction>",
+        f"**<analysis>**a**</analysis>**\n**<reconstruction>**\n{INNER}\n**</reconstruction>**",
+        f"### <reconstruction>\n{INNER}\n### </reconstruction>",
+        f"<reconstruction>\n```\n{INNER}\n```\n</reconstruction>",
     ],
 )
 def test_the_reconstruction_is_found(text):
@@ -47,6 +54,12 @@ def test_the_reconstruction_is_found(text):
         ("<reconstruction>\n \n</reconstruction>", RejectReason.EMPTY_RECONSTRUCTION),
         ("<reconstruction>1+1=2, done.</reconstruction>", RejectReason.NO_FINAL_ANSWER),
         ("<reconstruction>1+1=2\nFinal Answer:</reconstruction>", RejectReason.NO_FINAL_ANSWER),
+        ("<reconstruction>The final answer is wrong, so go on.</reconstruction>", RejectReason.NO_FINAL_ANSWER),
+        ("<reconstruction>The final answer is not\nright.</reconstruction>", RejectReason.NO_FINAL_ANSWER),
+        ("<reconstruction>I check the final answer once more.</reconstruction>", RejectReason.NO_FINAL_ANSWER),
+        (f"<reconstruction>{INNER}<reconstruction/></reconstruction>", RejectReason.NESTED_TAG),
+        (f"<reconstruction>{INNER}\n</think></reconstruction>", RejectReason.MISSING_TAG),
+        (f"<think>{GOOD}</think>", RejectReason.EMPTY_OUTPUT),
         ("<reconstruction>1+1=2\nFinal Answer: \\boxed{}</reconstruction>", RejectReason.NO_FINAL_ANSWER),
     ],
 )
@@ -63,6 +76,20 @@ def test_an_output_cut_at_the_token_limit_counts_as_truncated():
     assert parse_reconstruction("<analysis>so long", truncated=True).reason is RejectReason.TRUNCATED
     # Cut after the closing tag nothing is lost.
     assert parse_reconstruction(GOOD, truncated=True).reconstruction == INNER
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["\\boxed{2}", "Final Answer: 2", "**Final answer:** yes", "**Final Answer**\n\n2", "So the final answer is $2$."]
+    + ["The final answer is 2.", "The final answer is **Evelyn**.", "the final answer is: -2", "Final Answer = x"],
+)
+def test_what_a_final_answer_is(answer):
+    assert parse_reconstruction(f"<reconstruction>{answer}</reconstruction>").reconstruction == answer
+
+
+def test_code_and_emphasis_that_belong_to_the_reconstruction_stay():
+    for inner in (f"```python\nprint(2)\n```\n{INNER}\n```\n2\n```", f"**1+1**\n{INNER}", f"```python\n{INNER}\n```"):
+        assert parse_reconstruction(f"<reconstruction>\n{inner}\n</reconstruction>").reconstruction == inner
 
 
 def test_mixed_languages_and_emoji_pass_through_unchanged():
@@ -163,6 +190,10 @@ def test_an_answer_behind_the_closing_tag_belongs_to_the_reconstruction(tail):
         (f"<reconstruction>{INNER}\n</Reconstruction", RejectReason.UNCLOSED_TAG),
         (f"<reconstruction>{INNER}\n[/reconstruction]\n", RejectReason.UNCLOSED_TAG),
         (f"<reconstruction>{INNER}</", RejectReason.UNCLOSED_TAG),
+        (f"<reconstruction>{INNER}\n<reconstruction/>", RejectReason.UNCLOSED_TAG),
+        (f"<reconstruction>{INNER}\n<\\/reconstruct>", RejectReason.UNCLOSED_TAG),
+        (f"<reconstruction>{INNER}\nThis keeps the style and follows the format.", RejectReason.UNCLOSED_TAG),
+        (f"<reconstruction>{INNER}\n我保持了原来的写法。", RejectReason.UNCLOSED_TAG),
         (f"Reconstruction\n{INNER}", RejectReason.MISSING_TAG),  # a word, not marked as a heading
         (f"The reconstruction: {INNER}", RejectReason.MISSING_TAG),  # a sentence
         (f"## Reconstruction\n{INNER}\n## Reconstruction\n{INNER}", RejectReason.MISSING_TAG),
@@ -172,6 +203,10 @@ def test_an_answer_behind_the_closing_tag_belongs_to_the_reconstruction(tail):
         ("## Reconstruction\n1+1=2, done.", RejectReason.MISSING_TAG),
         ("<reconstruction>1+1=2</reconstruction>\nThe Final Answer: 2", RejectReason.NO_FINAL_ANSWER),
         ("<reconstruction>1+1=2</reconstruction>\nFinal Answer: 2\n\nGood luck!", RejectReason.NO_FINAL_ANSWER),
+        (
+            "<reconstruction>1+1=2</reconstruction>\nFinal Answer: 2\nI kept the style of it.",
+            RejectReason.NO_FINAL_ANSWER,
+        ),
         ("<reconstruction>1+1=2</reconstruction>\nFinal Answer:", RejectReason.NO_FINAL_ANSWER),
         ("<reconstruction></reconstruction>\nFinal Answer: 2", RejectReason.EMPTY_RECONSTRUCTION),
     ],
@@ -214,6 +249,15 @@ UNITS += [
     "\\)",
     "\\[",
     "Reconstruction:",
+    "final answer is ",
+    "final answer\n",
+    "word ",
+    "\nword ",
+    "<reconstruction /",
+    "</think>",
+    "**\n",
+    "\n##",
+    "```\n",
     "## Reconstruction\n",
     "the ",
 ]
