@@ -34,10 +34,19 @@ _SAYS = (
     r"(?: (?:us|indeed|actually|really|just|exactly|simply|only|not|equal to|the)\b){0,2})" + _OPENS
 )
 _EQUALS_OR_SAYS = rf"(?:={_OPENS}|{_SAYS})"
-# A value ends where it is no part of a longer number, a list, a calculation or a comparison.
+# "2 cases" counts something on the way; "12 dollars" is a value with its unit.
+_UNITS = (
+    r"(?:dollars|cents|degrees|units|percents|points|seconds|minutes|hours|days|weeks|months|years"
+    r"|inches|met(?:er|re)s|centimet(?:er|re)s|kilomet(?:er|re)s|miles|grams|kilograms|pounds|ounces|liters|gallons)\b"
+)
+_COUNTED = (
+    r"(?:(?:different|distinct|possible|separate|real|integer|positive|negative|other|such) )?"
+    rf"(?!{_UNITS})[a-z]{{3,20}}s\b"
+)
+# A value ends where it is no part of a longer number, a list, a calculation, a comparison, a count or a condition.
 _ENDS = (
     r"(?!\w|[.,]\d|:|, \d|\s?[-+*/^×÷·⋅=<>_!(]|\s?\\(?:cdot|times|div|equiv|pmod|leq?|geq?|sqrt|frac|pi)(?![A-Za-z])"
-    r"|\s?%\s+of\b|\s+(?:times|more|less)\b)"
+    rf"|\s?%\s+of\b|\s+(?:times|more|less|of|when|if|for|only)\b|\s+{_COUNTED})"
 )
 _STATED = re.compile(_EQUALS_OR_SAYS + r"-?\d+(?:\.\d+)?%?" + _ENDS)
 _LOOKING = re.compile(r"\b(?:see|check|verify) (?:if|whether)\b|\bnot so\b|\bstep[- ]by[- ]step\b", re.IGNORECASE)
@@ -64,8 +73,8 @@ def states_answer_first(text: str, answer: str, question: str, kept: str = "") -
         answer: The right sibling's answer as it wrote it, LaTeX included. An empty one, a single letter and one of
             more than 100 characters never count as said.
         question: The question. An answer that stands in it may be named.
-        kept: The preserved prefix. An answer that it says may be said again, and a sentence that it has begun belongs
-            to it.
+        kept: The preserved prefix. An answer that stands in it may be named, too, and a sentence that it has begun
+            belongs to it.
     """
     spelled = _spelled(answer)
     if spelled is None:
@@ -78,8 +87,8 @@ def states_answer_first(text: str, answer: str, question: str, kept: str = "") -
         return False
     if _REASON.search(_LOOKING.sub("", _STATED.sub("", begins[: found.start()]))):
         return False
-    in_question = re.search(rf"(?<![\w.]){spelled}(?!\w|\.\d)", _plain(question))
-    return not (in_question or re.search(_EQUALS_OR_SAYS + spelled + _ENDS, _plain(kept)))
+    said = re.compile(rf"(?<![\w.]){spelled}(?!\w|\.\d)")
+    return not (said.search(_plain(question)) or said.search(_plain(kept)))
 
 
 def _spelled(answer: str) -> str | None:

@@ -25,6 +25,7 @@ from recipe_tapo.grading.extract import extract_answer
         (r"Wait, this is off. It is \( \left( 3, \frac \pi 2 \right) \).", r"(3,\frac\pi2)"),
         ("Wait, this is off. It's **1,000**.", "1000"),
         ("Wait, the answer is 12 dollars.", r"12\text{ dollars}"),
+        ("Wait, this should be 45 minutes.", "45"),
         ("Wait, the winner is Evelyn.", r"\text{Evelyn}"),
         ("Wait, I need to see if that is right. The answer should be -7.", "-7"),
         ("等等，正确答案是 7。", "7"),
@@ -66,6 +67,12 @@ def test_an_answer_without_a_reason_comes_first(text, answer):
         ("Wait, this list is incomplete. We need 12 and 18 as well.", "12"),
         ("Wait, this is a mistake. The correct one is B.", "B"),
         ("Wait, this is a mistake.", "a"),
+        ("Wait, this gives us 2 cases to consider.", "2"),
+        ("Wait, this gives 2 equations in two unknowns.", "2"),
+        ("Wait, this gives 2 different cases.", "2"),
+        ("Wait, this is 1 of the roots.", "1"),
+        ("Wait, this is 0 when $x=1$, not for all x.", "0"),
+        ("Wait, this is 3 only for one of them.", "3"),
         ("等等，因为少了一个，所以答案是 7。", "7"),
         ("等等，8 加 4 等于 12。", "12"),
         ("Wait, this is 7.", ""),
@@ -81,9 +88,10 @@ def test_a_reason_or_something_else_does_not(text, answer):
 
 def test_what_was_said_before_gives_nothing_away():
     text = "Wait, this is not what I had. The answer is 7."
-    assert states_answer_first(text, "7", "What is 17 + 70?", kept="We add 7 three times.\n")
+    assert states_answer_first(text, "7", "What is 17 + 70?", kept="We add 17 three times.\n")
     assert not states_answer_first(text, "7", "A circle has a radius of 7 cm.")
     assert not states_answer_first(text, "7", "", kept="x = 7\nThe answer is 8.\n")
+    assert not states_answer_first("Wait, this is not 5 hours.", "5", "", kept="Sarah has 5 hours left.\n")
 
 
 def test_a_sentence_that_the_prefix_began_is_not_the_correction():
