@@ -5,7 +5,7 @@ import re
 # The full stop of Korean is that of numbers and abbreviations, so a syllable stands in front and space behind.
 _END = re.compile(
     r"(?:(?:[。！？；｡]|．(?![0-9０-９]))+|(?<=[\uac00-\ud7af])[.!?]+(?=[」』”’）】)\"'*_]{0,8}\s))"
-    r"[」』”’）】》〉)]*(?P<marks>[\"'*_]*)[」』”’）】》〉)]*[^\S\n]*"
+    r"[」』”’）】》〉)]*(?P<marks>[\"'*_]*)[」』”’）】》〉)]*"
 )
 _NUMBERING = re.compile(r"[\s*#>]{0,12}(?:[(（]?[0-9０-９]{1,3}[)）]?．|[가-하]\.\s)")
 # The same at both ends of what they enclose.
@@ -15,8 +15,9 @@ _TWINS = ("**", "__", "*", "_", '"', "'")
 def sentence_ends(line: str) -> list[int]:
     """Where the sentences of a line end, in characters, in time linear in its length.
 
-    Closing quotation marks, brackets and emphasis belong to the sentence, and so does the space behind it. A mark that
-    looks the same at both ends closes what an odd number of its kind has opened before.
+    Closing quotation marks, brackets and emphasis belong to the sentence. A mark that looks the same at both ends
+    closes what an odd number of its kind has opened before. A space belongs to what follows it, as in most models'
+    tokens.
 
     Args:
         line: One line; its numbering (``1．``) is no sentence.

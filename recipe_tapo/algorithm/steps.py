@@ -2,8 +2,9 @@ r"""A response as a sequence of steps (ours): what can be numbered, pointed at, 
 
 A step is a line. Lines that belong together are one step: display mathematics (``\[ … \]``, ``$$ … $$``,
 ``\begin{align} … \end{align}``), a fenced code block, a list item with its indented continuation. Text of Chinese,
-Japanese or Korean puts several sentences on one line; there a step ends after each sentence. A step ends with the
-white space that follows it, so that the steps of a text, joined, are the text.
+Japanese or Korean puts several sentences on one line; there a step ends after each sentence, and the space between
+two is the beginning of the second. Otherwise a step ends with the white space that follows it. The steps of a text,
+joined, are the text.
 """
 
 import re

@@ -209,3 +209,15 @@ def test_a_character_that_the_tokenizer_writes_otherwise_hinders_no_cut_behind_i
         row = join(ids[:count], "Wait, this", tokenizer)
         assert row.ids[: row.prefix_length] == ids[:count]
         assert decode(tokenizer, row.ids) == text[: step.end] + "Wait, this"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sentences_with_spaces_between_them_can_be_cut(kind):
+    tokenizer = tokenizer_of(kind)
+    text = "2x=8이다. So x=3이다. y=4."
+    ids = ids_of(tokenizer, text)
+    assert [text[step.start : step.end] for step in clean_steps(split_steps(text), ids, tokenizer)] == [
+        "2x=8이다.",
+        " So x=3이다.",
+        " y=4.",
+    ] or not round_trips(tokenizer, text)
