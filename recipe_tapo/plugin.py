@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 
-from recipe_tapo.engine.names import RUN_VARIABLE
+RUN_VARIABLE = "RECIPE_TAPO"
 
 # `+recipe=tapo`, `+arm=wo_ots` and the like, or a configuration of the user's own, whose defaults may name a recipe.
 _NAMES_A_RECIPE = re.compile(r"\+{0,2}(recipe|arm)(@[^=]*)?=|(--config-[npd]\w*|-c[npd])(=|$)")

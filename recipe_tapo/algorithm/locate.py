@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise, takewhile
 
-from recipe_tapo.algorithm.boundaries import token_places
 from recipe_tapo.algorithm.steps import Step
-from recipe_tapo.algorithm.tokens import Tokenizer
+from recipe_tapo.algorithm.tokens import Tokenizer, token_places
 
 # Nats; a policy that gives e⁶ to 1 is certain, and how much more certain it becomes says nothing.
 _CERTAIN = 6.0

@@ -10,9 +10,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recipe_tapo.algorithm.boundaries import boundary, token_places, tokens_until, whole_characters
 from recipe_tapo.algorithm.steps import Step
-from recipe_tapo.algorithm.tokens import Tokenizer, decode
+from recipe_tapo.algorithm.tokens import Tokenizer, boundary, decode, token_places, tokens_until, whole_characters
 
 _MOST_GIVEN_BACK = 64
 

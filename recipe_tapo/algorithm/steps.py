@@ -15,6 +15,7 @@ from recipe_tapo.algorithm.sentences import sentence_ends
 
 _ITEM = re.compile(r"^[ \t]{0,12}(?:[-*+•]|\d{1,3}[.)]|\([a-z0-9]{1,3}\))\s")
 _GOES_ON = re.compile(r"\w(?:\w|[.,]\d)")
+_FRACTION = re.compile(r"\d[.,]\d")
 
 
 @dataclass(frozen=True)
@@ -75,4 +76,6 @@ def repeated_steps(text: str, other: str) -> list[Step]:
     common = next((i for i, (mine, theirs) in pairs if mine != theirs), min(len(text), len(other)))
     if _GOES_ON.match(other, max(0, common - 1)):  # "x = 3" is not repeated by "x = 35" or "x = 3.5"
         common -= 1
+    elif _FRACTION.match(other, max(0, common - 2)):  # nor "x = 3." by "x = 3.5"
+        common -= 2
     return [step for step in split_steps(text) if step.start + len(text[step.start : step.end].rstrip()) <= common]

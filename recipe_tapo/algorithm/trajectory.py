@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from recipe_tapo.algorithm.boundaries import tokens_until
 from recipe_tapo.algorithm.parsing import parse_reconstruction
 from recipe_tapo.algorithm.splice import splice
 from recipe_tapo.algorithm.steps import repeated_steps
-from recipe_tapo.algorithm.tokens import Tokenizer, decode
+from recipe_tapo.algorithm.tokens import Tokenizer, decode, tokens_until
 from recipe_tapo.reasons import Recovery, RejectReason
 
 Mask = Literal["none", "prefix", "mistake"]

@@ -7,5 +7,5 @@ SEPARATE_ASYNC = "tapo_separate_async"
 TRAINER_MODES = {TRAINER_MODE: "sync", COLOCATE_ASYNC: "colocate_async", SEPARATE_ASYNC: "separate_async"}
 ESTIMATOR = "tapo"
 LOSS_MODE = "tapo"
-RUN_VARIABLE = "RECIPE_TAPO"  # tells a process that it belongs to a TAPO run
+RUN_VARIABLE = "RECIPE_TAPO"  # tells a process that it belongs to a TAPO run; see recipe_tapo.plugin
 MANAGER = "recipe_tapo.engine.agent_loop.TapoAgentLoopManager"

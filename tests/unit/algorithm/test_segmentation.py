@@ -11,10 +11,9 @@ from tokenizers import Tokenizer, normalizers
 from tokenizers_of_models import EOS, KINDS, tokenizer_of
 from transformers import PreTrainedTokenizerFast
 
-from recipe_tapo.algorithm.boundaries import token_places
 from recipe_tapo.algorithm.splice import clean_steps, cut, join, splice
 from recipe_tapo.algorithm.steps import split_steps
-from recipe_tapo.algorithm.tokens import decode
+from recipe_tapo.algorithm.tokens import decode, token_places
 
 TEXTS = 2000
 

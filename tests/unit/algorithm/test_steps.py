@@ -71,6 +71,7 @@ def test_what_a_step_is(text, expected):
 def test_a_number_that_goes_on_is_another_one(other):
     assert repeated_steps("x = 3\nSo.", other) == []
     assert repeated_steps("x = 3\nSo.", "x = 3. So") == [Step(0, 6)]
+    assert repeated_steps("a = 1.\nx = 3.\nSo.", "a = 1.\nx = 3.5 is") == [Step(0, 7)]
 
 
 def test_a_block_that_is_never_closed_goes_on_to_the_end():

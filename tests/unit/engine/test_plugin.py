@@ -128,6 +128,7 @@ def test_every_process_of_a_run_is_told_so_through_verls_own_runtime_environment
     with pytest.raises(InterruptedError):
         main_ppo.run_ppo(composed("+recipe=tapo", own), task_runner_class=None)
     variables = given["runtime_env"]["env_vars"]
+    assert plugin.RUN_VARIABLE == RUN_VARIABLE
     assert (variables[RUN_VARIABLE], variables["MINE"]) == ("1", "yes")
     assert variables["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "true"  # verl's own stay
 

@@ -17,7 +17,9 @@ def make_trainer(monkeypatch, **tapo):
     watched.tapo = TapoConfig.from_mapping(tapo)
     watched.step_watch = StepWatch(watched.tapo.max_failed_steps)
     monkeypatch.setattr(PPOTrainerSync, "_compute_metrics", lambda self, batch, metrics: None)
-    monkeypatch.setattr(trainer, "reflected_keys", lambda batch: [])
+    watched.use_reference_policy = False
+    for module in (trainer, trainer.batch_metrics):
+        monkeypatch.setattr(module, "reflected_keys", lambda batch: [])
     monkeypatch.setattr(trainer.batch_metrics, "of_rollouts", lambda batch: {})
     return watched
 
@@ -28,7 +30,7 @@ BATCH = SimpleNamespace(select_keys=lambda keys: None)
 def test_a_run_whose_requests_all_fail_ends_after_the_metrics_of_the_last_failed_step(monkeypatch):
     report = GroupReport(eligible=True, attempts=2)
     report.reject(RejectReason.REQUEST_FAILED, 2)
-    monkeypatch.setattr(trainer, "rows_of", lambda batch: [SimpleNamespace(report=report.to_plain())])
+    monkeypatch.setattr(trainer.batch_metrics, "rows_of", lambda batch: [SimpleNamespace(report=report.to_plain())])
     watched = make_trainer(monkeypatch, max_failed_steps=2)
     for _ in range(2):
         watched.on_step_begin()

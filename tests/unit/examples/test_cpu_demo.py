@@ -33,7 +33,7 @@ from examples.cpu_demo.teacher import Teacher
 from examples.cpu_demo.tokenizer import build_tokenizer, template_chunks
 from examples.runs.places import CHECKPOINT
 from recipe_tapo.algorithm.parsing import parse_reconstruction
-from recipe_tapo.algorithm.prompts import MODES
+from recipe_tapo.algorithm.prompts import REWRITING_MODES
 
 EXAMPLE = ChainProblem(9, (("+", 5), ("*", 4), ("*", 2), ("+", 3)))
 
@@ -89,7 +89,7 @@ def test_micro_reflective_target_by_hand():
         micro_reflective(EXAMPLE, write_solution(EXAMPLE.right_lines(), 11))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", REWRITING_MODES)
 def test_ift_targets_parse_and_keep_the_wrong_prefix(teacher, mode):
     rng = random.Random(1)
     for _ in range(200):
@@ -104,7 +104,7 @@ def test_ift_targets_parse_and_keep_the_wrong_prefix(teacher, mode):
         assert parsed.reconstruction.startswith(prefix) == (mode == "micro_reflective")
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", REWRITING_MODES)
 def test_task_texts_round_trip_and_prompts_stay_short(tokenizer, teacher, mode):
     rng = random.Random(2)
     bytes_from = tokenizer.convert_tokens_to_ids("<0x00>")
