@@ -12,7 +12,7 @@ from recipe_tapo.config import refuse
 from recipe_tapo.engine.arms import names_recipe
 
 _RECIPE_FILE = Path(recipe_tapo.configs.__path__[0]) / "recipe" / "tapo.yaml"
-_VERLS_FILES = Path(verl.trainer.__path__[0]) / "config"
+_VERLS_FILES = (Path(verl.trainer.__path__[0]) / "config").resolve()
 
 
 def check_own_settings(config: DictConfig) -> None:
@@ -47,7 +47,7 @@ def _own_file(config: DictConfig) -> Path | None:
     for source in config.hydra.runtime.config_sources:
         path = Path(source.path) / f"{str(name).removesuffix('.yaml')}.yaml"
         if source.schema == "file" and path.is_file():
-            return None if path.is_relative_to(_VERLS_FILES) else path
+            return None if path.resolve().is_relative_to(_VERLS_FILES) else path
     return None
 
 

@@ -1,7 +1,13 @@
 """A configuration file of the user's own beside the recipe: the file's settings hold, or the run says why not."""
 
+from pathlib import Path
+
 import pytest
+import verl.trainer
 from hydra_runs import start
+from omegaconf import OmegaConf
+
+from recipe_tapo.engine.own_settings import check_own_settings
 
 OWN = """
 hydra:
@@ -42,6 +48,13 @@ def test_the_recipe_among_the_files_own_defaults_lets_the_file_win(monkeypatch, 
 def test_what_the_command_line_says_needs_no_file(monkeypatch, tmp_path, said):
     config = start(monkeypatch, tmp_path, *own_file(tmp_path), "+recipe=tapo", said)
     assert config.actor_rollout_ref.rollout.n == 12
+
+
+def test_verls_own_file_is_known_behind_a_link(tmp_path):
+    (tmp_path / "verl").symlink_to(Path(verl.trainer.__path__[0]))
+    sources = [{"path": str(tmp_path / "verl" / "config"), "schema": "file", "provider": "main"}]
+    hydra = {"job": {"config_name": "ppo_trainer"}, "overrides": {"task": ["+recipe=tapo"]}}
+    check_own_settings(OmegaConf.create({"hydra": {**hydra, "runtime": {"config_sources": sources}}}))
 
 
 def test_a_file_that_sets_nothing_of_the_recipes_goes_with_it(monkeypatch, tmp_path):
