@@ -127,7 +127,10 @@ def _source_of(benchmark: Benchmark, args: argparse.Namespace, own: Container[Pa
         raise InputError(f"{folder}: not a folder; for a single file use --{benchmark.name}")
     path = find_benchmark_file(folder, benchmark.name, own)
     if path is None:
-        raise InputError(f"{folder}: no file {benchmark.name} with suffix {', '.join(FILE_SUFFIXES)}; see also --only")
+        raise InputError(
+            f"{folder}: no file {benchmark.name} with suffix {', '.join(FILE_SUFFIXES)} that is not this command's own "
+            "output (--local_save_dir); see also --only"
+        )
     return str(path)
 
 

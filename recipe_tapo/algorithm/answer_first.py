@@ -73,8 +73,8 @@ def states_answer_first(text: str, answer: str, question: str, kept: str = "") -
         answer: The right sibling's answer as it wrote it, LaTeX included. An empty one, a single letter and one of
             more than 100 characters never count as said.
         question: The question. An answer that stands in it may be named.
-        kept: The preserved prefix. An answer that stands in it may be named, too, and a sentence that it has begun
-            belongs to it.
+        kept: The preserved prefix. An answer that stands in it may be named, too (one digit where it is stated as a
+            value), and a sentence that it has begun belongs to it.
     """
     spelled = _spelled(answer)
     if spelled is None:
@@ -87,8 +87,10 @@ def states_answer_first(text: str, answer: str, question: str, kept: str = "") -
         return False
     if _REASON.search(_LOOKING.sub("", _STATED.sub("", begins[: found.start()]))):
         return False
-    said = re.compile(rf"(?<![\w.]){spelled}(?!\w|\.\d)")
-    return not (said.search(_plain(question)) or said.search(_plain(kept)))
+    said = rf"(?<![\w.]){spelled}(?!\w|\.\d)"
+    # One digit stands in nearly every solution, so that it has to be stated there.
+    stated = _EQUALS_OR_SAYS + spelled + _ENDS if len(answer.strip()) == 1 else said
+    return not (re.search(said, _plain(question)) or re.search(stated, _plain(kept)))
 
 
 def _spelled(answer: str) -> str | None:

@@ -39,14 +39,15 @@ class OpenBlock:
 def _opens_display(line: str, is_open: bool) -> bool:
     r"""Whether ``$$`` is open behind a line, where it was or was not in front of it.
 
-    An escaped dollar is a currency's. Within inline mathematics ``$$`` closes one formula and opens the next
-    (``$\triangle$$ABC$``), but not at the end of the line, where no formula can follow.
+    An escaped dollar is a currency's, and so is one of an odd number. Within inline mathematics ``$$`` closes one
+    formula and opens the next (``$\triangle$$ABC$``).
     """
+    marks = [match[0] for match in _DOLLARS.finditer(line) if match[0][0] == "$"]
+    in_pairs = marks.count("$") % 2 == 0
     inline = False
-    end = len(line.rstrip())
-    for match in _DOLLARS.finditer(line):
-        if match[0] == "$$" and (not inline or match.end() == end):
+    for mark in marks:
+        if mark == "$$" and not inline:
             is_open = not is_open
-        elif match[0] == "$" and not is_open:
+        elif mark == "$" and in_pairs and not is_open:
             inline = not inline
     return is_open

@@ -13,12 +13,12 @@ _PLAIN_DOUBT = re.compile(rf"\b(?:{_PLAIN})\b|{_CHINESE}", re.IGNORECASE)
 # Words that are a doubt only right after a known mistake.
 _DOUBT = re.compile(
     rf"\b(?:{_PLAIN}|let me (?:consider|calculate|think)|error|slip|actually|however|on second thoughts?"
-    r"|(?:let me|let['’]s|i should|i need to|i['’]ll) (?:double[- ]?check|check|verify|go back|look)"
+    r"|(?:let me|let['’]s|i should|i need to|i['’]ll) (?:double[- ]?check|check|verify|go back)"
     r"|re-?(?:examin|consider|think|do|comput|calculat)(?:e|ing)?"
     r"|should(?: actually)? (?:be|have)|correct(?:ion|ing)"
     r"|let['’]s re[- ]?(?:evaluat|examin|calculat|comput|consider|visit|think)\w*|not the (?:right|correct)"
     r"|(?:\w+n['’]t|not) (?:match|agree|hold|work|valid|true|accurate|complete)|incomplete"
-    r"|can(?:no|['’])t be|(?:looks?|seems?|is|was) (?:wrong|off)"
+    r"|can(?:no|['’])t be|(?:looks?|seems?) (?:wrong|off)"
     r"|(?:\w+n['’]t|not) make (?:any )?sense|makes no sense)\b"
     rf"|{_CHINESE}|实际上|让我(?:再|重新)|检查一下",
     re.IGNORECASE,
@@ -36,20 +36,18 @@ def expresses_doubt(text: str) -> bool:
     return _DOUBT.search(text, 0, _REACH) is not None
 
 
-def find_doubt(text: str, start: int, end: int | None = None) -> re.Match[str] | None:
+def find_doubt(text: str, start: int) -> re.Match[str] | None:
     """Where a text that makes a mistake begins to doubt it.
 
     Args:
         text: A trajectory.
         start: Where the preserved prefix, and with it the mistake, ends.
-        end: Where to stop looking; None for the text's end.
 
     Returns:
         What makes ``expresses_doubt`` true of the text from ``start``, or else the first plain words of doubt after
         that.
     """
-    end = len(text) if end is None else end
-    return _DOUBT.search(text, start, min(start + _REACH, end)) or _PLAIN_DOUBT.search(text, start, end)
+    return _DOUBT.search(text, start, start + _REACH) or _PLAIN_DOUBT.search(text, start)
 
 
 def doubts_somewhere(text: str) -> bool:

@@ -49,13 +49,14 @@ _HEADING_MARKS = ("#", "*", "_", ":", "：")
 
 # "The final answer is wrong, so" states none.
 _STATED = (
-    r"(?:[-+\d\\$(\[{\"“√π]"
+    r"(?:[-−+\d\\$(\[{\"“√π`]"
     r"|(?!(?:wrong|incorrect|right|correct|not|off|so|then|now)\b)[^\W\d_]{1,40}[ \t.*_!]{0,4}(?:\r?\n|\Z))"
 )
 _FINAL_ANSWER = re.compile(
     r"\\boxed\s*\{\s*[^\s}]"
-    r"|final\s+answer[*_ \t]*(?:[:：=–→]|\r?\n)[\s*:：]*(?!\\boxed)[^\s*:：]"
-    rf"|final\s+answer\s+is[\s*:：]*(?!\\boxed){_STATED}",
+    r"|final\s+answer[*_# \t]*(?:[:：=–→]|\r?\n)[\s*:：]*(?!\\boxed)[^\s*:：]"
+    r"|final\s+answer\s+is[*_ \t]*[:：=][\s*:：]*(?!\\boxed)[^\s*:：]"
+    rf"|final\s+answer\s+is[\s*]*(?!\\boxed){_STATED}",
     re.IGNORECASE,
 )
 _LABELLED_ANSWER = re.compile(r"[ \t#*_]{0,12}final\s+answer", re.IGNORECASE)
@@ -74,10 +75,11 @@ _MARK_ALONE = re.compile(r"\n[ \t]*(?:\*\*|__|#{1,6})\Z")
 def parse_reconstruction(text: str, truncated: bool = False, recover: bool = True) -> Parsed:
     r"""Extracts the reconstruction from a synthesis output. Never raises, whatever the text.
 
-    A model's thinking (up to ``</think>``) and the analysis are discarded first, so that drafts and tags
-    in them do no harm; a missing analysis is forgiven. What is left must hold exactly one
-    ``<reconstruction>…</reconstruction>`` with a final answer (``Final Answer:`` or ``\boxed{…}``) inside
-    and no further tag. Emphasis, a heading's ``#`` or a code fence that belong to the tags are stripped.
+    A model's thinking (up to the last ``</think>`` before the reconstruction) and the analysis are
+    discarded first, so that drafts and tags in them do no harm; a missing analysis is forgiven. What is
+    left must hold exactly one ``<reconstruction>…</reconstruction>`` with a final answer (``Final
+    Answer:`` or ``\boxed{…}``) inside and no further tag. Emphasis, a heading's ``#`` or a code fence that
+    belong to the tags are stripped.
 
     With ``recover``, three departures from the format are read as well (ours), each only where generation
     ended by itself:
@@ -96,7 +98,7 @@ def parse_reconstruction(text: str, truncated: bool = False, recover: bool = Tru
     Returns:
         The stripped reconstruction, or a named reason.
     """
-    text = text.rpartition(_THINKING_END)[2]
+    text = _behind_thinking(text)
     if not text.strip():
         return Parsed(reason=RejectReason.EMPTY_OUTPUT)
     recover = recover and not truncated
@@ -113,21 +115,32 @@ def parse_reconstruction(text: str, truncated: bool = False, recover: bool = Tru
     closing = next((tag for tag in bounds if _closes(tag) and tag.start() >= opening.end()), None)
     if closing is None:
         alone = len(bounds) == 1 and tags[-1] is opening
-        found = ending_with_answer(text[opening.end() :]) if recover and alone else None
+        found = _ending_with_answer(text[opening.end() :]) if recover and alone else None
         return _recovered_or(found, Recovery.MISSING_CLOSING_TAG, RejectReason.UNCLOSED_TAG, truncated)
 
     if any(opening.end() <= tag.start() < closing.start() for tag in tags):
         return Parsed(reason=RejectReason.NESTED_TAG)
     if len(bounds) > 2:
         return Parsed(reason=RejectReason.REPEATED_TAG)
-    reconstruction = without_marks(text[opening.end() : closing.start()])
+    reconstruction = _without_marks(text[opening.end() : closing.start()])
     if not reconstruction:
         return Parsed(reason=RejectReason.EMPTY_RECONSTRUCTION)
-    if not has_final_answer(reconstruction):
-        answer = labelled_answer(text[closing.end() :]) if recover and tags[-1] is closing else None
+    if not _has_final_answer(reconstruction):
+        answer = _labelled_answer(text[closing.end() :]) if recover and tags[-1] is closing else None
         found = None if answer is None else f"{reconstruction}\n{answer}"
         return _recovered_or(found, Recovery.ANSWER_BEHIND_TAG, RejectReason.NO_FINAL_ANSWER)
     return Parsed(reconstruction=reconstruction)
+
+
+def _behind_thinking(text: str) -> str:
+    """What follows a model's thinking; a ``</think>`` inside the reconstruction is y⁻'s own."""
+    behind = text.rpartition(_THINKING_END)[2]
+    first = next(filter(_is_reconstruction, _TAG.finditer(behind)), None)
+    if first is None or not _closes(first):
+        return behind
+    before = text[: len(text) - len(behind)]
+    openings = [tag.start() for tag in _TAG.finditer(before) if _is_reconstruction(tag) and not _closes(tag)]
+    return text[: openings[-1]].rpartition(_THINKING_END)[2] + text[openings[-1] :] if openings else behind
 
 
 def _analysis_end(tags: list[re.Match[str]], text: str) -> int:
@@ -178,17 +191,17 @@ def _under_heading(text: str, body_start: int, tags: list[re.Match[str]]) -> str
         tags = tags[:-1]
     if any(_is_reconstruction(tag) or tag.start() >= start for tag in tags):
         return None
-    return ending_with_answer(text[start:end])
+    return _ending_with_answer(text[start:end])
 
 
-def has_final_answer(text: str) -> bool:
+def _has_final_answer(text: str) -> bool:
     r"""Whether a text states its final answer: ``\boxed{…}``, ``Final Answer: …`` or "the final answer is …"."""
     return _FINAL_ANSWER.search(text) is not None
 
 
-def ending_with_answer(rest: str) -> str | None:
+def _ending_with_answer(rest: str) -> str | None:
     """The rest of an output, if its last paragraph holds its final answer and no remark follows that."""
-    reconstruction = without_marks(_without_debris(rest))
+    reconstruction = _without_marks(_without_debris(rest))
     answers = deque(_FINAL_ANSWER.finditer(reconstruction), maxlen=1)
     if not answers:
         return None
@@ -198,17 +211,17 @@ def ending_with_answer(rest: str) -> str | None:
     return reconstruction
 
 
-def labelled_answer(tail: str) -> str | None:
+def _labelled_answer(tail: str) -> str | None:
     """``Final Answer: …``, if this paragraph is all there is in what follows the closing tag."""
     answer = _without_debris(tail)
     if _BLANK_LINE.search(answer) or _REMARK.search(answer) or not _LABELLED_ANSWER.match(answer):
         return None
-    return answer if has_final_answer(answer) else None
+    return answer if _has_final_answer(answer) else None
 
 
-def without_marks(text: str) -> str:
+def _without_marks(text: str) -> str:
     """A reconstruction without what belongs to the tags around it: emphasis, a heading's ``#``, a code fence."""
-    text = text.strip()
+    text = text.strip().removesuffix(_THINKING_END).rstrip()
     emphasis = _EMPHASIS_ALONE.match(text)
     if emphasis:
         text = text[emphasis.end() :]

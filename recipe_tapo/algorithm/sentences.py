@@ -4,10 +4,12 @@ import re
 
 # The full stop of Korean is that of numbers and abbreviations, so a syllable stands in front and space behind.
 _END = re.compile(
-    r"(?:(?:[。！？；｡]|．(?![0-9０-９]))+|(?<=[\uac00-\ud7af])[.!?]+(?=[」』”’）】)\"'*_]{0,8}\s))"
+    r"(?:(?:[。！？；｡]|(?<!(?<![A-Za-zＡ-Ｚ])[A-HＡ-Ｈ])．(?![0-9０-９]))+|(?<=[\uac00-\ud7af])[.!?]+(?=[」』”’）】)\"'*_]{0,8}\s))"
     r"[」』”’）】》〉)]*(?P<marks>[\"'*_]*)[」』”’）】》〉)]*"
 )
-_NUMBERING = re.compile(r"[\s*#>]{0,12}(?:[(（]?[0-9０-９]{1,3}[)）]?．|[가-하]\.\s)")
+_NUMBERING = re.compile(
+    r"[\s*#>-]{0,12}(?:[例題题圖図图表]\s?)?(?:[(（]?(?:[0-9０-９]{1,3}|[一二三四五六七八九十]{1,3}|[①-⑳])[)）]?．|[가-하]\.\s)"
+)
 # The same at both ends of what they enclose.
 _TWINS = ("**", "__", "*", "_", '"', "'")
 

@@ -108,7 +108,7 @@ def token_places(ids: Sequence[int], ends: Sequence[int], tokenizer: Tokenizer) 
     for end in ends:
         lead = len(decode(tokenizer, ids[before:here]))
         wanted = lead + end - characters
-        window = _window(ids[before:], here - before, wanted, tokenizer)
+        window = _window(ids, before, here - before, wanted, tokenizer)
         count = tokens_until(window, wanted, tokenizer)
         if before + count > here:
             characters += len(decode(tokenizer, window[:count])) - lead
@@ -117,9 +117,9 @@ def token_places(ids: Sequence[int], ends: Sequence[int], tokenizer: Tokenizer) 
     return found
 
 
-def _window(ids: Sequence[int], least: int, characters: int, tokenizer: Tokenizer) -> Sequence[int]:
-    """Leading ids, more than the least and enough for more than so many characters; all where there are no more."""
+def _window(ids: Sequence[int], start: int, least: int, characters: int, tokenizer: Tokenizer) -> Sequence[int]:
+    """Ids from ``start``, more than the least and enough for more than so many characters; all where there are none."""
     size = least + _FIRST_WINDOW
-    while size < len(ids) and len(whole_characters(ids[:size], tokenizer)) <= characters:
+    while start + size < len(ids) and len(whole_characters(ids[start : start + size], tokenizer)) <= characters:
         size *= 2
-    return ids[:size]
+    return ids[start : start + size]

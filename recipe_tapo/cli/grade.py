@@ -25,7 +25,8 @@ reads:    a jsonl file whose lines are objects with "response" and
 writes:   the accuracy on the terminal; with --output each line again, in the
           same order, with score, acc, pred, timed_out and grader_died added; a
           line that has all five, from an earlier grading, gets new ones, and
-          one that has some of them for something else is refused
+          where one has some of them, as verl's dumps have a score, they are
+          kept as score_before and the like
 example:  tapo grade responses.jsonl --output graded.jsonl
 """
 
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     if args.file.exists() and not args.file.is_file():  # a pipe can be read once, and the file is read three times
         raise InputError(f"{args.file}: is no file; write what is to be graded into one")
     # The first pass finds a bad line before an hour of grading, and counts for the progress bar.
-    total = sum(1 for _ in _read_rows(args, check_fields=args.output is not None))
+    total = sum(1 for _ in _read_rows(args))
     if not total:
         raise InputError(f"{args.file}: the file has no rows")
     counts = {"acc": 0.0, "timed_out": 0.0, "grader_died": 0.0}
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         for row, score in zip(_read_rows(args), scores, strict=True):
             for name in counts:
                 counts[name] += score[name]
-            yield {**row, **score}
+            yield {**_kept(row), **score}
 
     if args.output:
         with atomic_paths(args.output) as (path,):
@@ -84,12 +85,11 @@ def run(args: argparse.Namespace) -> None:
     print(f"accuracy {right / total:.4f} ({right} of {total} right; {timed_out} timed out, {died} broke the grader)")
 
 
-def _read_rows(args: argparse.Namespace, check_fields: bool = False) -> Iterator[dict[str, Any]]:
+def _read_rows(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yields the objects of the file, one at a time: files of responses are large.
 
     Raises:
-        InputError: It cannot be read, a line is no object with a response and a gold, or ``check_fields`` and it has
-            a field of its own that grading would overwrite.
+        InputError: It cannot be read, or a line is no object with a response and a gold.
     """
     try:
         # As data_prep reads: some editors put a byte-order mark in front.
@@ -97,18 +97,17 @@ def _read_rows(args: argparse.Namespace, check_fields: bool = False) -> Iterator
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     place = f"{args.file}, line {number}"
-                    row = _parse(line, place, args.response_key, args.gold_key)
-                    if check_fields:
-                        _check_fields(row, place)
-                    yield row
+                    yield _parse(line, place, args.response_key, args.gold_key)
     except UnicodeDecodeError as error:
         raise InputError(f"{args.file}: not UTF-8 text ({error})") from error
 
 
-def _check_fields(row: dict[str, Any], place: str) -> None:
+def _kept(row: dict[str, Any]) -> dict[str, Any]:
+    """The row's own fields; where some are called like a grading's, they get another name."""
     own = [name for name in Score.__annotations__ if name in row]
-    if own and len(own) < len(Score.__annotations__):
-        raise InputError(f"{place}: has a field {own[0]!r}, which grading would overwrite; rename it")
+    if len(own) == len(Score.__annotations__):  # an earlier grading
+        return row
+    return {f"{name}_before" if name in own else name: value for name, value in row.items()}
 
 
 def _parse(line: str, place: str, response_key: str, gold_key: str) -> dict[str, Any]:

@@ -24,9 +24,9 @@ MACHINERY = tuple(
 # So many constructions are not all wrong by chance where a model has right rollouts to learn from.
 _MANY_ROWS = 20
 _NONE_IS_RIGHT = (
-    "none of {rows} constructed rows of the last {count} steps that had any was right: the reward function may not "
-    r"read the answer as the synthesis prompt asks for it (Final Answer: \boxed{{...}}). Let it, or give a "
-    "tapo.synthesis.prompt_path of your own; tapo.dump_dir shows what is written"
+    "none of {rows} constructed rows of the last {count} steps that had any was right, though rollouts are: either the "
+    r"reward function does not read their answers (the prompts that rewrite ask for Final Answer: \boxed{{...}}), or "
+    "the model cannot correct itself yet; tapo.dump_dir shows what is written"
 )
 
 
@@ -156,7 +156,7 @@ def judge_steps(steps: Sequence[StepCounts], most: int | None, wording: Wording 
     giving = [step for step in tried if step.usable]
     wrong = _trailing(giving, lambda step: step.right == 0)
     rows = sum(step.usable for step in giving[-wrong:]) if wrong else 0
-    if rows >= _MANY_ROWS and wrong % most == 0:
+    if steps[-1].usable and rows >= _MANY_ROWS and wrong % most == 0:
         return Verdict(False, _NONE_IS_RIGHT.format(rows=rows, count=wrong))
     return None
 

@@ -78,7 +78,7 @@ class TeacherLocator:
             plain = (await requests.score_tokens([*error.prompt_ids, *ids]))[-len(ids) :]
         shown_ids = render_chat(tokenizer, chat, self.policy.chat_template_kwargs) + ids
         shown = (await requests.score_tokens(shown_ids))[-len(ids) :]
-        # Long rollouts are decoded again for every step; meanwhile the worker's other rollouts go on.
+        # Tokens are decoded in a thread; meanwhile the worker's other rollouts go on.
         ends = await asyncio.to_thread(token_ends, ids, steps, tokenizer)
         located = largest_fall(plain, shown, ends)
         if located is None:

@@ -57,7 +57,8 @@ class SelfTeacher:
         siblings = choose_siblings([rollout.correct for rollout in rollouts], rng)
         pairs = [(r, rollouts[i]) for r, i in zip(rollouts, siblings, strict=True) if i is not None]
         report.rollouts = len(pairs)
-        if group.unfit is not None:
+        # Nothing is graded here: whose rewards say right or wrong does not matter.
+        if group.unfit not in (None, RejectReason.GRADED_BY_AGENT_LOOP):
             report.reject(group.unfit, len(pairs))
             return []
         requests = Requests(self.tapo, self.policy, engine, self.failures)

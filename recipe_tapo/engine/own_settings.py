@@ -10,9 +10,13 @@ from omegaconf import DictConfig, OmegaConf
 import recipe_tapo.configs
 from recipe_tapo.config import refuse
 from recipe_tapo.engine.arms import names_recipe
+from recipe_tapo.engine.names import TRAINER_MODES
+from recipe_tapo.engine.refusals import OF_THE_RECIPE
 
 _RECIPE_FILE = Path(recipe_tapo.configs.__path__[0]) / "recipe" / "tapo.yaml"
 _VERLS_FILES = (Path(verl.trainer.__path__[0]) / "config").resolve()
+# Refused with any other value, so that the file cannot mean them.
+_MUST_BE_THE_RECIPES = ("trainer.v1.trainer_mode", *OF_THE_RECIPE)
 
 
 def check_own_settings(config: DictConfig) -> None:
@@ -32,6 +36,8 @@ def check_own_settings(config: DictConfig) -> None:
     recipes = dict(_leaves(_read(_RECIPE_FILE)))
     said = [override.lstrip("+").partition("=")[0] for override in overrides]
     for key, value in _leaves(_read(path)):
+        if key in _MUST_BE_THE_RECIPES and value not in TRAINER_MODES:
+            continue
         if key in recipes and recipes[key] != value and not any(f"{key}.".startswith(f"{name}.") for name in said):
             raise refuse(
                 key,

@@ -46,7 +46,7 @@ _OTHER_ENTRY_POINTS = {
 }
 
 # What the recipe sets and must stay, and why.
-_OF_THE_RECIPE = {
+OF_THE_RECIPE = {
     "trainer.use_v1": (True, "TAPO's trainers stand on verl's v1 trainers"),
     "algorithm.adv_estimator": (ESTIMATOR, "both groups of a question have their advantages from TAPO's estimator"),
     f"{_ROLLOUT}.agent.agent_loop_manager_class": (MANAGER, "TAPO's agent-loop workers construct the trajectories"),
@@ -84,7 +84,7 @@ def _rows_too_short(tapo: TapoConfig, config: DictConfig) -> bool:
 
 
 def _clips_everything(_: TapoConfig, config: DictConfig) -> bool:
-    return config.actor_rollout_ref.actor.clip_ratio_c <= 1
+    return (config.actor_rollout_ref.actor.clip_ratio_c or 0) <= 1
 
 
 REFUSALS = (
@@ -103,7 +103,7 @@ REFUSALS = (
         setting=f"`{_MODE}` = `sync`, `colocate_async`, `separate_async` or any other that is not TAPO's",
         applies=not_so(is_value(_MODE, *TRAINER_MODES)),
         problem="that trainer knows nothing of constructed rows",
-        remedy=f"add +recipe=tapo, which sets {TRAINER_MODE}, or use {COLOCATE_ASYNC} or {SEPARATE_ASYNC} with it",
+        remedy=f"add the recipe tapo, which sets {TRAINER_MODE}, or use {COLOCATE_ASYNC} or {SEPARATE_ASYNC} with it",
     ),
     Refusal(
         key=_MODE,
@@ -120,7 +120,7 @@ REFUSALS = (
             problem=problem,
             remedy=f"leave it at {expected}",
         )
-        for key, (expected, problem) in _OF_THE_RECIPE.items()
+        for key, (expected, problem) in OF_THE_RECIPE.items()
     ),
     Refusal(
         key=f"{_ACTOR}.ppo_mini_batch_size",

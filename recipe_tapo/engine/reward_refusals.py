@@ -1,11 +1,8 @@
 """The part of the refusals that is about rewards: keys that nobody reads, and graders that nobody asks."""
 
-from typing import Any
+from omegaconf import OmegaConf
 
-from omegaconf import DictConfig, OmegaConf
-
-from recipe_tapo.config import TapoConfig
-from recipe_tapo.engine.refusal import Refusal, all_of, enabled, is_set, is_value, not_so
+from recipe_tapo.engine.refusal import Condition, Refusal, all_of, enabled, is_set, is_value, not_so
 
 _FUNCTION = "reward.custom_reward_function.path"
 _MODEL = "reward.reward_model.enable"
@@ -22,19 +19,17 @@ _LEGACY = {
 }
 
 
-def _given(key: str) -> Any:
-    def applies(_: TapoConfig, config: DictConfig) -> bool:
-        return OmegaConf.select(config, key) is not None
-
-    return applies
+def _otherwise(old: str, new: str) -> Condition:
+    """The old key says something that the new one does not."""
+    return lambda _, config: OmegaConf.select(config, old) not in (None, OmegaConf.select(config, new))
 
 
 REWARD_REFUSALS = (
     *(
         Refusal(
             key=old,
-            setting=f"`{old}`",
-            applies=_given(old),
+            setting=f"`{old}` other than `{new}`",
+            applies=_otherwise(old, new),
             problem="verl's main_ppo does not read this key of earlier versions, so that another reward would train",
             remedy=f"use {new}",
         )
@@ -59,6 +54,6 @@ REWARD_REFUSALS = (
         setting=f"`{_MODEL}` with the recipe's `{_FUNCTION}`",
         applies=all_of(is_set(_MODEL), is_value(_FUNCTION, _GRADER)),
         problem="verl asks the function and never the model",
-        remedy=f"name a function of yours that asks the model in {_FUNCTION}",
+        remedy=f"set {_FUNCTION}=null, at which verl asks the model, or name a function of yours that asks it",
     ),
 )

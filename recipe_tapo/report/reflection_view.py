@@ -55,7 +55,12 @@ def _judged_folders(results: dict[str, Any], folder: Path, evaluations: Sequence
         raise InputError(f"{folder / REFLECTION}: does not say which folders were judged; run tapo reflect again")
     folders = {name: str(Path(path).resolve()) for name, path in models.items()}
     for evaluation in evaluations:
-        if str(evaluation.folder.resolve()) not in folders.values():
+        here = evaluation.folder.resolve()
+        # Copied from another machine, where the judged folders are.
+        copied = [name for name, path in folders.items() if Path(path).name == here.name and not Path(path).exists()]
+        if str(here) not in folders.values() and len(copied) == 1:
+            folders[copied[0]] = str(here)
+        elif str(here) not in folders.values():
             raise InputError(
                 f"{evaluation.folder}: is none of the folders that {folder} judged ({', '.join(models.values())}); "
                 "leave it out, or name it to tapo reflect too"

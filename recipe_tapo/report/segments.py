@@ -2,7 +2,7 @@
 
 import re
 
-from recipe_tapo.algorithm.doubt import find_doubt
+from recipe_tapo.algorithm.doubt import doubts_somewhere, find_doubt
 
 PREFIX, BRIDGE, REFLECTION, CORRECTION = "prefix", "bridge", "reflection", "correction"
 
@@ -28,7 +28,7 @@ def split_reconstruction(text: str, prefix: str) -> list[tuple[str, str]]:
     if doubt:
         begin = _sentence_start(text, start, doubt.start())
         end = _sentence_end(text, doubt.end())
-        while end < len(text) and find_doubt(text, end, _sentence_end(text, end)):
+        while end < len(text) and doubts_somewhere(text[end : _sentence_end(text, end)]):
             end = _sentence_end(text, end)
     parts = [
         (PREFIX, text[:start]),

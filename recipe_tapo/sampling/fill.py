@@ -70,7 +70,8 @@ def fill_store(
         make_sampler: Starts the engine; called only when there is something to ask.
         sampling: How responses are drawn.
         desc: What to show beside the progress bar.
-        retry_failed: Whether a result with a ``failure`` is asked for again, and one that needed none and now does.
+        retry_failed: Whether a result with a ``failure`` is asked for again, and one for which there was nothing to ask
+            when it was stored and now is.
 
     Raises:
         InputError: The store was made with other settings, or another process is filling it; the engine does not work,

@@ -64,7 +64,6 @@ def test_what_only_sounds_like_one_is_none(text):
         "Let me go back to line 2.",
         "I should check that.",
         "Redo it.",
-        "That is off by one.",
     ]
     + ["Hang on, x = 4.", "However, that should be 4.", "让我再算一次。"],
 )
@@ -78,4 +77,3 @@ def test_far_behind_the_prefix_only_plain_words_are_found():
     far = 500 * "x = 1. "
     assert find_doubt(far + "However, x = 2.", 0) is None
     assert find_doubt(far + "Wait, x = 2.", 0).start() == len(far)
-    assert find_doubt(far + "Wait, x = 2.", 0, len(far)) is None

@@ -34,6 +34,28 @@ def test_the_reconstruction_is_found(text):
     assert parse_reconstruction(text).reconstruction == INNER
 
 
+def test_the_thinking_of_the_wrong_rollout_may_be_repeated():
+    repeated = f"2+2=5.\n</think>\nWait, 4.\n{INNER}"
+    for before in ("", "<analysis>a</analysis>", "My own thinking.</think>\n<analysis>a</analysis>"):
+        assert parse_reconstruction(f"{before}<reconstruction>{repeated}</reconstruction>").reconstruction == repeated
+    assert parse_reconstruction(f"<reconstruction>{INNER}\n</think></reconstruction>").reconstruction == INNER
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Final answer is: x = 5",
+        "The final answer is: Monday at noon",
+        "### Final Answer ###\n5",
+        "The final answer is −3",
+        "The final answer is `42`",
+    ],
+)
+def test_whatever_states_a_final_answer_is_one(answer):
+    text = f"1+1=2.\n{answer}"
+    assert parse_reconstruction(f"<reconstruction>{text}</reconstruction>").reconstruction == text
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -58,7 +80,6 @@ def test_the_reconstruction_is_found(text):
         ("<reconstruction>The final answer is not\nright.</reconstruction>", RejectReason.NO_FINAL_ANSWER),
         ("<reconstruction>I check the final answer once more.</reconstruction>", RejectReason.NO_FINAL_ANSWER),
         (f"<reconstruction>{INNER}<reconstruction/></reconstruction>", RejectReason.NESTED_TAG),
-        (f"<reconstruction>{INNER}\n</think></reconstruction>", RejectReason.MISSING_TAG),
         (f"<think>{GOOD}</think>", RejectReason.EMPTY_OUTPUT),
         ("<reconstruction>1+1=2\nFinal Answer: \\boxed{}</reconstruction>", RejectReason.NO_FINAL_ANSWER),
     ],

@@ -69,7 +69,8 @@ def test_many_constructions_of_which_none_is_right_point_at_the_reward_function(
     verdict = judge_steps([wrong, NOTHING_ELIGIBLE, wrong], 2)
     assert not verdict.ends
     assert "none of 20 constructed rows of the last 2 steps that had any was right" in verdict.message
-    assert r"(Final Answer: \boxed{...})" in verdict.message
+    assert r"ask for Final Answer: \boxed{...})" in verdict.message
+    assert judge_steps([wrong, wrong, NOTHING_ELIGIBLE], 2) is None  # said already
     assert judge_steps([wrong, StepCounts(eligible=3, attempts=12, usable=10, right=1)], 2) is None
     few = StepCounts(eligible=1, attempts=1, usable=1, right=0)  # two of two are soon wrong by chance
     assert judge_steps([few, few], 2) is None

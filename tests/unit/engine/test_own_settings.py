@@ -50,6 +50,20 @@ def test_what_the_command_line_says_needs_no_file(monkeypatch, tmp_path, said):
     assert config.actor_rollout_ref.rollout.n == 12
 
 
+def test_what_must_be_the_recipes_is_taken_from_it(monkeypatch, tmp_path):
+    text = (
+        OWN.replace("    n: 16\n", "    n: 8\n") + "  v1:\n    trainer_mode: sync\nalgorithm:\n  adv_estimator: grpo\n"
+    )
+    config = start(monkeypatch, tmp_path, *own_file(tmp_path, text), "+recipe=tapo")
+    assert (config.algorithm.adv_estimator, config.trainer.v1.trainer_mode) == ("tapo", "tapo")
+
+
+def test_another_of_tapos_trainers_in_the_file_is_meant(monkeypatch, tmp_path):
+    text = OWN + "  v1:\n    trainer_mode: tapo_colocate_async\n"
+    with pytest.raises(SystemExit, match="trainer_mode=tapo_colocate_async: mine"):
+        start(monkeypatch, tmp_path, *own_file(tmp_path, text.replace("n: 16", "n: 8")), "+recipe=tapo")
+
+
 def test_verls_own_file_is_known_behind_a_link(tmp_path):
     (tmp_path / "verl").symlink_to(Path(verl.trainer.__path__[0]))
     sources = [{"path": str(tmp_path / "verl" / "config"), "schema": "file", "provider": "main"}]

@@ -150,6 +150,10 @@ def test_the_documentation_has_the_table():
         [f"{ROLLOUT}.n=2"],
     ],
 )
+def test_keys_of_earlier_versions_may_say_what_the_new_ones_say():
+    check_config(composed("reward_model.enable=false", "reward_model.reward_manager=naive"))
+
+
 def test_plain_grpo_may_have_what_only_constructions_cannot(overrides):
     assert not check_config(composed(*overrides, "tapo.enable=false")).enable
 

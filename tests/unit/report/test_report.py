@@ -232,6 +232,12 @@ def test_verdicts_are_those_of_the_folder_and_not_of_another_one_of_its_name(tmp
     report = ["--reflection", str(tmp_path / "reflection"), "--output", str(tmp_path / "report.html")]
     with pytest.raises(InputError, match=r"y/a: is none of the folders that .*reflection judged"):
         tapo.run(["report", str(other), str(two), *report])
+    # As after copying all of it from another machine, where the judged folder was.
+    results = tmp_path / "reflection" / "reflection.json"
+    moved = results.read_text().replace(str(one.resolve()), "/on/a/cluster/a")
+    results.write_text(moved)
+    tapo.run(["report", str(one), str(two), *report])
+    assert all("verdict" in response for response in data_of(tmp_path / "report.html")["responses"])
     # With three models the two of one name are called otherwise than in the judge's results.
     judged(one, two, other, output=tmp_path / "reflection")
     monkeypatch.chdir(tmp_path)
