@@ -66,7 +66,6 @@ SYMBOLS = (
     Symbol(f"{_TRAINER}._compute_advantage", ("batch", "metrics")),
     Symbol(f"{_TRAINER}._update_actor", ("batch", "metrics")),
     Symbol(f"{_TRAINER}._compute_metrics", ("batch", "metrics", "timing_raw", "global_steps", "epoch")),
-    Symbol(f"{_TRAINER}._log_rollout_data", ("batch", "timing_raw", "rollout_data_dir")),
     Symbol("verl.utils.debug.metrics:calculate_debug_metrics", ("data",)),
     Symbol("verl.utils.config:omega_conf_to_dataclass"),
     Symbol("verl.protocol:DataProto"),

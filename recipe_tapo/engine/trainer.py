@@ -239,11 +239,6 @@ class TapoOverrides(PPOTrainer):
             )
             self._dump_futures.append(writing)
 
-    def _log_rollout_data(self, batch: KVBatchMeta, *args, **kwargs) -> None:
-        """verl's dump of rollouts, of rollouts alone; ``tapo.dump_dir`` has the constructions."""
-        of_rollouts = batch.select_keys(rollout_keys(batch)) if reflected_keys(batch) else batch
-        super()._log_rollout_data(of_rollouts, *args, **kwargs)
-
     def _update_actor(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if reflected_keys(batch):
             plan = make_plan(self.config, self.tapo, len(batch), _group_sizes(batch))

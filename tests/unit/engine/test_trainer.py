@@ -195,13 +195,6 @@ def test_token_factors_are_eq_7s_weights_of_constructions_and_1_elsewhere(monkey
     assert len(reflected) == 3 and (weights.min().item(), weights.max().item()) == pytest.approx((0.9, 1.1))
 
 
-def test_verls_dump_of_rollouts_has_rollouts_alone(monkeypatch):
-    step, dumped = Step(monkeypatch, two_questions()).run(), []
-    monkeypatch.setattr(PPOTrainerSync, "_log_rollout_data", lambda self, batch, *_: dumped.extend(batch.keys))
-    step.trainer._log_rollout_data(step.batch, {}, "folder")
-    assert len(dumped) == 8 and all(map(is_rollout, dumped))
-
-
 def test_a_turn_is_spared_by_ots_where_a_prefix_is_preserved(monkeypatch):
     def factors(*overrides):
         queue = two_questions()
