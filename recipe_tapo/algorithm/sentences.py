@@ -24,7 +24,8 @@ def sentence_ends(line: str) -> list[int]:
     Args:
         line: One line; its numbering (``1．``) is no sentence.
     """
-    ends, before = [], dict.fromkeys(_TWINS, 0)
+    ends: list[int] = []
+    before: dict[str, int] = dict.fromkeys(_TWINS, 0)
     counted = 0
     numbering = _NUMBERING.match(line)
     for match in _END.finditer(line, numbering.end() if numbering else 0):

@@ -1,19 +1,19 @@
 """A user's own configuration file beside ``+recipe=tapo``: Hydra puts the recipe last, so that it would win."""
 
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import verl.trainer
 from omegaconf import DictConfig, OmegaConf
 
-import recipe_tapo.configs
 from recipe_tapo.config import refuse
 from recipe_tapo.engine.arms import names_recipe
 from recipe_tapo.engine.names import TRAINER_MODES
 from recipe_tapo.engine.refusals import OF_THE_RECIPE
+from recipe_tapo.engine.search_path import config_source
 
-_RECIPE_FILE = Path(recipe_tapo.configs.__path__[0]) / "recipe" / "tapo.yaml"
 _VERLS_FILES = (Path(verl.trainer.__path__[0]) / "config").resolve()
 # Refused with any other value, so that the file cannot mean them.
 _MUST_BE_THE_RECIPES = ("trainer.v1.trainer_mode", *OF_THE_RECIPE)
@@ -33,9 +33,9 @@ def check_own_settings(config: DictConfig) -> None:
     path = _own_file(config)
     if path is None or not any(map(names_recipe, overrides)):
         return
-    recipes = dict(_leaves(_read(_RECIPE_FILE)))
+    recipes = dict(_leaves(OmegaConf.to_container(OmegaConf.create(_recipe()))))
     said = [override.lstrip("+").partition("=")[0] for override in overrides]
-    for key, value in _leaves(_read(path)):
+    for key, value in _leaves(OmegaConf.to_container(OmegaConf.load(path))):
         if key in _MUST_BE_THE_RECIPES and value not in TRAINER_MODES:
             continue
         if key in recipes and recipes[key] != value and not any(f"{key}.".startswith(f"{name}.") for name in said):
@@ -57,8 +57,11 @@ def _own_file(config: DictConfig) -> Path | None:
     return None
 
 
-def _read(path: Path) -> Any:
-    return OmegaConf.to_container(OmegaConf.load(path))
+def _recipe() -> str:
+    source = config_source()
+    in_checkout = source.removeprefix("file://")
+    folder = Path(in_checkout) if in_checkout != source else files(source.removeprefix("pkg://"))
+    return (folder / "recipe" / "tapo.yaml").read_text(encoding="utf-8")
 
 
 def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
