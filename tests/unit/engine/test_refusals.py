@@ -108,7 +108,7 @@ CASES = [
     (["reward.reward_model.enable=true"], "reward.reward_model.enable=True: a colocated reward model"),
     (
         ["reward.reward_model.enable=true", "reward.reward_model.enable_resource_pool=true"],
-        "reward.reward_model.enable=True: verl asks the function and never the model; name a function of yours",
+        "reward.reward_model.enable=True: verl asks the function and never the model; set reward.custom",
     ),
 ]
 
@@ -136,6 +136,10 @@ def test_a_setting_of_the_table_is_refused_in_one_line_with_key_value_and_remedy
     assert "\n" not in found
 
 
+def test_keys_of_earlier_versions_may_say_what_the_new_ones_say():
+    check_config(composed("reward_model.enable=false", "reward_model.reward_manager=naive"))
+
+
 def test_the_documentation_has_the_table():
     assert rows(DOCS / "compatibility.md", "Setting") == [[r.setting, r.problem, r.remedy] for r in REFUSALS]
 
@@ -150,10 +154,6 @@ def test_the_documentation_has_the_table():
         [f"{ROLLOUT}.n=2"],
     ],
 )
-def test_keys_of_earlier_versions_may_say_what_the_new_ones_say():
-    check_config(composed("reward_model.enable=false", "reward_model.reward_manager=naive"))
-
-
 def test_plain_grpo_may_have_what_only_constructions_cannot(overrides):
     assert not check_config(composed(*overrides, "tapo.enable=false")).enable
 
