@@ -96,8 +96,7 @@ def _read_rows(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
         with args.file.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    place = f"{args.file}, line {number}"
-                    yield _parse(line, place, args.response_key, args.gold_key)
+                    yield _parse(line, f"{args.file}, line {number}", args.response_key, args.gold_key)
     except UnicodeDecodeError as error:
         raise InputError(f"{args.file}: not UTF-8 text ({error})") from error
 

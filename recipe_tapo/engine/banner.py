@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 import recipe_tapo
 from recipe_tapo.algorithm.prompts import CONTINUATION, CONTINUATION_OWN
 from recipe_tapo.config import TapoConfig
-from recipe_tapo.engine.names import LOSS_MODE
+from recipe_tapo.engine.names import LOSS_MODE, LOSSES_OF_VERL
 
 # By the kind of prompt that an attempt shows; see ``SynthesisConfig.prompt_kind``.
 _WHEN = {
@@ -15,20 +15,8 @@ _WHEN = {
 _WHEN_REWRITING = "for a model with the paper's cold start; without one use tapo.synthesis.mode=continuation"
 
 
-# Losses that multiply TAPO's factor into each token's term; the others of verl's are refused.
-_KNOWN_LOSSES = (
-    LOSS_MODE,
-    "vanilla",
-    "dppo_tv",
-    "dppo_kl",
-    "gspo",
-    "gpg",
-    "clip_cov",
-    "kl_cov",
-    "dro",
-    "cispo",
-    "sapo",
-)
+# The other losses of verl's are refused, and sapo where it divides otherwise.
+_KNOWN_LOSSES = (LOSS_MODE, *LOSSES_OF_VERL, "sapo")
 
 
 def banner(tapo: TapoConfig, config: DictConfig) -> str:

@@ -3,7 +3,7 @@
 The documentation's page on compatibility shows this table; a test compares the two.
 """
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from recipe_tapo.algorithm.prompts import CONTINUATION
 from recipe_tapo.config import TapoConfig
@@ -11,6 +11,7 @@ from recipe_tapo.engine.names import (
     COLOCATE_ASYNC,
     ESTIMATOR,
     LOSS_MODE,
+    LOSSES_OF_VERL,
     MANAGER,
     RUN_VARIABLE,
     SEPARATE_ASYNC,
@@ -27,8 +28,7 @@ _MODE = "trainer.v1.trainer_mode"
 _CORRECTION = "algorithm.rollout_correction"
 _CPU_SAMPLER = "pkg://recipe_tapo.cpu.replay_buffer"
 
-# verl's losses that multiply TAPO's factor into each token's term and divide as `loss_agg_mode` says are fine: vanilla,
-# dppo_tv, dppo_kl, gspo, gpg, clip_cov, kl_cov, dro and cispo. These are not.
+# Unlike LOSSES_OF_VERL.
 _LOSSES_WITHOUT_TOKENS = ("geo_mean", "bypass_mode")
 
 _TOOLS = (f"{_ROLLOUT}.multi_turn.tool_config_path", f"{_ROLLOUT}.multi_turn.function_tool_path")
@@ -92,7 +92,7 @@ REFUSALS = (
         Refusal(
             key=key,
             setting=f"verl's entry point `{entry_point}`",
-            applies=lambda _, config, key=key: OmegaConf.select(config, key) is not None,
+            applies=is_not_value(key, None),
             problem=f"{entry_point} has a trainer of its own, which knows nothing of TAPO",
             remedy=f"start python -m verl.trainer.main_ppo, with {_MODE}={SEPARATE_ASYNC} to train while generating",
         )
@@ -222,7 +222,7 @@ REFUSALS = (
         setting=f"`{_LOSS_MODE}` = `geo_mean` or `bypass_mode`",
         applies=all_of(enabled, is_value(_LOSS_MODE, *_LOSSES_WITHOUT_TOKENS)),
         problem="this loss has no term for each token, so that TAPO's token weights, λ and denominators are lost",
-        remedy="use tapo, or one of vanilla, dppo_tv, dppo_kl, gspo, gpg, clip_cov, kl_cov, dro, cispo",
+        remedy=f"use {LOSS_MODE}, or one of {', '.join(LOSSES_OF_VERL)}",
     ),
     Refusal(
         key=_LOSS_MODE,
