@@ -36,7 +36,12 @@ def add_model(parser: argparse.ArgumentParser, required: bool = True) -> argpars
         "(default: %(default)s)",
     )
     offline = parser.add_argument_group("vLLM in this process (without --base_url)")
-    offline.add_argument("--dtype", default="auto", help="of the weights; float32 on a CPU (default: %(default)s)")
+    offline.add_argument(
+        "--dtype",
+        default="auto",
+        help="of the weights; auto is the model's own on a GPU and float32 on a CPU, where bfloat16 is faster only if "
+        "the CPU can compute in it (default: %(default)s)",
+    )
     offline.add_argument(
         "--max_model_len", type=positive, metavar="TOKENS", help="longest prompt and response (default: the model's)"
     )

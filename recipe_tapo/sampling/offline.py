@@ -134,6 +134,8 @@ def engine_arguments(model: str, max_model_len: int | None, **engine: Any) -> di
     on_cpu = not accelerator_present()
     environment.set_defaults(_ENVIRONMENT, environment.VLLM if on_cpu else {})
     for_device = _cpu_engine(model, max_model_len) if on_cpu else {}
+    if engine.get("dtype", "auto") != "auto":
+        for_device.pop("dtype", None)
     return {"model": model, "max_model_len": max_model_len, **engine, **for_device}
 
 
