@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from recipe_tapo.algorithm.chats import chat_text
+from recipe_tapo.algorithm.chats import opens_thinking
 from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.records.store import read_results
 
@@ -23,10 +23,7 @@ _REMEDY = (
 
 def warn_of_open_block(tokenizer: ChatTokenizer, chat_template_kwargs: Mapping[str, Any]) -> None:
     """Warns where the prompt of a rollout ends in an open ``<think>``."""
-    if not getattr(tokenizer, "chat_template", None):
-        return
-    prompt = chat_text(tokenizer, [{"role": "user", "content": "?"}], chat_template_kwargs)
-    if prompt.rstrip().endswith("<think>"):
+    if getattr(tokenizer, "chat_template", None) and opens_thinking(tokenizer, chat_template_kwargs):
         _warn("the prompt ends in an open <think>")
 
 

@@ -19,6 +19,14 @@ N_GPUS=${N_GPUS:-8}
 BATCH=${BATCH:-256}
 MAX_LENGTH=${MAX_LENGTH:-16384} # tokens of the longest row
 
+for override in "$@"; do
+  if [[ $override =~ model\.lora_(rank=[1-9]|adapter_path=) ]]; then
+    set +x
+    echo "$override: the cold start trains all weights; verl's merger would leave an adapter out of $OUT/hf" >&2
+    exit 2
+  fi
+done
+
 # shellcheck source=runs/one_at_a_time.sh
 source "$ROOT/examples/runs/one_at_a_time.sh"
 

@@ -68,6 +68,7 @@ TRAINER=(
   trainer.total_training_steps="$STEPS"
   'trainer.total_epochs=${trainer.total_training_steps}' # the steps alone end the run: an epoch has one step or more
   trainer.save_freq=50 # and after the last step, whatever its number
+  trainer.max_actor_ckpt_to_keep=2 # one of a model of 8 billion parameters takes about 98 GB
   trainer.test_freq=25 # likewise
   trainer.default_local_dir="'$OUT/checkpoints'"
   tapo.dump_dir="'$OUT/constructions'"

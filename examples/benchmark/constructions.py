@@ -4,8 +4,10 @@
         --output outputs/constructions --variants micro_reflective continuation:judge:own continuation:teacher:none
 
 reads:    --attempts, a jsonl file whose lines have "question", "error_rollout" and "correct_rollout", or the folder
-          tapo.dump_dir of a training run; --golds, a parquet file in verl's RL format with the questions' right
-          answers; --labels, a json file that says which step of an attempt is its first wrong one, by its place
+          tapo.dump_dir of a training run (default: the wrong rollouts of docs/construction_evidence.md, sampled from
+          Qwen2.5-Coder-1.5B-Instruct); --golds, a parquet file in verl's RL format with the questions' prompts and
+          right answers, where the lines have no "prompt" and "gold" of their own; --labels, a json file that says
+          which step of an attempt is its first wrong one, by its place
 writes:   in --output two files per variant, the attempts of each, which 'tapo report --constructions' shows, and
           table.json; and the table of docs/construction_evidence.md on the terminal
 
@@ -16,79 +18,31 @@ text, for a dump has no token ids. An interrupted run goes on where it stopped.
 import argparse
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from examples.benchmark.attempts import OWN_ATTEMPTS, read_attempts, to_problems
 from examples.benchmark.located import against_labels, label_row, read_labels
 from recipe_tapo.algorithm.chats import render_chat
 from recipe_tapo.cli.flag_types import natural, positive, user_path
 from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
 from recipe_tapo.cli.run import run_command
 from recipe_tapo.construction.group import RolloutGroup, pair_of_texts
-from recipe_tapo.errors import InputError
-from recipe_tapo.evaluation.benchmarks import load_problems
 from recipe_tapo.evaluation.records import Problem
 from recipe_tapo.preview.policy import PreviewPolicy
 from recipe_tapo.preview.run import Preview, write_attempts
 from recipe_tapo.preview.summary import Summary, advice, summarize
 from recipe_tapo.preview.table import table_lines
 from recipe_tapo.preview.variants import Variant, make_variant
-from recipe_tapo.records.attempts import read_dump
-from recipe_tapo.records.json_lines import read_whole_lines
 from recipe_tapo.records.write import atomic_paths
 
 # An attempt is a group of its own: one wrong rollout and its right sibling.
 _ONE_PAIR = ("selection.n_pos=1", "selection.n_neg=1", "selection.m_max=1")
-_TEXTS = ("question", "error_rollout", "correct_rollout")
-
-
-def read_attempts(path: Path, every: int = 1, first: int = 0) -> dict[int, dict[str, str]]:
-    """Reads dumped attempts.
-
-    Args:
-        path: A jsonl file, or a folder of them as ``tapo.dump_dir`` is.
-        every: Each so many-th attempt.
-        first: At most so many of these; 0 for all.
-
-    Returns:
-        Question, y⁻ and y⁺ by the attempt's place in the dump.
-
-    Raises:
-        InputError: There are none, or one lacks a text.
-    """
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    lines: Iterator[Any] = read_dump(path) if path.is_dir() else read_whole_lines(path)
-    chosen = [(place, line) for place, line in enumerate(lines) if place % every == 0][: first or None]
-    if not chosen:
-        raise InputError(f"{path}: holds no attempt")
-    for place, line in chosen:
-        for name in _TEXTS:
-            if not isinstance(line, dict) or not isinstance(line.get(name), str):
-                raise InputError(f"{path}: attempt {place} has no text '{name}'")
-    return {place: {name: line[name] for name in _TEXTS} for place, line in chosen}
-
-
-def with_golds(attempts: dict[int, dict[str, str]], golds: Path) -> list[Problem]:
-    """A problem for each attempt, numbered by the attempt's place: its prompt and right answer.
-
-    Raises:
-        InputError: A question is not in the file.
-    """
-    known = {problem.question.strip(): problem for problem in load_problems("train", golds)}
-    problems = []
-    for place, attempt in attempts.items():
-        problem = known.get(attempt["question"].strip())
-        if problem is None:
-            raise InputError(f"{golds}: has no question like that of attempt {place}: {attempt['question'][:60]!r}")
-        problems.append(Problem("attempts", place, problem.question, problem.gold, problem.messages))
-    return problems
 
 
 def to_groups(
-    attempts: dict[int, dict[str, str]],
+    attempts: dict[int, dict[str, Any]],
     problems: Sequence[Problem],
     policy: PreviewPolicy,
     chat_template_kwargs: dict[str, Any],
@@ -109,7 +63,7 @@ def to_groups(
 
 async def construct(
     policy: PreviewPolicy,
-    attempts: dict[int, dict[str, str]],
+    attempts: dict[int, dict[str, Any]],
     problems: Sequence[Problem],
     variants: Sequence[Variant],
     args: argparse.Namespace,
@@ -152,10 +106,17 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--attempts", type=user_path, required=True, metavar="PATH", help="dumped attempts, file or folder"
+        "--attempts",
+        type=user_path,
+        default=OWN_ATTEMPTS,
+        metavar="PATH",
+        help=f"dumped attempts, file or folder (default: {OWN_ATTEMPTS.name}, beside this module)",
     )
     parser.add_argument(
-        "--golds", type=user_path, required=True, metavar="FILE", help="parquet file with the right answers"
+        "--golds",
+        type=user_path,
+        metavar="FILE",
+        help="parquet file with prompts and right answers (default: those of the attempts' own lines)",
     )
     parser.add_argument("--output", type=user_path, required=True, metavar="DIR", help="folder of this run")
     parser.add_argument(
@@ -188,7 +149,7 @@ def run(args: argparse.Namespace) -> None:
     """Constructs, prints and writes the table."""
     variants = [make_variant(text, [*_ONE_PAIR, *args.set]) for text in args.variants]
     attempts = read_attempts(args.attempts, args.every, args.first)
-    problems = with_golds(attempts, args.golds)
+    problems = to_problems(attempts, args.golds)
     labels = read_labels(args.labels) if args.labels else {}
     made = asyncio.run(construct(make_policy(args), attempts, problems, variants, args))
     summaries = [summary for summary, _ in made]

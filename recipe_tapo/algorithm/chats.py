@@ -70,6 +70,12 @@ def chat_text(
     return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **chat_template_kwargs)
 
 
+def opens_thinking(tokenizer: ChatTokenizer, chat_template_kwargs: Mapping[str, Any]) -> bool:
+    """Whether the chat template begins the assistant's turn with an open ``<think>``."""
+    chat = chat_text(tokenizer, [{"role": "user", "content": "?"}], chat_template_kwargs)
+    return chat.rstrip().endswith("<think>")
+
+
 def question_text(raw_prompt: Sequence[Mapping[str, Any]], extra_info: Mapping[str, Any] | None = None) -> str:
     """The question for the synthesis prompt: ``extra_info.question`` if given, else the last user message."""
     question = (extra_info or {}).get("question")

@@ -72,7 +72,7 @@ _EMPHASIS_ALONE = re.compile(r"(?:\*\*|__)[ \t]*\r?\n")
 _MARK_ALONE = re.compile(r"\n[ \t]*(?:\*\*|__|#{1,6})\Z")
 
 
-def parse_reconstruction(text: str, truncated: bool = False, recover: bool = True) -> Parsed:
+def parse_reconstruction(text: str, truncated: bool = False, recover: bool = True, needs_answer: bool = True) -> Parsed:
     r"""Extracts the reconstruction from a synthesis output. Never raises, whatever the text.
 
     A model's thinking (up to the last ``</think>`` before the reconstruction) and the analysis are
@@ -94,6 +94,7 @@ def parse_reconstruction(text: str, truncated: bool = False, recover: bool = Tru
         text: The decoded output of the synthesis request.
         truncated: Whether generation stopped at the token limit.
         recover: Whether to read an output that breaks the format without leaving any doubt.
+        needs_answer: Whether a reconstruction between tags must state a final answer.
 
     Returns:
         The stripped reconstruction, or a named reason.
@@ -125,10 +126,11 @@ def parse_reconstruction(text: str, truncated: bool = False, recover: bool = Tru
     reconstruction = _without_marks(text[opening.end() : closing.start()])
     if not reconstruction:
         return Parsed(reason=RejectReason.EMPTY_RECONSTRUCTION)
-    if not _has_final_answer(reconstruction):
+    if not states_final_answer(reconstruction):
         answer = _labelled_answer(text[closing.end() :]) if recover and tags[-1] is closing else None
         found = None if answer is None else f"{reconstruction}\n{answer}"
-        return _recovered_or(found, Recovery.ANSWER_BEHIND_TAG, RejectReason.NO_FINAL_ANSWER)
+        if found is not None or needs_answer:
+            return _recovered_or(found, Recovery.ANSWER_BEHIND_TAG, RejectReason.NO_FINAL_ANSWER)
     return Parsed(reconstruction=reconstruction)
 
 
@@ -194,7 +196,7 @@ def _under_heading(text: str, body_start: int, tags: list[re.Match[str]]) -> str
     return _ending_with_answer(text[start:end])
 
 
-def _has_final_answer(text: str) -> bool:
+def states_final_answer(text: str) -> bool:
     r"""Whether a text states its final answer: ``\boxed{…}``, ``Final Answer: …`` or "the final answer is …"."""
     return _FINAL_ANSWER.search(text) is not None
 
@@ -216,7 +218,7 @@ def _labelled_answer(tail: str) -> str | None:
     answer = _without_debris(tail)
     if _BLANK_LINE.search(answer) or _REMARK.search(answer) or not _LABELLED_ANSWER.match(answer):
         return None
-    return answer if _has_final_answer(answer) else None
+    return answer if states_final_answer(answer) else None
 
 
 def _without_marks(text: str) -> str:

@@ -54,6 +54,7 @@ def build_trajectory(
     min_prefix_fraction: float = 0.0,
     mask: Mask = "none",
     recover: bool = True,
+    needs_answer: bool = True,
 ) -> Trajectory | RejectReason:
     """Turns the tagged output of a rewriting mode into a row, or names why it cannot. Never raises on any text.
 
@@ -67,8 +68,9 @@ def build_trajectory(
         min_prefix_fraction: What preserves a smaller share of y⁻'s tokens is rejected.
         mask: What to leave out of the loss (ours).
         recover: Whether to read output that misses the format but is unambiguous.
+        needs_answer: Whether it must state a final answer.
     """
-    parsed = parse_reconstruction(output, truncated, recover=recover)
+    parsed = parse_reconstruction(output, truncated, recover=recover, needs_answer=needs_answer)
     if parsed.reconstruction is None:
         assert parsed.reason is not None
         return parsed.reason

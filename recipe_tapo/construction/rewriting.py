@@ -4,6 +4,7 @@ from functools import partial
 
 from recipe_tapo.algorithm.chats import render_prompt
 from recipe_tapo.algorithm.guards import template_phrases
+from recipe_tapo.algorithm.parsing import states_final_answer
 from recipe_tapo.algorithm.prompts import fill_template, load_template
 from recipe_tapo.algorithm.tokens import choose_eos, decode, holds_special_tokens
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
@@ -58,6 +59,8 @@ class Rewriting:
             min_prefix_fraction=self.min_prefix_fraction,
             mask=self.tapo.mask,
             recover=self.tapo.synthesis.recover,
+            # Where y⁺ states its answer in some other way, which a reward function reads, only that one can tell.
+            needs_answer=states_final_answer(record.correct_rollout),
         )
         if isinstance(trajectory, RejectReason):
             raise Rejected(trajectory)

@@ -63,6 +63,7 @@ from recipe_tapo.engine.rows import (
     rows_of,
     uid_of_key,
 )
+from recipe_tapo.engine.thinking import warn_of_thinking
 from recipe_tapo.engine.train_worker import TapoActorRolloutRefWorker, TapoDetachActorWorker
 from recipe_tapo.engine.update_plan import PLAN_KEY, batch_multiple, make_plan, num_mini_batch
 from recipe_tapo.engine.verl_config import check_config
@@ -101,6 +102,7 @@ class TapoOverrides(PPOTrainer):
             model_config = omega_conf_to_dataclass(self.config.actor_rollout_ref.model)
             limit = get_max_position_embeddings(model_config.hf_config)
             set_max_model_len(self.tapo, self.config, self.tokenizer, limit)
+            warn_of_thinking(self.tapo, self.config, self.tokenizer)
 
     def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()

@@ -14,6 +14,10 @@ MERGED = "merged"
 _TRACKER = "latest_checkpointed_iteration.txt"
 _SOURCE = "merged_from.json"
 _LOG_LINES = 3
+_LORA_REMEDY = (
+    "and the base model would answer; merge it with peft's merge_and_unload, or serve it (vllm serve --enable-lora) "
+    "and use --base_url"
+)
 
 
 def resolve_model(model: str, cache_dir: Path | None = None) -> str:
@@ -33,6 +37,8 @@ def resolve_model(model: str, cache_dir: Path | None = None) -> str:
         if path.exists() or model.startswith((".", "/", "~")) or model.count("/") != 1 or path.parent.is_dir():
             raise InputError(f"{model}: {'not a folder' if path.exists() else 'no such folder'}")
         return model
+    if (path / "lora_adapter").is_dir():
+        raise InputError(f"{model}: verl's merger left the adapter in {path / 'lora_adapter'}, {_LORA_REMEDY}")
     if (path / "config.json").is_file():
         return str(path)
     path = _last_of(path)
@@ -108,7 +114,7 @@ def _run_merger(actor: Path, target: Path) -> None:
         raise InputError(f"{actor}: verl cannot merge it: {' | '.join(lines)}")
     if (target / "lora_adapter").is_dir():
         raise InputError(
-            f"{actor}: is a LoRA checkpoint, whose merged folder lacks the adapter; merge the adapter first"
+            f"{actor}: is a LoRA checkpoint, whose adapter verl's merger leaves out of the weights, {_LORA_REMEDY}"
         )
 
 

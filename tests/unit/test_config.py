@@ -1,13 +1,15 @@
+import logging
 import pickle
 import re
 from types import SimpleNamespace
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 
 from recipe_tapo.algorithm.prompts import PromptTemplateError, fill_template, load_template
 from recipe_tapo.config import TapoConfig, TapoConfigError
 from recipe_tapo.engine.context_length import set_max_model_len
+from recipe_tapo.engine.thinking import warn_of_thinking
 from recipe_tapo.engine.verl_config import check_config
 
 
@@ -163,6 +165,33 @@ def test_a_sibling_as_a_turn_takes_the_question_twice_and_no_synthesis_template(
     config, tapo = verl_config(), TapoConfig.from_mapping({"synthesis": synthesis})
     set_max_model_len(tapo, config, Words(), model_max_length=100_000)
     assert config.actor_rollout_ref.rollout.max_model_len == 2 * 100 + 2 * 200 + 200
+
+
+class Thinks(Words):
+    chat_template = "…"
+
+    def apply_chat_template(self, messages, add_generation_prompt, tokenize, enable_thinking=True):
+        return "<|assistant|>" + ("<think>\n" if enable_thinking else "")
+
+
+@pytest.mark.parametrize(
+    ("tapo", "kwargs", "warned"),
+    [
+        ({}, {}, True),
+        ({}, {"enable_thinking": False}, False),
+        ({"synthesis": {"mode": "full_reconstruction"}}, None, True),
+        ({"synthesis": {"mode": "continuation"}}, {}, False),
+        ({"opsd": {"enable": True}}, {}, False),
+    ],
+)
+def test_rewriting_by_a_policy_that_thinks_is_warned_of(caplog, tapo, kwargs, warned):
+    caplog.set_level(logging.WARNING)
+    config = verl_config()
+    with open_dict(config):
+        config.data = {"apply_chat_template_kwargs": kwargs}
+    warn_of_thinking(TapoConfig.from_mapping(tapo), config, Thinks())
+    assert ("opens a <think> block" in caplog.text) == warned
+    warn_of_thinking(TapoConfig.from_mapping(tapo), config, Words())  # it has no chat template
 
 
 def test_the_models_own_limit_caps_what_is_derived():

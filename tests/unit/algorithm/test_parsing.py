@@ -1,5 +1,6 @@
 import re
 import time
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -108,6 +109,16 @@ def test_what_a_final_answer_is(answer):
     assert parse_reconstruction(f"<reconstruction>{answer}</reconstruction>").reconstruction == answer
 
 
+def test_a_reconstruction_may_be_allowed_to_state_its_answer_in_another_way():
+    text = "<reconstruction>1+1=2\nThe answer is B.</reconstruction>"
+    assert parse_reconstruction(text).reason is RejectReason.NO_FINAL_ANSWER
+    assert parse_reconstruction(text, needs_answer=False).reconstruction == "1+1=2\nThe answer is B."
+    # One behind the tag belongs to it all the same.
+    behind = parse_reconstruction(f"{text}\nFinal Answer: B", needs_answer=False)
+    assert behind.reconstruction == "1+1=2\nThe answer is B.\nFinal Answer: B"
+    assert parse_reconstruction("<reconstruction> </reconstruction>", needs_answer=False).reconstruction is None
+
+
 def test_code_and_emphasis_that_belong_to_the_reconstruction_stay():
     for inner in (f"```python\nprint(2)\n```\n{INNER}\n```\n2\n```", f"**1+1**\n{INNER}", f"```python\n{INNER}\n```"):
         assert parse_reconstruction(f"<reconstruction>\n{inner}\n</reconstruction>").reconstruction == inner
@@ -118,15 +129,12 @@ def test_mixed_languages_and_emoji_pass_through_unchanged():
     assert parse_reconstruction(f"<reconstruction>{inner}</reconstruction>").reconstruction == inner
 
 
-PIECES = st.sampled_from(
-    ["<analysis>", "</analysis>", "<reconstruction>", "</reconstruction>", "<", "</", ">", "< reconstruction >"]
-    + ["Final Answer: ", "\\boxed{", "}", "4", "\n", " ", "Wait", "推理", "🙃", "{question}", "\x00", "\ud800"]
-)
+TAGS = ["<analysis>", "</analysis>", "<reconstruction>", "</reconstruction>", "<", "</", ">", "< reconstruction >"]
+WORDS = ["Final Answer: ", "\\boxed{", "}", "4", "\n", " ", "Wait", "推理", "🙃", "{question}", "\x00", "\ud800"]
+PIECES = st.sampled_from([*TAGS, *WORDS])
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(st.lists(PIECES | st.text(max_size=5), max_size=14).map("".join), st.booleans())
-def test_no_text_raises_and_what_is_accepted_is_clean(text, truncated):
+def parsed_cleanly(text, truncated):
     parsed = parse_reconstruction(text, truncated, recover=False)
     assert (parsed.reconstruction is None) == (parsed.reason is not None)
     assert parsed.recovered is None
@@ -134,6 +142,24 @@ def test_no_text_raises_and_what_is_accepted_is_clean(text, truncated):
         assert parsed.reconstruction == parsed.reconstruction.strip() != ""
         assert parsed.reconstruction in text
         assert "<reconstruction>" not in parsed.reconstruction.lower()
+    return parsed
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.lists(PIECES | st.text(max_size=5), max_size=14).map("".join), st.booleans())
+def test_no_text_raises(text, truncated):
+    parsed_cleanly(text, truncated)
+
+
+def test_what_is_accepted_of_ten_thousand_texts_is_clean():
+    random, accepted = Random(0), 0
+    for _ in range(10_000):
+        before, inner, behind = (
+            "".join(random.choices([*TAGS, *WORDS * 8], k=random.randrange(most))) for most in (4, 10, 3)
+        )
+        text = f"{before}<reconstruction>{inner}Final Answer: 4</reconstruction>{behind}"
+        accepted += parsed_cleanly(text, truncated=random.random() < 0.5).reconstruction is not None
+    assert 2_000 < accepted < 8_000
 
 
 MARKS = st.sampled_from(

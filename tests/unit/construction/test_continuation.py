@@ -364,6 +364,14 @@ def test_a_rewriting_is_sampled_anew_too_and_counts_as_the_last_one_was_read(mon
     assert attempt.record.recovered is None and report.recovered == {}
 
 
+@pytest.mark.parametrize(("right", "reason"), [(RIGHT, "no_final_answer"), ("2x = 8\nThe answer is 4.", None)])
+def test_a_rewriting_states_its_answer_as_the_right_sibling_does(monkeypatch, right, reason):
+    tagged = f"<reconstruction>{KEPT}Wait, 8 divided by 2 is 4.\nThe answer is 4.</reconstruction>"
+    engine = ScriptedEngine(answer=tagged)
+    attempt, _ = construct(monkeypatch, engine, max_model_len=8000, right=right, synthesis={"mode": "micro_reflective"})
+    assert attempt.record.reason == reason
+
+
 def test_a_wrong_result_and_a_failed_request_are_no_reason_to_try_again(monkeypatch):
     wrong = GOES_ON.replace("{4}", "{5}")
     synthesis = {"locate": "judge", "transition": "own", "tries": 2}

@@ -554,6 +554,13 @@ def test_what_verl_cannot_merge_is_refused(checkpoint, monkeypatch, code, files,
     assert not list(actor.glob("*merged*"))
 
 
+def test_a_folder_in_which_verls_merger_left_an_adapter_is_refused(tmp_path):
+    (tmp_path / "lora_adapter").mkdir()
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"verl's merger left the adapter in .*/lora_adapter, and the base model"):
+        resolve_model(str(tmp_path))
+
+
 def test_a_merged_folder_of_someone_else_is_not_touched(checkpoint):
     actor, merges = checkpoint
     (actor / "merged").mkdir()

@@ -34,11 +34,11 @@ def files(tmp_path, monkeypatch):
     shared_pool().close()
 
 
-def command(folder, monkeypatch, *flags, attempts="dump.jsonl"):
+def command(folder, monkeypatch, *flags, attempts="dump.jsonl", golds="golds.parquet"):
     policy = ScriptedPolicy({"<reconstruction>": REWRITTEN, "right": GOES_ON})
     monkeypatch.setattr(constructions, "make_policy", lambda args: policy)
     constructions.main(
-        ["--attempts", str(folder / attempts), "--golds", str(folder / "golds.parquet"), "--model", "m",
+        ["--attempts", str(folder / attempts), *(["--golds", str(folder / golds)] if golds else []), "--model", "m",
          "--output", str(folder / "out"), "--set", "synthesis.min_new_tokens=5", *flags]
     )  # fmt: skip
     return policy
@@ -91,6 +91,22 @@ def test_bad_input_ends_in_one_line(files, monkeypatch, capsys, text, message):
     with pytest.raises(SystemExit, match="2"):
         command(files, monkeypatch, *BOTH, attempts="bad.jsonl")
     assert message in capsys.readouterr().err
+
+
+def test_attempts_may_bring_their_prompts_and_right_answers(files, monkeypatch, capsys):
+    (line, *_) = (files / "dump.jsonl").read_text().splitlines()
+    own = {"gold": "3", "prompt": [{"role": "user", "content": "2x=8? Say it."}]}
+    (files / "own.jsonl").write_text(json.dumps({**json.loads(line), **own}) + "\n")
+    policy = command(files, monkeypatch, *BOTH, attempts="own.jsonl", golds=None)
+    # The scripted continuation ends in 4, which this line says is wrong.
+    assert "| right, of usable | 0% | 0% |" in capsys.readouterr().out
+    assert len(policy.asked) == 2
+
+
+def test_without_a_file_of_right_answers_the_attempts_have_to_bring_them(files, monkeypatch, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command(files, monkeypatch, *BOTH, golds=None)
+    assert "attempt 0 has no 'prompt' and 'gold'; give --golds" in capsys.readouterr().err
 
 
 def test_located_steps_are_counted_against_labels(files, monkeypatch, capsys):

@@ -106,6 +106,13 @@ def test_the_cold_start_trains_with_the_papers_settings(trained):
     assert merger[merger.index("--local_dir") + 1] == str(trained / "out" / "checkpoints" / "global_step_527")
 
 
+@pytest.mark.parametrize("override", ["model.lora_rank=8", "model.lora_adapter_path=adapter"])
+def test_the_cold_start_refuses_an_adapter_which_the_merger_would_leave_out(trained, override):
+    with pytest.raises(subprocess.CalledProcessError):
+        recorded_arguments(COLD_START, trained, "torch.distributed.run", override)
+    assert not list(trained.glob("record.*"))
+
+
 def test_the_cold_start_builds_its_rows_with_the_trainings_settings(trained):
     from data_prep.cold_start import parse_args
 
