@@ -34,7 +34,7 @@ test: $(READY) ## Run the tests (fast ones; with CI=true all)
 	@$(if $(CI),$(MAKE) --no-print-directory e2e)
 
 e2e: $(READY) ## Run the end-to-end tests on the real engine
-	@$(PYTHON) -m pytest -m e2e $(PARALLEL) --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest tests/e2e -m e2e $(PARALLEL) --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(READY) ## Check style, format, the direction of imports and types
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .

@@ -1,7 +1,6 @@
-"""Evaluation end to end: vLLM on the CPU with the demo's model, killed at random points, on verl's checkpoints too."""
+"""Evaluation end to end: vLLM on the CPU with the demo's model, killed half-way, on verl's checkpoints too."""
 
 import json
-import random
 import shutil
 import signal
 import subprocess
@@ -79,19 +78,15 @@ def test_the_demo_model_is_evaluated(whole):
     assert len({record.response for record in evaluated.responses}) > PROBLEMS
 
 
-def test_killed_at_random_points_it_ends_with_the_same_files(whole, data, tmp_path):
+def test_killed_half_way_it_ends_with_the_same_files(whole, data, tmp_path):
     folder = tmp_path / "killed"
-    rng = random.Random(5)
     journal = folder / "responses.jsonl"
-    for low, high in ((0, 2), (2, 5)):
-        wanted, patience = rng.randint(low, high) * CHUNK, rng.uniform(0, 1)
-        with subprocess.Popen(evaluation(data, CHECKPOINT, folder), stderr=subprocess.PIPE) as process:
-            while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < wanted):
-                time.sleep(0.05)
-            time.sleep(patience)
-            process.send_signal(signal.SIGKILL)
-        done = journal.read_bytes() if journal.exists() else b""
-        assert done.count(b"\n") >= wanted or process.returncode == 0, process.stderr
+    with subprocess.Popen(evaluation(data, CHECKPOINT, folder), stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (journal.exists() and journal.stat().st_size):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert 0 < journal.read_bytes().count(b"\n") < RESPONSES
     run(evaluation(data, CHECKPOINT, folder))
     assert content(folder) == content(whole)
 

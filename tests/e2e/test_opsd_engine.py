@@ -17,9 +17,15 @@ from recipe_tapo.sampling.offline import OfflineSampler
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
-def test_the_teachers_log_probs_are_those_of_the_model():
-    """Guards the alignment: verl returns prompt log-probs shifted by one."""
+@pytest.fixture(scope="module")
+def engine():
+    """vLLM in this process, as verl starts it: log-probabilities are those among the tokens that a request allows."""
     answer_for_vllm()  # as in a process of a run on the CPU
+    return OfflineSampler(str(CHECKPOINT), {}, 256, logprobs_mode="processed_logprobs")._llm
+
+
+def test_the_teachers_log_probs_are_those_of_the_model(engine):
+    """Guards the alignment: verl returns prompt log-probs shifted by one."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from verl.workers.rollout.vllm_rollout.utils import extract_prompt_logprobs
     from vllm import SamplingParams
@@ -27,7 +33,6 @@ def test_the_teachers_log_probs_are_those_of_the_model():
     ids = AutoTokenizer.from_pretrained(CHECKPOINT).encode(
         "Compute 9+5*4*2+3 mod 13\n9+5=1\n1*4=4", add_special_tokens=False
     )
-    engine = OfflineSampler(str(CHECKPOINT), {}, 256)._llm
 
     class Client:
         async def generate(self, request_id, *, prompt_ids, sampling_params, priority):
@@ -48,15 +53,13 @@ def test_the_teachers_log_probs_are_those_of_the_model():
     torch.testing.assert_close(ours[1:], expected, atol=1e-3, rtol=1e-3)
 
 
-def test_the_odds_of_two_tokens_are_those_of_the_model():
+def test_the_odds_of_two_tokens_are_those_of_the_model(engine):
     """Guards what verl reads: the log-probability among the allowed tokens, as ``processed_logprobs`` gives it."""
-    answer_for_vllm()
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from vllm import SamplingParams
 
     tokenizer = AutoTokenizer.from_pretrained(CHECKPOINT)
     ids = tokenizer.encode("Compute 9+5*4*2+3 mod 13\n9+5=", add_special_tokens=False)
-    engine = OfflineSampler(str(CHECKPOINT), {}, 256, logprobs_mode="processed_logprobs")._llm
 
     class Client:
         async def generate(self, request_id, *, prompt_ids, sampling_params, priority):

@@ -90,6 +90,4 @@ def server(tmp_path_factory):
 
 def test_on_a_running_server(questions, tmp_path, server):
     where = ("--base_url", server, "--model", "demo", "--tokenizer", str(CHECKPOINT))
-    first = preview(questions, tmp_path / "out", *where)
-    check(first)
-    assert preview(questions, tmp_path / "out", *where) == first  # nothing is asked again
+    check(preview(questions, tmp_path / "out", *where))
