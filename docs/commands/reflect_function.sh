@@ -1,1 +1,1 @@
-tapo reflect evaluations/before evaluations/after --output reflection --judge examples.arithmetic.step_judge:judge
+tapo reflect evaluations/grpo evaluations/tapo --output reflection --judge examples.arithmetic.step_judge:judge

@@ -69,9 +69,9 @@ async def construct(
     args: argparse.Namespace,
 ) -> list[tuple[Summary, list[dict[str, Any]]]]:
     """Constructs in each variant and writes the attempts; returns each variant's summary and results."""
-    settings = {**policy_settings(args), "attempts": str(args.attempts)}
     await policy.start()
     try:
+        settings = {**policy_settings(args, policy), "attempts": str(args.attempts)}
         preview = Preview(
             policy,
             args.output,

@@ -148,6 +148,6 @@ def _common_tokens(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> int:
     )
     while count and not text.startswith(decode(tokenizer, ids[:count])):
         count -= 1  # inside a character
-    while count and decode(tokenizer, ids[:count]) == decode(tokenizer, ids[: count - 1]):
-        count -= 1  # special tokens such as EOS
-    return count
+    common = decode(tokenizer, ids[:count])
+    # Without the special tokens at the end, such as EOS.
+    return bisect_left(range(count), True, key=lambda i: decode(tokenizer, ids[:i]) == common)

@@ -1,7 +1,7 @@
 """Token ids and text: what the algorithm asks of a tokenizer, and where tokens end in the text they stand for."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 _PARTIAL_CHARACTER = "\ufffd"
@@ -45,9 +45,16 @@ def holds_special_tokens(tokenizer: Tokenizer, ids: Sequence[int], stop_ids: Col
     return whole != decode(tokenizer, ids[:end])
 
 
-def choose_eos(candidates: Sequence[Sequence[int]], stop_ids: Collection[int], default: int) -> int:
-    """The EOS the policy itself emits: the last id of the first rollout that ends with a stop id."""
-    return next((ids[-1] for ids in candidates if ids and ids[-1] in stop_ids), default)
+def choose_eos(candidates: Iterable[Sequence[int]], stop_ids: Collection[int], default: int | None) -> int:
+    """The EOS the policy itself emits: the last id of the first rollout that ends with a stop id.
+
+    Args:
+        candidates: Rollouts.
+        stop_ids: Ids that end a rollout.
+        default: The tokenizer's EOS, for where no rollout ends; a stop id where the tokenizer has none.
+    """
+    own = next((ids[-1] for ids in candidates if ids and ids[-1] in stop_ids), default)
+    return min(stop_ids) if own is None else own
 
 
 def stop_ids(tokenizer: ChatTokenizer, generation_eos: int | Sequence[int] | None) -> frozenset[int]:
@@ -77,9 +84,7 @@ def tokens_until(ids: Sequence[int], characters: int, tokenizer: Tokenizer) -> i
         return len(whole_characters(ids[:count], tokenizer))
 
     count = bisect_left(range(len(ids)), characters + 1, key=lambda i: length(i + 1))
-    while count and length(count) == length(count - 1):
-        count -= 1
-    return count
+    return bisect_left(range(count), length(count), key=length)
 
 
 def boundary(ids: Sequence[int], beginning: str, tokenizer: Tokenizer) -> int | None:

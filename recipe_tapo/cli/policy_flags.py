@@ -22,9 +22,14 @@ def add_policy(parser: argparse.ArgumentParser, n: bool = True) -> None:
     add_sampling(parser, n)
 
 
-def policy_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """What results depend on."""
-    context = {"max_model_len": args.max_model_len}  # a server's requests are cut to it as well
+def policy_settings(args: argparse.Namespace, policy: PreviewPolicy) -> dict[str, Any]:
+    """What results depend on.
+
+    Args:
+        args: The flags.
+        policy: The policy, started: what the model or the server says of its context, to which requests are cut.
+    """
+    context = {"max_model_len": policy.max_model_len}
     return {**model_settings(args), **context, "tokenizer": args.tokenizer, **asdict(sampling_of(args))}
 
 

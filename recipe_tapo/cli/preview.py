@@ -13,7 +13,7 @@ from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_setting
 from recipe_tapo.cli.tables import print_table
 from recipe_tapo.evaluation.benchmarks import load_problems
 from recipe_tapo.evaluation.records import Problem
-from recipe_tapo.preview.run import Preview, write_attempts
+from recipe_tapo.preview.run import Preview, remove_others, write_attempts
 from recipe_tapo.preview.summary import Summary, advice, summarize
 from recipe_tapo.preview.table import table_lines
 from recipe_tapo.preview.variants import Variant, make_variant
@@ -107,7 +107,7 @@ async def _preview(
     policy = make_policy(args)
     await policy.start()
     try:
-        settings = {**policy_settings(args), "seed": args.seed, "n": args.n}
+        settings = {**policy_settings(args, policy), "seed": args.seed, "n": args.n}
         preview = Preview(
             policy,
             folder,
@@ -123,6 +123,7 @@ async def _preview(
             results = await preview.construct(variant, questions, groups)
             write_attempts(folder / "attempts" / variant.name, results)
             summaries.append(summarize(variant.name, results))
+        remove_others(folder / "attempts", {variant.name for variant in variants})
         rollouts = [decode(policy.tokenizer, r.response_ids) for group in groups.values() for r in group.rollouts]
     finally:
         policy.close()

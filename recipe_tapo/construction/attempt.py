@@ -20,6 +20,7 @@ class Attempt:
         error: The wrong rollout y⁻.
         correct: Its right sibling y⁺.
         record: What is written of the attempt; ``record.reason`` names why there is nothing to train on.
+        eos_token_id: What the policy ends its rollouts with.
         seed: Of what is drawn at random within the attempt.
         messages: The chat that both answer; empty where the question is all of it.
         trajectory: The constructed trajectory; None where it came to nothing before.
@@ -29,6 +30,7 @@ class Attempt:
     error: Rollout
     correct: Rollout
     record: AttemptRecord
+    eos_token_id: int
     seed: int = 0
     messages: Sequence[Mapping[str, Any]] = ()
     trajectory: Trajectory | None = None

@@ -12,7 +12,7 @@ from recipe_tapo.algorithm.doubt import expresses_doubt
 from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, unasked
 from recipe_tapo.algorithm.prompts import CONTINUATION
 from recipe_tapo.algorithm.selection import group_rng, select_pairs
-from recipe_tapo.algorithm.tokens import decode
+from recipe_tapo.algorithm.tokens import choose_eos, decode
 from recipe_tapo.algorithm.trajectory import Trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt, SynthesisPrompt, reject
@@ -106,7 +106,9 @@ class Constructor:
             error_versions=error.versions,
             correct_versions=correct.versions,
         )
-        return Attempt(error, correct, record, seed, group.messages)
+        known = [rollout.response_ids for rollout in (correct, error, *group.ordered())]
+        eos_token_id = choose_eos(known, self.policy.stop_ids, self.policy.tokenizer.eos_token_id)
+        return Attempt(error, correct, record, eos_token_id, seed, group.messages)
 
     async def _run(self, attempt: Attempt, engine: Engine, report: GroupReport) -> None:
         """Ends in a graded trajectory or in a counted reason."""

@@ -16,7 +16,7 @@ from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.prompts import fill_template, load_template, read_transitions
 from recipe_tapo.algorithm.splice import Splice, clean_steps, cut, join
 from recipe_tapo.algorithm.steps import Step, split_steps
-from recipe_tapo.algorithm.tokens import choose_eos, decode
+from recipe_tapo.algorithm.tokens import decode
 from recipe_tapo.algorithm.trajectory import Trajectory, continue_trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt, SynthesisPrompt
@@ -66,7 +66,7 @@ class Continuation:
         text = record.error_rollout
         # Texts are encoded and decoded in threads; meanwhile the worker's other rollouts go on.
         steps = await asyncio.to_thread(clean_steps, split_steps(text), error_ids, tokenizer)
-        if not steps:
+        if not steps or not text.strip():
             raise Rejected(RejectReason.LOCATE_FAILED)
         located = await self.locator.locate(attempt, steps, requests)
         record.located_step, record.steps = located + 1, len(steps)
@@ -122,9 +122,7 @@ class Continuation:
             mistake_start=mistake_start,
             error_length=len(error_ids),
             tokenizer=tokenizer,
-            eos_token_id=choose_eos(
-                [attempt.correct.response_ids, error_ids], self.policy.stop_ids, tokenizer.eos_token_id
-            ),
+            eos_token_id=attempt.eos_token_id,
             max_response_length=self.policy.max_response_length,
             mask=self.tapo.mask,
         )

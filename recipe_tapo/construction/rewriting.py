@@ -6,7 +6,7 @@ from recipe_tapo.algorithm.chats import render_prompt
 from recipe_tapo.algorithm.guards import template_phrases
 from recipe_tapo.algorithm.parsing import states_final_answer
 from recipe_tapo.algorithm.prompts import fill_template, load_template
-from recipe_tapo.algorithm.tokens import choose_eos, decode, holds_special_tokens
+from recipe_tapo.algorithm.tokens import decode, holds_special_tokens
 from recipe_tapo.algorithm.trajectory import Trajectory, build_trajectory
 from recipe_tapo.config import TapoConfig
 from recipe_tapo.construction.attempt import Attempt, SynthesisPrompt
@@ -48,13 +48,12 @@ class Rewriting:
     def _read(self, attempt: Attempt, output_ids: list[int], truncated: bool) -> Trajectory:
         record, policy = attempt.record, self.policy
         record.raw_output = decode(policy.tokenizer, output_ids)
-        error_ids, correct_ids = attempt.error.response_ids, attempt.correct.response_ids
         trajectory = build_trajectory(
             record.raw_output,
             truncated=truncated,
-            error_ids=error_ids,
+            error_ids=attempt.error.response_ids,
             tokenizer=policy.tokenizer,
-            eos_token_id=choose_eos([correct_ids, error_ids], policy.stop_ids, policy.tokenizer.eos_token_id),
+            eos_token_id=attempt.eos_token_id,
             max_response_length=policy.max_response_length,
             min_prefix_fraction=self.min_prefix_fraction,
             mask=self.tapo.mask,

@@ -47,7 +47,7 @@ class SelfTeacher:
             scored = await self._score(group, engine, report)
         except Exception as error:
             self.failures.note("scoring a group", error)
-            report.reject(RejectReason.INTERNAL_ERROR)
+            report.reject(RejectReason.INTERNAL_ERROR, max(1, report.rollouts))
         report.scored = len(scored)
         return scored, report
 
@@ -71,12 +71,16 @@ class SelfTeacher:
         self, group: RolloutGroup, student: Rollout, sibling: Rollout, requests: Requests, report: TeacherReport
     ) -> list[float] | None:
         tokenizer = self.policy.tokenizer
-        shown = decode(tokenizer, sibling.response_ids)
-        chat = teacher_chat(self.template, group.messages, group.question, shown)
-        ids = render_chat(tokenizer, chat, self.policy.chat_template_kwargs) + list(student.response_ids)
         try:
+            shown = decode(tokenizer, sibling.response_ids)
+            chat = teacher_chat(self.template, group.messages, group.question, shown)
+            ids = render_chat(tokenizer, chat, self.policy.chat_template_kwargs) + list(student.response_ids)
             log_probs = await requests.score_tokens(ids)
         except Rejected as rejection:
             report.reject(rejection.reason)
             return None
-        return log_probs[-len(student.response_ids) :]
+        except Exception as error:
+            self.failures.note("scoring a rollout", error)
+            report.reject(RejectReason.INTERNAL_ERROR)
+            return None
+        return log_probs[len(log_probs) - len(student.response_ids) :]

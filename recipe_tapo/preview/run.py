@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -201,3 +201,16 @@ def write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:
     for result in results:
         for record in result["records"]:
             dump.write(AttemptRecord(**record))
+
+
+def remove_others(folder: Path, variants: Collection[str]) -> None:
+    """Removes the dumps of variants that an earlier call tried, for their questions may have been others.
+
+    Args:
+        folder: That of the variants' dumps.
+        variants: The names of those to keep.
+    """
+    for dump in folder.iterdir() if folder.is_dir() else ():
+        if dump.is_dir() and dump.name not in variants:
+            for path in dump.glob("*.jsonl"):
+                path.unlink()

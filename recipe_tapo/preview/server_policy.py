@@ -106,10 +106,8 @@ class ServerPolicy:
         fields = {
             "temperature": 1.0,
             "max_tokens": 1,
-            # Said explicitly, for the server otherwise takes them from the model's generation_config.
             "top_p": 1.0,
             "top_k": -1,
-            "min_p": 0.0,
             "allowed_token_ids": [token, other],
             "logprobs": TOP,
             "return_tokens_as_token_ids": True,
@@ -148,9 +146,9 @@ class ServerPolicy:
             )
 
     async def _complete(self, prompt_ids: list[int], fields: Mapping[str, Any]) -> dict[str, Any]:
-        # The penalty said explicitly, for the server otherwise takes it from the model's generation_config: a judge's
-        # digits stand in the numbered steps and would be penalised.
-        body = {"model": self.model, "prompt": prompt_ids, "repetition_penalty": 1.0, **fields}
+        # Said explicitly, for the server otherwise takes them from the model's generation_config: a judge's digits, for
+        # instance, stand in the numbered steps and would be penalised.
+        body = {"model": self.model, "prompt": prompt_ids, "repetition_penalty": 1.0, "min_p": 0.0, **fields}
         async with self._places:
             answer: Any = await self._sent(self._client.post("/completions", body=body, cast_to=object))
         try:
@@ -160,7 +158,9 @@ class ServerPolicy:
 
     async def _ask_context(self) -> int:
         answer: Any = await self._sent(self._client.get("/models", cast_to=object))
-        known = {model.get("id"): model.get("max_model_len") for model in (answer or {}).get("data") or []}
+        if not isinstance(answer, dict):
+            raise InputError(f"{self.url}: is no OpenAI-compatible server's address; does yours end with /v1?")
+        known = {model.get("id"): model.get("max_model_len") for model in answer.get("data") or []}
         if isinstance(known.get(self.model), int):
             return known[self.model]
         raise InputError(f"{self.url}: does not say how long the context of {self.model} is; give --max_model_len")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from recipe_tapo.algorithm.prompts import CONTINUATION
+from recipe_tapo.algorithm.prompts import CONTINUATION, FULL_RECONSTRUCTION
 from recipe_tapo.construction.failed_steps import MACHINERY
 from recipe_tapo.reasons import RejectReason
 
@@ -122,11 +122,12 @@ def advice(summary: Summary) -> str:
         most = max(summary.rejected, key=summary.rejected.__getitem__, default="none")
         said = f"only {summary.usable:.0%} of the attempts are usable (most often rejected: {most})"
         problems.append((said, most not in _NO_ROOM))
-    if summary.prefix is not None and summary.prefix < 0.1:
+    anew = summary.name == FULL_RECONSTRUCTION  # keeps nothing and doubts nothing, by what it asks for
+    if summary.prefix is not None and summary.prefix < 0.1 and not anew:
         problems.append((f"{summary.prefix:.1%} of the wrong rollout is preserved, so the mistake is not shown", True))
     if summary.leaks is not None and summary.leaks > 0.05:
         problems.append((f"{summary.leaks:.0%} speak of the synthesis prompt", True))
-    if summary.doubts is not None and summary.doubts < 0.5:
+    if summary.doubts is not None and summary.doubts < 0.5 and not anew:
         said = f"{summary.doubts:.0%} doubt anything after what is preserved, so they do not show a turn"
         problems.append((said, True))
     if summary.right is not None and summary.right < 0.3:

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from recipe_tapo.records.json_lines import read_whole_lines
+
+_STEP_FILE = re.compile(r"(\d+)(?:-\w+)?\.jsonl")
 
 
 @dataclass
@@ -85,14 +88,21 @@ class AttemptDump:
 
 def read_dump(directory: str | os.PathLike) -> Iterator[dict]:
     """Yields all records of a dump, by step. Last lines cut short by a killed run are passed over."""
-    paths = sorted(Path(directory).glob("[0-9]*.jsonl"), key=lambda path: (int(path.stem.split("-")[0]), path.name))
-    for path in paths:
+    for _, _, path in sorted((int(match[1]), path.name, path) for path, match in _step_files(directory)):
         yield from read_whole_lines(path)
 
 
 def read_dumps(directory: str | os.PathLike) -> Iterator[dict]:
     """Yields all records of a dump or, where a folder holds several, of each of them, with its name as ``variant``."""
-    folders = sorted(path for path in Path(directory).iterdir() if path.is_dir() and any(path.glob("[0-9]*.jsonl")))
+    folders = sorted(path for path in Path(directory).iterdir() if path.is_dir() and any(_step_files(path)))
     yield from read_dump(directory)
     for folder in folders:
         yield from ({**record, "variant": folder.name} for record in read_dump(folder))
+
+
+def _step_files(directory: str | os.PathLike) -> Iterator[tuple[Path, re.Match[str]]]:
+    """The files of a dump, whatever else lies in its folder."""
+    for path in Path(directory).glob("*.jsonl"):
+        match = _STEP_FILE.fullmatch(path.name)
+        if match:
+            yield path, match

@@ -33,6 +33,13 @@ def shorten_middle(text: str, limit: int = MAX_CHARACTERS) -> str:
     return f"{text[:head]}\n[… {len(text) - limit:,} characters left out …]\n{text[-tail:]}"
 
 
+def shortened_prefix(text: str, prefix: str, limit: int = MAX_CHARACTERS) -> str:
+    """What ``shorten_middle`` leaves at a text's beginning of its prefix; nothing where the text begins otherwise."""
+    if not text.startswith(prefix):
+        return ""
+    return prefix if len(text) <= limit else prefix[: limit * 2 // 3]
+
+
 def embedded_size(value: object) -> int:
     """Bytes that a value takes in the page."""
     return len(json.dumps(value))
@@ -53,8 +60,7 @@ def choose(groups: Iterable[Hashable], sizes: Sequence[int], room: int) -> set[i
         seen[group] += 1
     chosen: set[int] = set()
     for _, position in sorted(order):
-        room -= sizes[position]
-        if room < 0:
-            break
-        chosen.add(position)
+        if sizes[position] <= room:
+            room -= sizes[position]
+            chosen.add(position)
     return chosen

@@ -6,9 +6,10 @@ from typing import Any
 from recipe_tapo.errors import InputError
 from recipe_tapo.records.attempts import read_dumps
 from recipe_tapo.records.token_weights import join_weights
-from recipe_tapo.report.budget import choose, embedded_size, shorten_middle
+from recipe_tapo.report.budget import choose, embedded_size, shorten_middle, shortened_prefix
 from recipe_tapo.report.segments import split_reconstruction
 
+_SHORTENED = ("question", "error_rollout", "correct_rollout", "raw_output")
 _NEEDED = {"step", "uid", "question", "error_rollout", "correct_rollout"}
 
 
@@ -49,7 +50,8 @@ def constructions_data(dump: Path, room: int) -> dict[str, Any]:
 def _size(record: dict[str, Any]) -> int:
     """Bytes in the page, a weight for every three characters of the reconstruction included."""
     tokens = len(record.get("reconstruction") or "") // 3
-    return embedded_size(record) + 7 * tokens
+    shortened = {name: shorten_middle(record.get(name) or "") for name in _SHORTENED}
+    return embedded_size({**record, **shortened}) + 7 * tokens
 
 
 def _record(record: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def _record(record: dict[str, Any]) -> dict[str, Any]:
         "output": shorten_middle(record.get("raw_output") or ""),
         # Not shortened: the tokens' weights belong to all of it, and the training row's length bounds it.
         "parts": split_reconstruction(text, prefix) if text is not None else None,
-        "kept": prefix if record["error_rollout"].startswith(prefix) else "",
+        "kept": shortened_prefix(record["error_rollout"], prefix),
         "prefixLength": record.get("prefix_length"),
         "prefixFraction": record.get("prefix_fraction"),
         "reward": record.get("reward"),

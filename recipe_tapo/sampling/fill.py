@@ -134,7 +134,17 @@ def _work_on(
     responses: dict[int, Response] = {}
 
     def keep(numbers: Iterable[int]) -> None:
-        store.add(to_results([(waiting.pop(number).subject, responses.get(number, Response())) for number in numbers]))
+        answers = [(waiting.pop(number), responses.get(number, Response())) for number in numbers]
+        store.add(
+            to_results(
+                [
+                    (task.subject, response)
+                    for task, response in answers
+                    # A chunk is asked whole: what had an answer before may have none this time.
+                    if response.failure is None or not _is_answered(task, store)
+                ]
+            )
+        )
 
     if asked:
         for answers in sampler().sample([request for _, request in asked], sampling):
@@ -149,10 +159,15 @@ def _work_on(
     keep(list(waiting))
 
 
+def _is_answered(task: Task[Subject], store: ResultStore) -> bool:
+    """Whether an earlier run got an answer to the task's request."""
+    return task.request is not None and (store.get(task.key) or {}).get("failure", "never asked") is None
+
+
 def _answers_again(batch: Sequence[Task[Subject]], store: ResultStore, sampler: Sampler, sampling: Sampling) -> bool:
     """Whether a request of the chunk that an earlier run got an answer to gets one again; no where there is none."""
     for task in batch:
-        if task.request is not None and (store.get(task.key) or {}).get("failure", "never asked") is None:
+        if task.request is not None and _is_answered(task, store):
             answers = chain.from_iterable(sampler.sample([task.request], sampling))
             return any(response.failure is None for _, response in answers)
     return False

@@ -30,7 +30,7 @@ def client_options(url: str, timeout: float, retries: int) -> dict[str, Any]:
     return {
         "base_url": url,
         # Local servers ask for none, the library insists on one.
-        "api_key": os.environ.get("OPENAI_API_KEY", "none"),
+        "api_key": os.environ.get("OPENAI_API_KEY") or "none",
         "timeout": timeout,
         "max_retries": retries,
     }

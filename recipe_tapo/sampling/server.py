@@ -44,8 +44,9 @@ class ServerSampler:
             {
                 "seed": request.seed,
                 **asdict(sampling),
-                # Said explicitly, for vLLM's server otherwise takes it from the model's generation_config.
+                # Said explicitly, for vLLM's server otherwise takes them from the model's generation_config.
                 "repetition_penalty": 1.0,
+                "min_p": 0.0,
                 **self._template,
             },
         )

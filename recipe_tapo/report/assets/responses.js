@@ -13,7 +13,7 @@ const RESULTS = {
 const JUDGED = {
   direct: ['no reflection', (verdict) => verdict.reflection_attempted === 'no'],
   reflects: ['reflects', (verdict) => verdict.reflection_attempted === 'yes'],
-  effective: ['located, diagnosed, ends right', (verdict) => verdict.led_to_right_answer === 'yes' && verdict.error_diagnosed === 'yes'],
+  effective: ['located, diagnosed, ends right', (verdict, response) => response.right && ['reflection_attempted', 'error_located', 'error_diagnosed', 'led_to_right_answer'].every((name) => verdict[name] === 'yes')],
   vain: ['reflects in vain', (verdict) => verdict.reflection_attempted === 'yes' && verdict.led_to_right_answer === 'no'],
   unsure: ['unsure', (verdict) => Object.keys(VERDICTS).some((name) => verdict[name] === 'unsure')],
   malformed: ['no verdict', (verdict) => verdict.malformed],
@@ -26,7 +26,7 @@ function problemLabel(problem) {
 function responseFilters() {
   const pick = (choices, of) => ({
     options: Object.entries(choices).map(([value, [text]]) => [value, text]),
-    accepts: (response, value) => { const subject = of(response); return subject && choices[value][1](subject); },
+    accepts: (response, value) => { const subject = of(response); return subject && choices[value][1](subject, response); },
   });
   return {
     ...(data.models.length > 1 && { model: { label: 'model', options: data.models.map((model, i) => [String(i), model.name]), accepts: (response, value) => response.model === Number(value) } }),

@@ -173,6 +173,7 @@ def test_the_eos_is_the_one_the_policy_emits():
     assert choose_eos([[5, 7], [5, 9]], stop_ids={7, 9}, default=0) == 7
     assert choose_eos([[5, 6], [5, 9]], stop_ids={7, 9}, default=0) == 9  # the first was cut at the limit
     assert choose_eos([[], [5]], stop_ids={7}, default=7) == 7
+    assert choose_eos([[5]], stop_ids={9, 7}, default=None) == 7  # a tokenizer without one
 
 
 @pytest.mark.parametrize(

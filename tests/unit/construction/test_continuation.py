@@ -372,6 +372,11 @@ def test_a_rewriting_states_its_answer_as_the_right_sibling_does(monkeypatch, ri
     assert attempt.record.reason == reason
 
 
+def test_a_rollout_of_white_space_has_no_mistake(monkeypatch):
+    attempt, _ = construct(monkeypatch, ScriptedEngine(), wrong="\n\n")
+    assert attempt.record.reason == "locate_failed"
+
+
 def test_a_wrong_result_and_a_failed_request_are_no_reason_to_try_again(monkeypatch):
     wrong = GOES_ON.replace("{4}", "{5}")
     synthesis = {"locate": "judge", "transition": "own", "tries": 2}

@@ -116,6 +116,21 @@ def test_failures_cost_their_own_rollout_only_and_are_counted(monkeypatch):
     assert (report.scored, stored, report.rejected) == (0, {}, {"does_not_fit": 1})
 
 
+def test_a_mistake_of_ours_costs_its_own_rollout_too_and_shows_as_a_failed_step(monkeypatch):
+    async def wrong(ids):
+        return None  # nothing to take the last ones of
+
+    report, stored = run_teacher(monkeypatch, [True, True, False], wrong)
+    assert (report.rollouts, report.scored, stored, report.rejected) == (3, 0, {}, {"internal_error": 3})
+
+
+def test_a_rollout_without_tokens_gets_no_log_probs(monkeypatch):
+    group = make_group([True, False])
+    group.rollouts[1] = Rollout(1, [], False)
+    _, stored = run_teacher(monkeypatch, group, positions)
+    assert stored == {1: []}
+
+
 def test_groups_that_cannot_be_scored_are_counted(monkeypatch):
     several_turns = make_group([True, False, False])
     several_turns.unfit = RejectReason.NOT_SINGLE_TURN

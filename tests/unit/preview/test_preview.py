@@ -125,6 +125,23 @@ def test_another_question_in_its_row_is_asked_about_anew(run):
     assert "right, of usable" in printed
 
 
+def test_results_of_another_context_are_not_taken_for_those_of_this_one(run, capsys):
+    run(Policy({}), "--variants", "continuation")
+    longer = Policy({})
+    longer.max_model_len += 1  # as a server says that was started anew
+    with pytest.raises(SystemExit):
+        run(longer, "--variants", "continuation")
+    assert "was made with max_model_len 4000 (now 4001)" in capsys.readouterr().err
+
+
+def test_the_page_shows_the_variants_of_the_last_call(run, tmp_path):
+    run(Policy({}), "--variants", "micro_reflective", "continuation")
+    run(Policy({}), "--variants", "continuation", long="Be brief.")
+    page = (tmp_path / "out" / "preview.html").read_text()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])["constructions"]
+    assert {record["variant"] for record in data["records"]} == {"continuation"}
+
+
 def test_an_edited_prompt_is_not_taken_for_the_one_that_was_tried(run, tmp_path, capsys):
     prompt = tmp_path / "own.txt"
     flags = ("--variants", "continuation", "--set", f"synthesis.prompt_path={prompt}", "selection.n_neg=2")
@@ -214,7 +231,7 @@ def test_an_engine_that_fails_ends_the_preview_in_one_line(run, capsys):
     )
 
 
-def test_a_question_that_leaves_no_room_is_left_out(run, capsys):
+def test_a_question_that_leaves_no_room_is_left_out(run, capsys, tmp_path):
     policy = Policy({})
     policy.max_model_len = len(encode("2x=1? Box it. Be brief.\n"))
     printed = run(policy, "--variants", "continuation", long="Be brief.")
@@ -222,7 +239,7 @@ def test_a_question_that_leaves_no_room_is_left_out(run, capsys):
     assert "0 of 4 rollouts doubt" in printed
     policy.max_model_len = 5
     with pytest.raises(SystemExit):
-        run(policy, "--variants", "continuation", long="Be brief.")
+        run(policy, "--variants", "continuation", "--output", str(tmp_path / "other"), long="Be brief.")
     assert "no question leaves room for an answer in 5 tokens" in capsys.readouterr().err
 
 
@@ -279,6 +296,7 @@ def test_what_was_sampled_anew_stands_before_what_was_rejected():
         (summary("continuation_judge_own", usable=0.9, leaks=0.2), "are not at their defaults, go back to these"),
         (summary("micro_reflective", usable=0.5, rejected={"truncated": 3, "leak": 2}), "more room where outputs"),
         (summary("micro_reflective", usable=0.5, rejected={"missing_tag": 3}), "needs the cold start for this mode"),
+        (summary("full_reconstruction", usable=1.0, prefix=0.0, leaks=0.0, doubts=0.0, right=0.7), "are fit to train"),
         (summary("continuation", usable=0.9, prefix=0.5, leaks=0.0, doubts=0.1), "10% doubt anything"),
         (summary("continuation", usable=0.9, prefix=0.5, leaks=0.0, doubts=0.9, right=0.2), "20% end right"),
         (summary("micro_reflective", usable=0.9, prefix=0.4, leaks=0.0, doubts=0.8, right=0.6), "are fit to train on"),

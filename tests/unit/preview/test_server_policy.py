@@ -48,6 +48,8 @@ def test_it_asks_with_token_ids_and_is_answered_with_token_ids(folder):
     assert answer == ids
     assert body["prompt"] == [5, 6, 7] and body["return_token_ids"] is True and body["seed"] == 3
     assert (body["temperature"], body["top_p"], body["top_k"], body["max_tokens"]) == (0.7, 0.9, 20, 30)
+    # What the model's generation_config says is not used, as in training.
+    assert (body["repetition_penalty"], body["min_p"]) == (1.0, 0.0)
 
 
 def test_an_answer_never_runs_beyond_the_context(folder):
@@ -120,6 +122,14 @@ def test_entropy_by_hand():
 def test_a_server_that_cannot_serve_is_named(folder, answer, options, message):
     with pytest.raises(InputError, match=message):
         ask(folder, lambda body, _: answer, lambda policy: policy.generate([5], SAMPLING), **options)
+
+
+def test_the_address_of_another_page_is_named(folder, monkeypatch):
+    send = Server.send
+    page = (200, "text/html", b"<html>")
+    monkeypatch.setattr(Server, "send", staticmethod(lambda handler, _: send(handler, page)))
+    with pytest.raises(InputError, match="does yours end with /v1"):
+        ask(folder, None, None, max_model_len=None)
 
 
 def test_a_request_that_fails_is_no_bad_input(folder):

@@ -16,7 +16,7 @@ from recipe_tapo.cli.run import run_command
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.folder import load_evaluation
 from recipe_tapo.records.attempts import AttemptDump, AttemptRecord
-from recipe_tapo.report.budget import MAX_CHARACTERS, choose, share_out, shorten_middle
+from recipe_tapo.report.budget import MAX_CHARACTERS, choose, share_out, shorten_middle, shortened_prefix
 from recipe_tapo.report.construction_view import constructions_data
 from recipe_tapo.report.page import embed_json
 from recipe_tapo.report.segments import split_reconstruction
@@ -92,10 +92,10 @@ def test_the_parts_make_up_the_text_in_their_order(text, cut):
 
 
 def test_all_groups_keep_something_before_any_keeps_more():
-    # Two of a, one of b and c: a's second comes last, and does not fit.
+    # Two of a, one of b and c: a's second comes last, and does not fit. What is too large alone makes room for others.
     assert choose("aabc", [10, 10, 10, 10], room=35) == {0, 2, 3}
     assert choose("aabc", [10, 10, 10, 10], room=40) == {0, 1, 2, 3}
-    assert choose("aabc", [10, 10, 99, 10], room=35) == {0}
+    assert choose("aabc", [10, 10, 99, 10], room=35) == {0, 1, 3}
     assert choose("", [], room=0) == set()
 
 
@@ -110,6 +110,15 @@ def test_a_long_text_loses_its_middle_and_says_so():
     assert len(text) < MAX_CHARACTERS + 60
     assert text.startswith("a" * 20_000 + "\n[… 30,000 characters left out …]\n") and text.endswith("b" * 10_000)
     assert shorten_middle("a" * MAX_CHARACTERS) == "a" * MAX_CHARACTERS
+
+
+def test_what_was_kept_is_marked_as_far_as_it_is_shown():
+    prefix, text = "a" * 25_000, "a" * 25_000 + "b" * 12_290
+    shown = shorten_middle(text)
+    assert shortened_prefix(text, prefix) == "a" * 20_000 and shown.startswith("a" * 20_000 + "\n[…")
+    assert shortened_prefix(text, "a" * 500) == "a" * 500
+    assert shortened_prefix("a" * 30_000, prefix) == prefix
+    assert shortened_prefix("b", "a") == ""
 
 
 @pytest.fixture
@@ -304,6 +313,13 @@ def test_bad_input_ends_with_one_line_and_exit_code_2_and_leaves_the_old_file(tm
 def test_nothing_to_report_is_said_by_the_function_too(tmp_path):
     with pytest.raises(InputError, match="nothing to report"):
         write_report(tmp_path / "report.html", [])
+
+
+def test_a_long_attempt_takes_the_room_of_what_is_shown_of_it(tmp_path):
+    AttemptDump(tmp_path).write(AttemptRecord(0, "u", "q", "e" * 200_000, "c"))
+    (tmp_path / "2024_results.jsonl").write_text('{"of": "somebody else"}\n')
+    assert len(constructions_data(tmp_path, 40_000)["records"]) == 1
+    assert constructions_data(tmp_path, 20_000)["records"] == []
 
 
 def test_the_attempts_of_a_preview_carry_their_variants(tmp_path):

@@ -139,6 +139,13 @@ def test_failures_are_asked_for_again_where_that_is_wanted(store, one_by_one, as
     assert fill(store, one_by_one=one_by_one, retry_failed=True) == []
 
 
+def test_asking_again_never_loses_an_answer(store):
+    fill(store, fail={2})
+    # The engine answers a chunk whole: this time 2 is there, and 0 and 1 are not.
+    assert fill(store, fail={0, 1}, retry_failed=True) == [[0, 1, 2]]
+    assert [result["failure"] for result in read_results(store)] == [None] * TOTAL
+
+
 def test_items_of_one_key_have_the_same_result(store):
     fill(store, items=[0, 1, 1, 2, 1], total=5)
     assert [result["item"] for result in read_results(store)] == [0, 1, 1, 2, 1]
@@ -347,9 +354,17 @@ def test_what_is_asked_and_what_comes_back(monkeypatch):
             "max_tokens": 32,
             "top_k": 20,
             "repetition_penalty": 1.0,
+            "min_p": 0.0,
             "chat_template_kwargs": {"enable_thinking": False},
         }
     ]
+
+
+def test_an_empty_key_is_none(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    with Server(lambda body, _: completion("A")) as server:
+        sample(server.sampler(), ask("a"))
+    assert server.headers[0]["authorization"] == "Bearer none"
 
 
 def test_answers_keep_the_order_of_the_requests_whenever_they_arrive():
