@@ -118,9 +118,15 @@ def test_against_labels_of_what_a_real_model_wrote_behind_a_begun_doubt():
 
 
 def test_against_what_passed_the_guard():
-    """Sampled with it; in the one that a reader finds the answer, 2, is a number of the question."""
+    """Sampled with it; what is found without their questions and beginnings, 2 and 4, stands in these."""
     rows = [row for row in read_labelled("leak_labels_continuation.jsonl") if row["sample"] == "again"]
     assert (len(rows), sum(row.get("answer_first", False) for row in rows)) == (60, 1)
+    answers = [extract_answer(row["text"]) for row in rows]
+    found = [
+        (row, answer) for row, answer in zip(rows, answers, strict=True) if states_answer_first(row["text"], answer, "")
+    ]
+    assert [(answer, row.get("answer_first", False)) for row, answer in found] == [("4", False), ("2", True)]
+    assert not any(states_answer_first(row["text"], answer, "", kept=f"It is {answer}. ") for row, answer in found)
 
 
 @given(st.text(), st.text(), st.text(), st.text())
