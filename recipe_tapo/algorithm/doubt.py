@@ -19,7 +19,8 @@ _DOUBT = re.compile(
     r"|let['’]s re[- ]?(?:evaluat|examin|calculat|comput|consider|visit|think)\w*|not the (?:right|correct)"
     r"|(?:\w+n['’]t|not) (?:match|agree|hold|work|valid|true|accurate|complete)|incomplete"
     r"|can(?:no|['’])t be|(?:looks?|seems?) (?:wrong|off)"
-    r"|(?:\w+n['’]t|not) make (?:any )?sense|makes no sense)\b"
+    r"|(?:\w+n['’]t|not) make (?:any )?sense|makes no sense"
+    r"|contradict(?:s|ion)|misunderst(?:anding|ood)|discrepancy|(?:over|double[- ]?)count(?:ed|ing)?)\b"
     rf"|{_CHINESE}|实际上|让我(?:再|重新)|检查一下",
     re.IGNORECASE,
 )

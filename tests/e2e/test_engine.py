@@ -54,6 +54,7 @@ def test_tapo_trains_survives_faults_and_resumes(tmp_path, data):
         *selection,
         f"reward.custom_reward_function.path={ROOT}/tests/e2e/rewards.py",
         "reward.custom_reward_function.name=raises_on_some_constructions",
+        "+reward.custom_reward_function.reward_kwargs.time_limit=7",
         checkpoint=2,
     )
     assert "is ACTIVE" in first.log() and str(dump) in first.log()

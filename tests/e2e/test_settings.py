@@ -43,24 +43,29 @@ def check(run, steps):
 
 
 def test_a_static_reference_fixed_micro_batches_shuffled_mini_batches_and_rollout_correction(tmp_path, data):
-    """Two mini-batches in each of two epochs, none of whose numbers of rows divide one another; anchored advantages."""
+    """Two mini-batches in each of two epochs, none of whose numbers of rows divide one another.
+
+    And the arm that a judge locates for: the policy chooses a number on verl's own server.
+    """
+    (tmp_path / "prompt.txt").write_text(PROMPT + "\n")  # see the next test
     run = Run(tmp_path, "fixed")
     run.start(
         data,
         *common(tmp_path),
+        *("+arm=turning", f"tapo.synthesis.prompt_path={tmp_path}/prompt.txt"),
         "trainer.total_training_steps=1",
         *("actor_rollout_ref.actor.use_dynamic_bsz=false", "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=3"),
         "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=4",
         "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu=5",
         *("actor_rollout_ref.actor.use_kl_loss=true", "actor_rollout_ref.actor.shuffle=true"),
         *("actor_rollout_ref.actor.ppo_epochs=2", "algorithm.rollout_correction.rollout_is=token"),
-        "tapo.advantage.mode=anchored",
     )
     (values,) = check(run, steps=1).values()
     # Before the first optimizer step the policy is the reference.
     assert values["tapo/kl_to_reference"] == pytest.approx(0, abs=1e-5)
     # The correction runs on rollouts alone, whose sampler and actor agree.
     assert values["rollout_corr/rollout_is_mean"] == pytest.approx(1, abs=0.05)
+    assert all(record["located_step"] for record in read_dump(tmp_path / "dump") if record["key"])
 
 
 def test_lora_whose_reference_is_the_actor_a_joint_denominator_and_a_located_continuation(tmp_path, data):

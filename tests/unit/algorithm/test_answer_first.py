@@ -110,7 +110,9 @@ def test_natural_texts_pass():
 
 def test_against_labels_of_what_a_real_model_wrote_behind_a_begun_doubt():
     """The labels are of one who had seen what is found, and the patterns were written on these texts."""
-    rows = [row for row in read_labelled("leak_labels_continuation.jsonl") if row["sample"] != "again"]
+    rows = [
+        row for row in read_labelled("leak_labels_continuation.jsonl") if row["sample"] in ("first", "fresh", "turn")
+    ]
     found = [states_answer_first(row["text"], extract_answer(row["text"]), "") for row in rows]
     labels = [row.get("answer_first", False) for row in rows]
     assert (len(rows), sum(labels), sum(found)) == (217, 19, 13)
@@ -127,6 +129,15 @@ def test_against_what_passed_the_guard():
     ]
     assert [(answer, row.get("answer_first", False)) for row, answer in found] == [("4", False), ("2", True)]
     assert not any(states_answer_first(row["text"], answer, "", kept=f"It is {answer}. ") for row, answer in found)
+
+
+def test_against_labels_of_a_later_sample_that_had_passed_the_guard_too():
+    """A reader finds 11 in 186. Without the questions, the beginnings and y⁺'s answers the guard finds one, one of these."""
+    rows = [row for row in read_labelled("leak_labels_continuation.jsonl") if row["sample"] == "own attempts"]
+    hits = [states_answer_first(row["text"], extract_answer(row["text"]), "") for row in rows]
+    labels = [row.get("answer_first", False) for row in rows]
+    assert (len(rows), sum(labels), sum(hits)) == (186, 11, 1)
+    assert all(label for label, hit in zip(labels, hits, strict=True) if hit)
 
 
 @given(st.text(), st.text(), st.text(), st.text())

@@ -38,6 +38,10 @@ def test_plain_words_of_doubt_count_everywhere(text):
         " can't be: x > 0.",
         " looks wrong.",
         " doesn't make sense.",
+        " contradicts a + b = 2.",
+        " seems to be a misunderstanding.",
+        " has a discrepancy.",
+        " seems like we are double-counting the points.",
     ],
 )
 def test_words_that_doubt_only_where_a_doubt_is_due_do_not_count_in_a_whole_rollout(text):

@@ -141,12 +141,12 @@ def test_leaks_are_found_in_real_attempts(tuning):
     assert recall >= 0.90
 
 
-@pytest.mark.parametrize(("sample", "recall"), [("first", 0.9), ("fresh", 0.7), ("turn", 0.4)])
+@pytest.mark.parametrize(("sample", "recall"), [("first", 0.9), ("fresh", 0.7), ("turn", 0.4), ("own attempts", 0.5)])
 def test_leaks_are_found_in_real_continuations(sample, recall):
-    """Measured: 17 of 18, 5 of 7, 2 of 5, none of the others. All but the first had passed the patterns of their day.
+    """Measured: 17 of 18, 5 of 7, 2 of 5, 5 of 9. All but the first had passed the patterns of their day.
 
-    The patterns were extended on all three, so this says what they know, not what they would find elsewhere. What they
-    miss of the last ("as we calculated earlier") is right to say in a response that did.
+    The patterns were extended on all four, so this says what they know, not what they would find elsewhere. What they
+    miss of the last two ("as we calculated earlier") is right to say in a response that did.
     """
     labels = [label for label in CONTINUATIONS if label["sample"] == sample]
     found = _precision_and_recall(labels)

@@ -9,6 +9,8 @@ from scripted_policy import ScriptedPolicy
 from small_tokenizer import TOKENIZER, encode
 
 from examples.benchmark import constructions
+from examples.benchmark.attempts import OWN_ATTEMPTS, read_attempts, to_problems
+from recipe_tapo.grading.batch import score_all
 from recipe_tapo.grading.pool import shared_pool
 from recipe_tapo.records.attempts import read_dump
 
@@ -107,6 +109,15 @@ def test_without_a_file_of_right_answers_the_attempts_have_to_bring_them(files, 
     with pytest.raises(SystemExit, match="2"):
         command(files, monkeypatch, *BOTH, golds=None)
     assert "attempt 0 has no 'prompt' and 'gold'; give --golds" in capsys.readouterr().err
+
+
+def test_the_projects_own_attempts_are_wrong_rollouts_beside_right_ones():
+    attempts = read_attempts(OWN_ATTEMPTS)
+    assert len(attempts) == 202 and len({attempt["question"] for attempt in attempts.values()}) == 49
+    assert len(to_problems(attempts, None)) == 202
+    for name, right in (("error_rollout", False), ("correct_rollout", True)):
+        grades = score_all((attempt[name], attempt["gold"]) for attempt in attempts.values())
+        assert {bool(grade["acc"]) for grade in grades} == {right}
 
 
 def test_located_steps_are_counted_against_labels(files, monkeypatch, capsys):
