@@ -28,6 +28,7 @@ class RejectReason(str, Enum):
     TEMPLATE_ECHO = "template_echo"
     LEAK = "leak"
     ANSWER_FIRST = "answer_first"
+    ANSWER_UNFOUNDED = "answer_unfounded"
     TOO_LITTLE_NEW = "too_little_new"
     TOO_LONG = "too_long"
     REWARD_FAILED = "reward_failed"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from recipe_tapo.algorithm.answer_first import states_answer_first
+from recipe_tapo.algorithm.answer_unfounded import states_answer_unfounded
 from recipe_tapo.algorithm.chats import message_text
 from recipe_tapo.algorithm.doubt import expresses_doubt
 from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, unasked
@@ -182,9 +183,11 @@ class Constructor:
         if record.leak and synthesis.leak_check == "reject":
             raise Rejected(RejectReason.LEAK)
         if synthesis.answer_check:
-            answer = extract_answer(record.correct_rollout)
-            if states_answer_first(new, answer, record.question, kept=trajectory.text[:start]):
+            answer, kept = extract_answer(record.correct_rollout), trajectory.text[:start]
+            if states_answer_first(new, answer, record.question, kept):
                 raise Rejected(RejectReason.ANSWER_FIRST)
+            if states_answer_unfounded(new, answer, record.question, kept):
+                raise Rejected(RejectReason.ANSWER_UNFOUNDED)
         # Its own words: a phrase that was written for it says nothing of what it makes of it.
         record.doubt = expresses_doubt(new.removeprefix(record.transition or ""))
 

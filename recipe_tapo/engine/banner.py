@@ -49,7 +49,7 @@ def banner(tapo: TapoConfig, config: DictConfig) -> str:
             f"sampling    {sampled}, {'one try' if synthesis.tries == 1 else f'up to {synthesis.tries} tries'}",
             f"when        {_WHEN.get(synthesis.prompt_kind, _WHEN_REWRITING)}",
             f"guards      leaks {synthesis.leak_check}, template echo {'reject' if synthesis.echo_check else 'off'},"
-            f" answer first {'reject' if synthesis.answer_check else 'off'},"
+            f" answer check {'reject' if synthesis.answer_check else 'off'},"
             f" at least {synthesis.min_new_tokens} new tokens",
             f"advantage   {tapo.advantage.mode}",
             f"loss        lambda_ref={tapo.lambda_ref:g}, {tapo.loss_normalization} denominators, OTS {ots},"

@@ -52,7 +52,7 @@ def test_a_static_reference_fixed_micro_batches_shuffled_mini_batches_and_rollou
     run.start(
         data,
         *common(tmp_path),
-        *("+arm=turning", f"tapo.synthesis.prompt_path={tmp_path}/prompt.txt"),
+        *("+arm=turning", "tapo.advantage.mode=anchored", f"tapo.synthesis.prompt_path={tmp_path}/prompt.txt"),
         "trainer.total_training_steps=1",
         *("actor_rollout_ref.actor.use_dynamic_bsz=false", "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=3"),
         "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=4",

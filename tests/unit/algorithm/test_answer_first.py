@@ -132,7 +132,7 @@ def test_against_what_passed_the_guard():
 
 
 def test_against_labels_of_a_later_sample_that_had_passed_the_guard_too():
-    """A reader finds 11 in 186. Without the questions, the beginnings and y⁺'s answers the guard finds one, one of these."""
+    """A reader finds 11 in 186. Without questions, beginnings and y⁺'s answers the guard finds one of them."""
     rows = [row for row in read_labelled("leak_labels_continuation.jsonl") if row["sample"] == "own attempts"]
     hits = [states_answer_first(row["text"], extract_answer(row["text"]), "") for row in rows]
     labels = [row.get("answer_first", False) for row in rows]

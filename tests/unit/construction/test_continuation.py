@@ -225,7 +225,7 @@ def test_one_failed_question_about_the_odds_gives_up_the_others(monkeypatch):
 
 
 def test_what_the_question_says_is_no_leak(monkeypatch):
-    answer = "Wait, you provided 8 sweets.\nFinal Answer: \\boxed{4}"
+    answer = "Wait, you provided 8 sweets, 4 each.\nFinal Answer: \\boxed{4}"
     leaked, _ = construct(monkeypatch, ScriptedEngine(answer=answer), synthesis={"locate": "judge"})
     assert leaked.record.reason == "leak"
     monkeypatch.setitem(globals(), "QUESTION", "You provided 8 sweets for two. 2x=8?")
@@ -282,6 +282,11 @@ def test_the_mask_leaves_out_the_prefix_or_the_mistake_alone(monkeypatch, mask, 
         (ScriptedEngine(answer="So \\boxed{4}"), {"min_new_tokens": 50}, "too_little_new"),
         (ScriptedEngine(answer="Wait, the attempt is wrong here.\nFinal Answer: \\boxed{4}"), {}, "leak"),
         (ScriptedEngine(answer="Wait, this should be 4 and not 3.\nFinal Answer: \\boxed{4}"), {}, "answer_first"),
+        (
+            ScriptedEngine(answer="Wait, 8 divided by 2 is not 3. I take another way.\nFinal Answer: \\boxed{4}"),
+            {},
+            "answer_unfounded",
+        ),
     ],
 )
 def test_what_comes_to_nothing_says_why(monkeypatch, engine, settings, reason):

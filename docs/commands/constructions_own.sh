@@ -1,0 +1,3 @@
+# Needs a GPU (or two hours).
+python -m examples.benchmark.constructions --model Qwen/Qwen2.5-Coder-1.5B-Instruct --dtype bfloat16 \
+    --max_model_len 5120 --max_tokens 1024 --output outputs/constructions --variants continuation

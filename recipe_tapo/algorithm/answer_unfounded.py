@@ -1,0 +1,78 @@
+r"""Guard against a correction that ends in the right sibling's answer without a way to it (ours).
+
+"This indicates an error. Let's use another approach. Therefore \(x\) is \(\boxed{4}\)": nothing before says where the 4
+comes from. Its reward would teach the policy to guess.
+"""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+
+from recipe_tapo.algorithm.answer_spelling import plain
+from recipe_tapo.grading.extract import extract_answer
+
+# A longer one is no number that a text repeats.
+_LONGEST = 100
+_NUMBER = re.compile(
+    r"\\frac\s?\{\s?-?(\d{1,30})\}\s?\{(\d{1,30})\}|(?<![\d.])(\d{1,30})\s?/\s?(\d{1,30})|(?<![\d.])(\d{1,30}(?:\.\d{1,30})?)"
+)
+_ALONE = re.compile(r"\s*[-+]?\s*(.*?)(?:\s*(?:%|°|\^\{?\\circ\}?|[A-Za-z]{2,20}))?[.\s]*", re.DOTALL)
+_SENTENCE_ENDS = re.compile(r"\n|[.!?:] |[。！？：]")
+_CALCULATES = re.compile(
+    r"[=≈+^*/×÷·⋅<>]|\\(?:cdot|times|div|equiv|approx|sqrt|sum|binom|implies|leq?|geq?)(?![A-Za-z])"
+)
+
+
+def states_answer_unfounded(text: str, answer: str, question: str, kept: str = "") -> bool:
+    """Whether a continuation ends in the right sibling's answer, a number, that nothing before its last sentence says.
+
+    It is founded where the last sentence itself calculates, and where the continuation, y⁻'s kept beginning or the
+    question says that number before, whatever its sign and spelling; question and beginning say nothing of a
+    single digit, which stands in nearly all of them. In doubt it is founded.
+
+    Args:
+        text: What stands after the preserved prefix.
+        answer: The right sibling's answer as it wrote it, LaTeX included. One that is no number is always founded.
+        question: The question.
+        kept: The preserved prefix.
+    """
+    value = _value(answer)
+    if value is None or _value(extract_answer(text)) != value:
+        return False
+    written = plain(text)
+    places = [start for start, number in _numbers(written) if number == value]
+    if not places:
+        return False
+    before = written[: places[-1]].rstrip("\n \t\\[({$*")
+    statement = max((match.end() for match in _SENTENCE_ENDS.finditer(before)), default=0)
+    if _CALCULATES.search(before, statement) or any(place < statement for place in places):
+        return False
+    single = value.denominator == 1 and value < 10
+    return single or not any(number == value for part in (question, kept) for _, number in _numbers(plain(part)))
+
+
+def _value(answer: str) -> Fraction | None:
+    """The size of an answer that is a number, with or without a unit."""
+    if not answer or len(answer) > _LONGEST:
+        return None
+    alone = _ALONE.fullmatch(plain(answer))
+    return _fraction(alone[1]) if alone else None
+
+
+def _numbers(text: str) -> Iterator[tuple[int, Fraction]]:
+    for match in _NUMBER.finditer(text):
+        number = _fraction(match[0])
+        if number is not None:
+            yield match.start(), number
+
+
+@lru_cache(maxsize=4096)
+def _fraction(written: str) -> Fraction | None:
+    match = _NUMBER.fullmatch(written)
+    if match is None:
+        return None
+    above, below = match[1] or match[3], match[2] or match[4]
+    if above is None:
+        return Fraction(match[5])
+    return Fraction(int(above), int(below)) if int(below) else None
