@@ -10,7 +10,6 @@ from fractions import Fraction
 from functools import lru_cache
 
 from recipe_tapo.algorithm.answer_spelling import plain
-from recipe_tapo.grading.extract import extract_answer
 
 # A longer one is no number that a text repeats.
 _LONGEST = 100
@@ -24,7 +23,7 @@ _CALCULATES = re.compile(
 )
 
 
-def states_answer_unfounded(text: str, answer: str, question: str, kept: str = "") -> bool:
+def states_answer_unfounded(text: str, stated: str, answer: str, question: str, kept: str = "") -> bool:
     """Whether a continuation ends in the right sibling's answer, a number, that nothing before its last sentence says.
 
     It is founded where the last sentence itself calculates, and where the continuation, y⁻'s kept beginning or the
@@ -33,12 +32,13 @@ def states_answer_unfounded(text: str, answer: str, question: str, kept: str = "
 
     Args:
         text: What stands after the preserved prefix.
+        stated: The final answer that it states.
         answer: The right sibling's answer as it wrote it, LaTeX included. One that is no number is always founded.
         question: The question.
         kept: The preserved prefix.
     """
     value = _value(answer)
-    if value is None or _value(extract_answer(text)) != value:
+    if value is None or _value(stated) != value:
         return False
     written = plain(text)
     places = [start for start, number in _numbers(written) if number == value]

@@ -186,7 +186,7 @@ class Constructor:
             answer, kept = extract_answer(record.correct_rollout), trajectory.text[:start]
             if states_answer_first(new, answer, record.question, kept):
                 raise Rejected(RejectReason.ANSWER_FIRST)
-            if states_answer_unfounded(new, answer, record.question, kept):
+            if states_answer_unfounded(new, extract_answer(new), answer, record.question, kept):
                 raise Rejected(RejectReason.ANSWER_UNFOUNDED)
         # Its own words: a phrase that was written for it says nothing of what it makes of it.
         record.doubt = expresses_doubt(new.removeprefix(record.transition or ""))

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from labelled_texts import read_labelled
 
 from examples.benchmark.attempts import OWN_ATTEMPTS
-from recipe_tapo.algorithm.answer_unfounded import states_answer_unfounded
+from recipe_tapo.algorithm import answer_unfounded
 from recipe_tapo.grading.extract import extract_answer
+
+
+def states_answer_unfounded(text, answer, question, kept=""):
+    return answer_unfounded.states_answer_unfounded(text, extract_answer(text), answer, question, kept)
 
 
 @pytest.mark.parametrize(
