@@ -23,7 +23,7 @@ _REMEDY = (
 
 def warn_of_open_block(tokenizer: ChatTokenizer, chat_template_kwargs: Mapping[str, Any]) -> None:
     """Warns where the prompt of a rollout ends in an open ``<think>``."""
-    if getattr(tokenizer, "chat_template", None) and opens_thinking(tokenizer, chat_template_kwargs):
+    if opens_thinking(tokenizer, chat_template_kwargs):
         _warn("the prompt ends in an open <think>")
 
 

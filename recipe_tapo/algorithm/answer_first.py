@@ -6,11 +6,17 @@ trained on it learns to state an answer and to look for a way to it afterwards.
 
 import re
 
-from recipe_tapo.algorithm.answer_spelling import plain, spelled
+from recipe_tapo.algorithm.answer_spelling import plain
 
 # What says its answer later than this does not begin with it.
 _REACH = 320
+# A longer answer is no value that a sentence mentions.
+_LONGEST = 100
+
 _SENTENCE_ENDS = ("\n", ".", "!", "?", "。", "！", "？")
+_UNIT = re.compile(r"(?<=\d)\s?(?:%|°|\^\{?\\circ\}?|\s[A-Za-z][A-Za-z ]{0,40})?[.\s]*\Z")
+_TOKEN = re.compile(r"\\[A-Za-z]+|\d+|\S")
+
 _OPENS = r"(?:[ (]|\\\(|\s{0,2}\\\[\s{0,2}|\\boxed\s?\{\s{0,2}){0,5}"
 _SAYS = (
     r"(?:(?i:(?<!final answer)[:：]|是|为|等于|得到?"
@@ -62,18 +68,27 @@ def states_answer_first(text: str, answer: str, question: str, kept: str = "") -
         kept: The preserved prefix. An answer that stands in it may be named, too (one digit where it is stated as a
             value), and a sentence that it has begun belongs to it.
     """
-    value = spelled(answer)
-    if value is None:
+    spelled = _spelled(answer)
+    if spelled is None:
         return False
     begins = plain(text[: 2 * _REACH])
     if kept and not kept.rstrip(" ").endswith(_SENTENCE_ENDS):
         begins = begins.partition("\n")[2]
-    found = re.search(_SAYS + value + _ENDS, begins)
+    found = re.search(_SAYS + spelled + _ENDS, begins)
     if found is None or found.start() > _REACH:
         return False
     if _REASON.search(_LOOKING.sub("", _STATED.sub("", begins[: found.start()]))):
         return False
-    said = rf"(?<![\w.]){value}(?!\w|\.\d)"
+    said = rf"(?<![\w.]){spelled}(?!\w|\.\d)"
     # One digit stands in nearly every solution, so that it has to be stated there.
-    stated = _EQUALS_OR_SAYS + value + _ENDS if len(answer.strip()) == 1 else said
+    stated = _EQUALS_OR_SAYS + spelled + _ENDS if len(answer.strip()) == 1 else said
     return not (re.search(said, plain(question)) or re.search(stated, plain(kept)))
+
+
+def _spelled(answer: str) -> str | None:
+    if len(answer) > _LONGEST:
+        return None
+    tokens = _TOKEN.findall(_UNIT.sub("", plain(answer)))
+    if not tokens or (len(tokens) == 1 and len(tokens[0]) == 1 and tokens[0].isalpha()):
+        return None
+    return r"\s{0,2}".join(map(re.escape, tokens))

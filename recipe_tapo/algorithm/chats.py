@@ -71,7 +71,9 @@ def chat_text(
 
 
 def opens_thinking(tokenizer: ChatTokenizer, chat_template_kwargs: Mapping[str, Any]) -> bool:
-    """Whether the chat template begins the assistant's turn with an open ``<think>``."""
+    """Whether the chat template, where there is one, begins the assistant's turn with an open ``<think>``."""
+    if not getattr(tokenizer, "chat_template", None):
+        return False
     chat = chat_text(tokenizer, [{"role": "user", "content": "?"}], chat_template_kwargs)
     return chat.rstrip().endswith("<think>")
 

@@ -20,9 +20,7 @@ def warn_of_thinking(tapo: TapoConfig, config: DictConfig, tokenizer: ChatTokeni
     """
     if tapo.opsd.enable or tapo.synthesis.mode == CONTINUATION:
         return
-    if getattr(tokenizer, "chat_template", None) and opens_thinking(
-        tokenizer, config.data.get("apply_chat_template_kwargs") or {}
-    ):
+    if opens_thinking(tokenizer, config.data.get("apply_chat_template_kwargs") or {}):
         logger.warning(
             "TAPO: the chat template opens a <think> block, and tapo.synthesis.mode=%s makes rows of what follows the "
             "thinking, which never close it; set tapo.synthesis.mode=continuation or, if the template knows it, "

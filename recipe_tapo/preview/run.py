@@ -195,8 +195,7 @@ def write_attempts(folder: Path, results: Sequence[dict[str, Any]]) -> None:
         folder: The dump's folder.
         results: What ``Preview.construct`` returned.
     """
-    for path in folder.glob("*.jsonl"):
-        path.unlink()
+    _empty(folder)
     dump = AttemptDump(folder)
     for result in results:
         for record in result["records"]:
@@ -212,5 +211,9 @@ def remove_others(folder: Path, variants: Collection[str]) -> None:
     """
     for dump in folder.iterdir() if folder.is_dir() else ():
         if dump.is_dir() and dump.name not in variants:
-            for path in dump.glob("*.jsonl"):
-                path.unlink()
+            _empty(dump)
+
+
+def _empty(dump: Path) -> None:
+    for path in dump.glob("*.jsonl"):
+        path.unlink()

@@ -29,15 +29,20 @@ def shorten_middle(text: str, limit: int = MAX_CHARACTERS) -> str:
     """A text of at most about ``limit`` characters: its beginning, a note on what is missing, its end."""
     if len(text) <= limit:
         return text
-    head, tail = limit * 2 // 3, limit - limit * 2 // 3
-    return f"{text[:head]}\n[… {len(text) - limit:,} characters left out …]\n{text[-tail:]}"
+    head = _head(limit)
+    return f"{text[:head]}\n[… {len(text) - limit:,} characters left out …]\n{text[head - limit :]}"
 
 
 def shortened_prefix(text: str, prefix: str, limit: int = MAX_CHARACTERS) -> str:
     """What ``shorten_middle`` leaves at a text's beginning of its prefix; nothing where the text begins otherwise."""
     if not text.startswith(prefix):
         return ""
-    return prefix if len(text) <= limit else prefix[: limit * 2 // 3]
+    return prefix if len(text) <= limit else prefix[: _head(limit)]
+
+
+def _head(limit: int) -> int:
+    """How many of ``limit`` characters a shortened text has before its gap."""
+    return limit * 2 // 3
 
 
 def embedded_size(value: object) -> int:

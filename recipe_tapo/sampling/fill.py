@@ -114,9 +114,7 @@ def count_failed(path: Path) -> int:
 def _is_missing(task: Task[Subject], store: ResultStore, retry_failed: bool) -> bool:
     if task.key not in store or not retry_failed:
         return task.key not in store
-    result = store.get(task.key) or {}
-    # What had nothing to ask, since what it is made from had failed, has no such field.
-    return task.request is not None and result.get("failure", "never asked") is not None
+    return task.request is not None and not _is_answered(task, store)
 
 
 def _work_on(
@@ -161,7 +159,8 @@ def _work_on(
 
 def _is_answered(task: Task[Subject], store: ResultStore) -> bool:
     """Whether an earlier run got an answer to the task's request."""
-    return task.request is not None and (store.get(task.key) or {}).get("failure", "never asked") is None
+    # What had nothing to ask, since what it is made from had failed, has no such field.
+    return (store.get(task.key) or {}).get("failure", "never asked") is None
 
 
 def _answers_again(batch: Sequence[Task[Subject]], store: ResultStore, sampler: Sampler, sampling: Sampling) -> bool:

@@ -133,18 +133,16 @@ def engine_arguments(model: str, max_model_len: int | None, **engine: Any) -> di
     """vLLM's arguments for this machine; sets the environment variables that vLLM reads when it is imported."""
     on_cpu = not accelerator_present()
     environment.set_defaults(_ENVIRONMENT, environment.VLLM if on_cpu else {})
-    for_device = _cpu_engine(model, max_model_len) if on_cpu else {}
-    if engine.get("dtype", "auto") != "auto":
-        for_device.pop("dtype", None)
+    for_device = _cpu_engine(model, max_model_len, engine.get("dtype", "auto")) if on_cpu else {}
     return {"model": model, "max_model_len": max_model_len, **engine, **for_device}
 
 
-def _cpu_engine(model: str, max_model_len: int | None) -> dict[str, Any]:
+def _cpu_engine(model: str, max_model_len: int | None, dtype: str) -> dict[str, Any]:
     from transformers import AutoConfig
 
     context = max_model_len or AutoConfig.from_pretrained(model).max_position_embeddings
     return {
-        "dtype": "float32",
+        "dtype": "float32" if dtype == "auto" else dtype,
         "enforce_eager": True,
         # Seeded requests crash vLLM's CPU runner when a prompt is computed in parts: a CPU generator cannot be
         # wound back. So every prompt has to fit into one step.

@@ -43,9 +43,7 @@ def check_grpos_numbers(rows, records, values):
         else:
             groups.setdefault(question, []).append(score)
     assert [len(scores) for scores in groups.values()] == [8] * 4
-    advantages = [
-        (score - mean(scores)) / (stdev(scores) + 1e-6) for scores in groups.values() for score in scores
-    ]  # fmt: skip
+    advantages = [(score - mean(scores)) / (stdev(scores) + 1e-6) for scores in groups.values() for score in scores]
     assert values["critic/score/mean"] == pytest.approx(mean(score for scores in groups.values() for score in scores))
     assert values["critic/advantages/max"] == pytest.approx(max(advantages), abs=1e-4)
     assert values["critic/advantages/min"] == pytest.approx(min(advantages), abs=1e-4)
