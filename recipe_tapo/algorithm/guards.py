@@ -132,9 +132,10 @@ def leaks(text: str, patterns: Sequence[re.Pattern[str]], start: int = 0) -> boo
         text: The whole response, the preserved prefix included: ``\A`` in a pattern stands for its beginning,
             where "To correct this" takes up something that the response has not said.
         patterns: From ``load_leak_patterns``.
-        start: Where the words to look at begin, in characters; what stands before them is the rollout's own.
+        start: Where the words to look at begin, in characters. What stands before them is the rollout's own, and talk
+            that ends there is none of theirs; talk that they complete is.
     """
-    return any(pattern.search(text, start) for pattern in patterns)
+    return any(match.end() > start for pattern in patterns for match in pattern.finditer(text))
 
 
 def _words(text: str) -> str:

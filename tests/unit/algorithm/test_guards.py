@@ -19,6 +19,7 @@ from recipe_tapo.algorithm.prompts import PLACEHOLDERS, fill_template, load_temp
 
 LABELS = read_labelled("leak_labels.jsonl")
 CONTINUATIONS = read_labelled("leak_labels_continuation.jsonl")  # what a real model wrote behind a doubt begun for it
+REWRITINGS = read_labelled("leak_labels_rewriting.jsonl")  # what passed the guards of its day, of 202 rewritings
 PATTERNS = load_leak_patterns()
 PHRASES = template_phrases(load_template())
 
@@ -153,6 +154,13 @@ def test_leaks_are_found_in_real_continuations(sample, recall):
     assert found[0] == 1.0 and found[1] >= recall
 
 
+def test_leaks_are_found_in_real_rewritings():
+    """Measured: 23 of 40, the patterns having been extended on these texts; of those of their day none was left."""
+    assert sum(label["leak"] for label in REWRITINGS) == 40 and len(REWRITINGS) == 63
+    found = [label["leak"] for label in REWRITINGS if leaks(label["text"], PATTERNS, label["kept"])]
+    assert all(found) and len(found) >= 23
+
+
 def test_the_sample_is_large_and_of_every_source():
     assert len(LABELS) >= 100
     assert len({label["text"] for label in LABELS}) == len(LABELS)
@@ -187,6 +195,11 @@ def test_natural_self_correction_is_no_leak():
         "Wait, this is the result, not the last step in your answer.",
         "Wait, I forgot the final answer in the style in which you began.",
         "Let me mend it. The last line of the answer is: 5",
+        "In her attempt she divided by 3.",  # of rewritings
+        "Original Reasoning:\nThe vertex is (3, 2).",
+        "The wrong step seems to be the second one.",
+        "Despite the mistake, the answer is 4.",
+        "Let's rearrange the logical steps.",
     ],
 )
 def test_words_to_whoever_asked_are_a_leak(text):
@@ -262,6 +275,13 @@ def test_what_the_question_says_may_be_said_again():
 def test_taking_up_what_was_not_said_is_a_leak_only_at_the_beginning():
     assert leaks("To correct this, we multiply: 6 * 4 = 24.", PATTERNS)
     assert not leaks("6 * 4 = 20. To correct this, we multiply: 6 * 4 = 24.", PATTERNS)
+
+
+def test_what_is_kept_is_the_rollouts_own_and_what_follows_may_complete_a_leak():
+    """A rewriting that shares but its first word with y⁻ opens with all of these words."""
+    assert leaks("To correct this, we multiply: 6 * 4 = 24.", PATTERNS, start=len("To"))
+    assert leaks("The attempt is wrong. The attempt is wrong.", PATTERNS, start=len("The attempt is wrong."))
+    assert not leaks("The attempt is wrong. So x = 4.", PATTERNS, start=len("The attempt"))
 
 
 def test_a_users_file_replaces_the_patterns(tmp_path):
