@@ -35,9 +35,13 @@ SYMBOLS = (
     Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBuffer.__init__", ("trainer_mode", "poll_interval")),
     Symbol("verl.trainer.ppo.v1.replay_buffer:ReplayBufferAsync.__init__", ("trainer_mode", "poll_interval")),
     Symbol("verl.workers.rollout.llm_server:FullyAsyncLLMServerClient.generate", ("request_id", "prompt_ids")),
-    # One version of the weights for each step (staleness_metrics), and batches of a step (num_mini_batch).
-    Symbol(f"{_TRAINER}.__init__", source='.get("parameter_sync_step", 1)'),
+    # One version of the weights for each step (staleness_metrics).
     Symbol(f"{_TRAINER}._compute_metrics", source="(global_steps - 1) - max_global_steps"),
+    # Optimizer steps on a batch of so many rollouts (num_mini_batch).
+    Symbol(
+        f"{_TRAINER}._get_required_batch_multiple",
+        source="actor_global_mini_batch_size *= self.config.actor_rollout_ref.rollout.n",
+    ),
     # A group's constructed rows go with its rollouts: found by what stands before the key's first underscore.
     Symbol(f"{_TRAINER}._reissue_inflight_prompts", source='key.split("_", 1)[0] in inflight_uid_set'),
     # How verl names rows and finds those of a group: engine/rows.py has the same format.

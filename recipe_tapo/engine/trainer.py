@@ -139,12 +139,12 @@ class TapoOverrides(PPOTrainer):
         if not reflected_keys(batch):
             return super()._balance_batch(batch, *args, **kwargs)
 
-        ranks = 1
+        ranks, steps = 1, num_mini_batch(self.config, len(rollout_keys(batch)))
 
         def multiple(dp_size: int) -> int:
             nonlocal ranks
             ranks = dp_size
-            return batch_multiple(self.config, dp_size, self.use_reference_policy and not self.ref_in_actor)
+            return batch_multiple(self.config, dp_size, self.use_reference_policy and not self.ref_in_actor, steps)
 
         # verl asks this method for the multiple without saying for which batch: for this call it is ours.
         self._get_required_batch_multiple = multiple
@@ -152,7 +152,7 @@ class TapoOverrides(PPOTrainer):
             batch = super()._balance_batch(batch, *args, **kwargs)
         finally:
             del self._get_required_batch_multiple
-        deal_batch(batch, ranks, num_mini_batch(self.config))
+        deal_batch(batch, ranks, steps)
         return batch
 
     def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
@@ -243,7 +243,7 @@ class TapoOverrides(PPOTrainer):
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if reflected_keys(batch):
-            plan = make_plan(self.config, self.tapo, len(batch), _group_sizes(batch))
+            plan = make_plan(self.config, self.tapo, len(batch), len(rollout_keys(batch)), _group_sizes(batch))
             plan.rows_per_mini_batch()  # raises where the batch was not padded for the plan
             batch.extra_info = {**(batch.extra_info or {}), PLAN_KEY: plan.to_plain()}
         return super()._update_actor(batch, metrics)

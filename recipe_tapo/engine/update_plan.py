@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from recipe_tapo.algorithm.loss import GroupSizes, LossNormalization
 from recipe_tapo.config import TapoConfig
@@ -54,17 +54,16 @@ class UpdatePlan:
         return size
 
 
-def num_mini_batch(config: DictConfig) -> int:
-    """Optimizer steps per rollout batch and epoch: GRPO's, whatever the number of constructed rows.
+def num_mini_batch(config: DictConfig, rollouts: int) -> int:
+    """Optimizer steps per epoch on a batch of so many rollouts: GRPO's, whatever the number of constructed rows.
 
-    verl's separate_async trains on a step's questions in ``parameter_sync_step`` batches.
+    As verl counts them, which pads a batch to whole mini-batches of ``ppo_mini_batch_size`` questions.
     """
-    v1 = OmegaConf.select(config, "trainer.v1") or {}
-    batches = v1.get(v1.get("trainer_mode"), {}).get("parameter_sync_step", 1)
-    return math.ceil(config.data.train_batch_size / batches / config.actor_rollout_ref.actor.ppo_mini_batch_size)
+    model = config.actor_rollout_ref
+    return max(1, math.ceil(rollouts / (model.actor.ppo_mini_batch_size * model.rollout.n)))
 
 
-def batch_multiple(config: DictConfig, dp_size: int, own_reference: bool) -> int:
+def batch_multiple(config: DictConfig, dp_size: int, own_reference: bool, steps: int) -> int:
     """What the rows of a batch with constructions are padded to a multiple of.
 
     It is what data parallelism, fixed micro-batches and Megatron's virtual pipeline need, not whole mini-batches of
@@ -75,11 +74,12 @@ def batch_multiple(config: DictConfig, dp_size: int, own_reference: bool) -> int
         dp_size: Ranks of the actor's data parallelism.
         own_reference: Whether a reference policy with settings of its own computes log-probs too; that of LoRA is the
             actor itself.
+        steps: Optimizer steps on the batch, in each epoch.
     """
     model = config.actor_rollout_ref
     actor, rollout = model.actor, model.rollout
     units = [
-        num_mini_batch(config) * _rows_unit(actor, actor.use_dynamic_bsz, actor.ppo_micro_batch_size_per_gpu),
+        steps * _rows_unit(actor, actor.use_dynamic_bsz, actor.ppo_micro_batch_size_per_gpu),
         # verl asserts that training and old log-probs agree on the dynamic batch size.
         _rows_unit(actor, actor.use_dynamic_bsz, rollout.log_prob_micro_batch_size_per_gpu),
     ]
@@ -117,11 +117,11 @@ def _virtual_pipeline_group(engine: DictConfig) -> int:
     return overrides.get("microbatch_group_size_per_vp_stage") or megatron.pipeline_model_parallel_size
 
 
-def make_plan(config: DictConfig, tapo: TapoConfig, rows: int, sizes: GroupSizes) -> UpdatePlan:
-    """The plan of a batch of so many rows, of which the groups train on so much."""
+def make_plan(config: DictConfig, tapo: TapoConfig, rows: int, rollouts: int, sizes: GroupSizes) -> UpdatePlan:
+    """The plan of a batch of so many rows, so many of them rollouts, of which the groups train on so much."""
     return UpdatePlan(
         rows=rows,
-        num_mini_batch=num_mini_batch(config),
+        num_mini_batch=num_mini_batch(config, rollouts),
         sizes=sizes,
         loss_agg_mode=config.actor_rollout_ref.actor.loss_agg_mode,
         lambda_ref=tapo.lambda_ref,

@@ -24,7 +24,7 @@ from recipe_tapo.engine.trainer import (
     TapoSeparateAsyncTrainer,
     TapoTrainer,
 )
-from recipe_tapo.engine.update_plan import PLAN_KEY, UpdatePlan, num_mini_batch
+from recipe_tapo.engine.update_plan import PLAN_KEY, UpdatePlan
 
 COLOCATE, SEPARATE = TapoColocateAsyncTrainer, TapoSeparateAsyncTrainer
 TWO_BATCHES = (
@@ -101,21 +101,6 @@ def test_the_workers_that_separate_async_puts_in_place_become_tapos(monkeypatch)
     (worker,) = trainer.role_worker_mapping.values()
     worker_class = worker.__ray_metadata__.modified_class.__ray_actor_class__
     assert worker_class is TapoDetachActorWorker and worker_class.actor_worker_cls is TapoTrainingWorker
-
-
-@pytest.mark.parametrize(
-    ("mode", "sync_step", "mini_batch", "steps"),
-    [("sync", 4, 2, 4), ("colocate_async", 4, 2, 4), ("separate_async", 4, 2, 1), ("separate_async", 2, 2, 2)],
-)
-def test_a_batch_of_a_step_takes_grpos_optimizer_steps(mode, sync_step, mini_batch, steps):
-    # Of eight questions: one batch, or as many as separate_async trains between two synchronisations.
-    config = composed(
-        "data.train_batch_size=8",
-        f"actor_rollout_ref.actor.ppo_mini_batch_size={mini_batch}",
-        f"trainer.v1.separate_async.parameter_sync_step={sync_step}",
-        f"trainer.v1.trainer_mode={mode}",
-    )
-    assert num_mini_batch(config) == steps
 
 
 @pytest.mark.parametrize(

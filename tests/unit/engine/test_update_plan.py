@@ -15,12 +15,10 @@ from verl.workers.engine.utils import prepare_micro_batches
 from recipe_tapo.engine.update_plan import batch_multiple, num_mini_batch
 
 
-def config(actor=None, rollout=None, ref=None, megatron=None, batch=4, mini_batch=4):
+def config(actor=None, rollout=None, ref=None, megatron=None):
     """The keys of a verl configuration that decide about padding; those not given as in a dynamic FSDP run."""
     strategy = {"strategy": "fsdp2"} if megatron is None else {"strategy": "megatron", "megatron": megatron}
-    actor = {"ppo_mini_batch_size": mini_batch, "use_dynamic_bsz": True, "ppo_micro_batch_size_per_gpu": None} | (
-        actor or {}
-    )
+    actor = {"use_dynamic_bsz": True, "ppo_micro_batch_size_per_gpu": None} | (actor or {})
     ref = {"log_prob_use_dynamic_bsz": actor["use_dynamic_bsz"], "log_prob_micro_batch_size_per_gpu": None} | (
         ref or {}
     )
@@ -29,7 +27,7 @@ def config(actor=None, rollout=None, ref=None, megatron=None, batch=4, mini_batc
         "rollout": {"log_prob_micro_batch_size_per_gpu": None} | (rollout or {}),
         "ref": strategy | ref,
     }
-    return OmegaConf.create({"data": {"train_batch_size": batch}, "actor_rollout_ref": model})
+    return OmegaConf.create({"actor_rollout_ref": model})
 
 
 REF_OF_5 = {"log_prob_use_dynamic_bsz": False, "log_prob_micro_batch_size_per_gpu": 5}
@@ -41,11 +39,11 @@ VIRTUAL = {"pipeline_model_parallel_size": 4, "virtual_pipeline_model_parallel_s
     ("settings", "own_reference", "expected"),
     [
         ({}, False, 2),  # two ranks and nothing else
-        ({"mini_batch": 1}, False, 2 * 4),  # four optimizer steps
+        ({"steps": 4}, False, 2 * 4),  # four optimizer steps
         # Fixed micro-batches of 6 in training, of 4 for log-probs: 2 · lcm(6, 4).
         ({"actor": STATIC, "rollout": {"log_prob_micro_batch_size_per_gpu": 4}}, False, 2 * 12),
         # The reference's fixed micro-batches of 5 beside a dynamic actor with two steps: 2 · lcm(2, 5).
-        ({"ref": REF_OF_5, "mini_batch": 2}, True, 20),
+        ({"ref": REF_OF_5, "steps": 2}, True, 20),
         # A reference without the actor's sequence parallelism of 2 has 4 ranks: lcm(2, 4 · 5), lcm(2, 4) if dynamic.
         ({"actor": {"ulysses_sequence_parallel_size": 2}, "ref": REF_OF_5}, True, 20),
         ({"actor": {"fsdp_config": {"ulysses_sequence_parallel_size": 2}}}, True, 4),
@@ -54,7 +52,7 @@ VIRTUAL = {"pipeline_model_parallel_size": 4, "virtual_pipeline_model_parallel_s
         # A dynamic reference beside a static actor: its left-over micro-batch size is not used.
         ({"actor": STATIC, "ref": REF_OF_5 | {"log_prob_use_dynamic_bsz": True}}, True, 12),
         # Two stages of a virtual pipeline over four stages: micro-batches in groups of four.
-        ({"megatron": VIRTUAL, "mini_batch": 2}, True, 2 * 2 * 4),
+        ({"megatron": VIRTUAL, "steps": 2}, True, 2 * 2 * 4),
         ({"megatron": VIRTUAL, "actor": STATIC}, False, 2 * 6 * 4),
         # The group's size can be set, and a pipeline without virtual stages asks for nothing.
         ({"megatron": VIRTUAL | {"override_transformer_config": {"microbatch_group_size_per_vp_stage": 8}}}, False, 16),
@@ -62,7 +60,25 @@ VIRTUAL = {"pipeline_model_parallel_size": 4, "virtual_pipeline_model_parallel_s
     ],
 )  # fmt: skip
 def test_the_multiple_by_hand(settings, own_reference, expected):
-    assert batch_multiple(config(**settings), 2, own_reference) == expected
+    steps = settings.get("steps", 1)
+    engines = {name: engine for name, engine in settings.items() if name != "steps"}
+    assert batch_multiple(config(**engines), 2, own_reference, steps) == expected
+
+
+@pytest.mark.parametrize(
+    ("rollouts", "steps"),
+    [
+        (8 * 4, 4),  # 8 questions with 4 rollouts each, mini-batches of 2 questions
+        (2 * 4, 1),  # a batch of two questions, as separate_async trains four of in a step of eight
+        (8 * 4 + 1, 5),  # a session with two outputs: verl pads to the next whole mini-batch
+        (4 * 4, 2),  # half of the rollouts failed
+        (3, 1),
+        (0, 1),
+    ],
+)
+def test_a_batch_takes_grpos_optimizer_steps(rollouts, steps):
+    settings = config(actor={"ppo_mini_batch_size": 2}, rollout={"n": 4})
+    assert num_mini_batch(settings, rollouts) == steps
 
 
 maybe = partial(st.one_of, st.none())
@@ -89,11 +105,8 @@ def test_verl_cuts_every_padded_batch_into_micro_batches(
         rollout={"log_prob_micro_batch_size_per_gpu": old},
         ref={"log_prob_use_dynamic_bsz": not static_ref, "log_prob_micro_batch_size_per_gpu": of_ref},
         megatron=pipeline and {"pipeline_model_parallel_size": pipeline, "virtual_pipeline_model_parallel_size": 2},
-        batch=steps,
-        mini_batch=1,
     )
-    assert num_mini_batch(settings) == steps
-    multiple = batch_multiple(settings, ranks, reference is not None)
+    multiple = batch_multiple(settings, ranks, reference is not None, steps)
     of_rank = math.ceil(rows / multiple) * multiple // ranks
 
     def cut(count, is_dynamic, micro_batch):
