@@ -17,6 +17,9 @@ _NUMBER = re.compile(
     r"\\frac\s?\{\s?-?(\d{1,30})\}\s?\{(\d{1,30})\}|(?<![\d.])(\d{1,30})\s?/\s?(\d{1,30})|(?<![\d.])(\d{1,30}(?:\.\d{1,30})?)"
 )
 _ALONE = re.compile(r"\s*[-+]?\s*(.*?)(?:\s*(?:%|°|\^\{?\\circ\}?|[A-Za-z]{2,20}))?[.\s]*", re.DOTALL)
+# A displayed formula is one statement, however many lines it has. ``plain`` drops dollar signs.
+_DOLLARS = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
+_DISPLAYS = (("\\[", "\\]"), ("\\begin{", "\\end{"))
 _SENTENCE_ENDS = re.compile(r"\n|[.!?:] |[。！？：]")
 _CALCULATES = re.compile(
     r"[=≈+^*/×÷·⋅<>]|\\(?:cdot|times|div|equiv|approx|sqrt|sum|binom|implies|leq?|geq?)(?![A-Za-z])"
@@ -26,7 +29,7 @@ _CALCULATES = re.compile(
 def states_answer_unfounded(text: str, stated: str, answer: str, question: str, kept: str = "") -> bool:
     """Whether a continuation ends in the right sibling's answer, a number, that nothing before its last sentence says.
 
-    It is founded where the last sentence itself calculates, and where the continuation, y⁻'s kept beginning or the
+    It is founded where the last sentence, or displayed formula, itself calculates, and where the continuation, y⁻'s kept beginning or the
     question says that number before, whatever its sign and spelling; question and beginning say nothing of a
     single digit, which stands in nearly all of them. In doubt it is founded.
 
@@ -40,16 +43,30 @@ def states_answer_unfounded(text: str, stated: str, answer: str, question: str, 
     value = _value(answer)
     if value is None or _value(stated) != value:
         return False
-    written = plain(text)
+    written = plain(_DOLLARS.sub(r"\\[\1\\]", text))
     places = [start for start, number in _numbers(written) if number == value]
-    if not places:
+    said = next((place for place in reversed(places) if not _in_exponent(written, place)), None)
+    if said is None:
         return False
-    before = written[: places[-1]].rstrip("\n \t\\[({$*")
-    statement = max((match.end() for match in _SENTENCE_ENDS.finditer(before)), default=0)
-    if _CALCULATES.search(before, statement) or any(place < statement for place in places):
+    statement = _statement_start(written, said)
+    if _CALCULATES.search(written, statement, said) or any(place < statement for place in places):
         return False
     single = value.denominator == 1 and value < 10
     return single or not any(number == value for part in (question, kept) for _, number in _numbers(plain(part)))
+
+
+def _in_exponent(text: str, place: int) -> bool:
+    """Whether a number is that of a unit, as in cm^2, or of a power."""
+    return text[max(0, place - 4) : place].rstrip("{ -").endswith("^")
+
+
+def _statement_start(text: str, place: int) -> int:
+    """Where the sentence begins that a place lies in, or the displayed formula."""
+    opened = [(text.rfind(begin, 0, place), text.rfind(end, 0, place)) for begin, end in _DISPLAYS]
+    if displays := [start for start, ended in opened if start > ended]:
+        return min(displays)
+    before = text[:place].rstrip("\n \t\\[({$*")
+    return max((match.end() for match in _SENTENCE_ENDS.finditer(before)), default=0)
 
 
 def _value(answer: str) -> Fraction | None:

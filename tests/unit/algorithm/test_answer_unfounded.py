@@ -25,6 +25,9 @@ def states_answer_unfounded(text, answer, question, kept=""):
         ("Wait, this gives 10.5 square units.\nFinal Answer: 6", "6"),
         ("Wait, no. The value is \\(\\boxed{-\\frac{3}{5}}\\).", "-\\frac35"),
         ("Wait, 19 + 20 = 39. So 41 degrees.\nThus \\boxed{45^\\circ}", "45^\\circ"),
+        ("Wait, no. The area is \\(\\boxed{2}\\) cm^2.", "2"),  # the unit's exponent is no calculation
+        ("Wait, 3 + 4 = 9. So the answer is\n$$\n\\boxed{30}\n$$", "30"),
+        ("Wait,\n\\[\n3 + 4 = 9\n\\]\nThe answer is\n\\[\n\\boxed{30}\n\\]", "30"),
     ],
 )
 def test_an_answer_from_nowhere(text, answer):
@@ -41,6 +44,10 @@ def test_an_answer_from_nowhere(text, answer):
         ("Wait, x is -2, so its size is what is asked for.\nFinal Answer: 2", "2"),
         ("所以和为-2。\nFinal Answer: \\boxed{-2}", "-2"),
         ("Wait, the 1,200 are right.\nFinal Answer: \\boxed{1200}", "1200"),
+        ("Wait, no.\n\n\\[\n3 \\times 4 =\n\\boxed{12}\n\\]", "12"),  # a display is one statement
+        ("Wait, no.\n\n$$\n3 \\times 4 =\n\\boxed{12}\n$$", "12"),
+        ("Wait, no.\n\\begin{aligned}\n3 \\times 4 \\\\\n&\\text{so } \\boxed{12}\n\\end{aligned}", "12"),
+        ("Wait, no. It is 3 m times 4 m, an area of \\(3 \\times 4\\) or \\(\\boxed{12}\\) m^2.", "12"),
         ("Wait, that is wrong.\nFinal Answer: \\boxed{5}", "4"),  # not the right sibling's
         ("Wait, that is wrong.\nFinal Answer: \\boxed{(1, 2)}", "(1, 2)"),  # no number
         ("Wait, that is wrong.\nFinal Answer: \\boxed{x}", "x"),
@@ -88,7 +95,7 @@ def test_any_number_is_found_and_excused(number, other):
     assert states_answer_unfounded(f"It is {other}. {text}", str(number), "") == (number != other)
 
 
-@pytest.mark.parametrize("unit", ["1", "1/", "\\frac{1}", ". ", "4 ", "{", "\n", "4\n"])
+@pytest.mark.parametrize("unit", ["1", "1/", "\\frac{1}", ". ", "4 ", "{", "\n", "4\n", "$$", "\\[", "^4"])
 def test_long_texts_take_no_time(unit):
     text = unit * (200_000 // len(unit)) + "\nFinal Answer: \\boxed{4}"
     started = time.perf_counter()
