@@ -29,9 +29,9 @@ _CALCULATES = re.compile(
 def states_answer_unfounded(text: str, stated: str, answer: str, question: str, kept: str = "") -> bool:
     """Whether a continuation ends in the right sibling's answer, a number, that nothing before its last sentence says.
 
-    It is founded where the last sentence, or displayed formula, itself calculates, and where the continuation, y⁻'s kept beginning or the
-    question says that number before, whatever its sign and spelling; question and beginning say nothing of a
-    single digit, which stands in nearly all of them. In doubt it is founded.
+    It is founded where the last sentence, or displayed formula, itself calculates, and where the continuation, y⁻'s
+    kept beginning or the question says that number before, whatever its sign and spelling; question and beginning say
+    nothing of a single digit, which stands in nearly all of them. In doubt it is founded.
 
     Args:
         text: What stands after the preserved prefix.

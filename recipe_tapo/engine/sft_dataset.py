@@ -9,9 +9,12 @@ which is as long as that prompt, covers the first tokens of the answer. To be ch
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
 from verl.utils.dataset.multiturn_sft_dataset import MultiTurnSFTDataset
 from verl.utils.tokenizer.chat_template import apply_chat_template
 from verl.utils.tokenizer.tokenizer import normalize_token_ids
+
+from recipe_tapo.errors import InputError
 
 
 class RolloutFormatSFTDataset(MultiTurnSFTDataset):
@@ -19,7 +22,20 @@ class RolloutFormatSFTDataset(MultiTurnSFTDataset):
 
     The loss is on the answer and its EOS alone. Text-only; takes the parquet files and the configuration of verl's
     class.
+
+    Raises:
+        InputError: The model has a processor, for images for instance: verl renders its messages otherwise.
     """
+
+    def __init__(
+        self, parquet_files: Any, tokenizer: Any, config: DictConfig, processor: Any = None, max_samples: int = -1
+    ):
+        if processor is not None:
+            raise InputError(
+                "data.custom_cls.name=RolloutFormatSFTDataset: is for models of text alone, and this one has a "
+                f"{type(processor).__name__}; fine-tune it by verl's own dataset, or take a model of text"
+            )
+        super().__init__(parquet_files, tokenizer, config, processor, max_samples)
 
     # verl's annotation is that of an older form; its code returns four tensors' worth, as this does.
     def _process_single_message(  # pyright: ignore[reportIncompatibleMethodOverride]

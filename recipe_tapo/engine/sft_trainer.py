@@ -43,6 +43,10 @@ class ExactSFTTrainer(SFTTrainer):
     def _folder(self) -> Path:
         return Path(self.config.trainer.default_local_dir)
 
+    @property
+    def _tracker(self) -> Path:
+        return Path(get_checkpoint_tracker_filename(str(self._folder)))
+
     def _init_engine(self) -> None:
         rows, batch = len(self.train_dataset), self.global_batch_size
         if not len(self.train_dataloader):
@@ -59,13 +63,18 @@ class ExactSFTTrainer(SFTTrainer):
         super()._build_ckpt_handler()
         checkpoint = self._checkpoint()
         order = self._order()
-        path = self._folder / ORDER
-        if checkpoint is None:
-            if self.rank == 0:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                with atomic_paths(path) as [temporary]:
-                    temporary.write_text(json.dumps(order, indent=2) + "\n", encoding="utf-8")
-            return
+        if checkpoint is not None:
+            self._compare(checkpoint, order)
+        if self.rank == 0:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if checkpoint is None:
+                # What an earlier run left is not gone on with, also not by the next start of this one.
+                self._tracker.unlink(missing_ok=True)
+            with atomic_paths(self._folder / ORDER) as [temporary]:
+                temporary.write_text(json.dumps(order, indent=2) + "\n", encoding="utf-8")
+
+    def _compare(self, checkpoint: Path, order: dict[str, Any]) -> None:
+        path = checkpoint.parent / ORDER
         before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else order
         for key, value in order.items():
             if before.get(key) != value:
@@ -82,9 +91,8 @@ class ExactSFTTrainer(SFTTrainer):
     def _checkpoint(self) -> Path | None:
         """What verl's handler is about to load."""
         found = self.ckpt_handler._determine_resume_path()
-        tracker = Path(get_checkpoint_tracker_filename(str(self._folder)))
-        if found is None and self.ckpt_handler.resume_mode != "disable" and tracker.is_file():
-            raise InputError(f"{tracker}: names a checkpoint that is not there; {self._remedy}")
+        if found is None and self.ckpt_handler.resume_mode != "disable" and self._tracker.is_file():
+            raise InputError(f"{self._tracker}: names a checkpoint that is not there; {self._remedy}")
         return None if found is None else Path(found)
 
     @property
@@ -110,7 +118,7 @@ class ExactSFTTrainer(SFTTrainer):
         """
         if self.resume_global_step < self.total_training_steps:
             super().fit()
-            last = int(Path(get_checkpoint_tracker_filename(str(self._folder))).read_text())
+            last = int(self._tracker.read_text())
             if last != self.total_training_steps:
                 raise RuntimeError(f"ended with the checkpoint of step {last} of {self.total_training_steps}")
 

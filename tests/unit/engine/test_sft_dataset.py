@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from transformers import AutoTokenizer
 
 from data_prep.joint_set import SFT_SCHEMA
+from recipe_tapo.errors import InputError
 
 CHECKPOINT = Path(__file__).resolve().parents[3] / "examples" / "cpu_demo" / "checkpoint"
 # What matters of Qwen3's: the empty thinking block of an answer after a question, of an answer alone, of the prompt.
@@ -114,3 +115,11 @@ def test_a_template_that_joins_messages_otherwise_is_refused(dataset, ours):
     messages = [{"role": "system", "content": "S"}, *chat(QUESTION, ANSWER)]
     with pytest.raises(ValueError, match="otherwise together than one by one"):
         dataset(ours, messages, counting)[0]
+
+
+def test_a_model_of_images_is_refused(tmp_path, tokenizer, ours):
+    class SomeProcessor:
+        pass
+
+    with pytest.raises(InputError, match="is for models of text alone, and this one has a SomeProcessor"):
+        ours(str(tmp_path / "rows.parquet"), tokenizer, OmegaConf.create({}), processor=SomeProcessor())

@@ -31,7 +31,11 @@ def trainer(tmp_path, monkeypatch):
     def handler(self) -> None:
         settings = {"default_local_dir": self.config.trainer.default_local_dir, "mode": OrchestrationMode.RAY}
         self.ckpt_handler = CheckpointHandler(
-            self.engine, None, **settings, resume_mode=self.config.trainer.resume_mode
+            self.engine,
+            None,
+            **settings,
+            resume_mode=self.config.trainer.resume_mode,
+            resume_from_path=self.config.trainer.get("resume_from_path"),
         )
 
     monkeypatch.setattr(SFTTrainer, "_build_ckpt_handler", handler)
@@ -127,7 +131,22 @@ def test_other_data_are_refused_unless_nothing_is_resumed(trainer, tmp_path):
     ):
         trainer()._build_ckpt_handler()
     trainer(resume_mode="disable")._build_ckpt_handler()
-    trainer()._build_ckpt_handler()  # they are the run's rows from then on
+    # Stopped before its first checkpoint: the next start begins anew, and not with the former rows' weights.
+    again = trainer()
+    again._build_ckpt_handler()
+    assert again._checkpoint() is None
+
+
+def test_a_checkpoint_of_another_folder_is_compared_with_the_rows_of_that_one(trainer, tmp_path):
+    trainer()._build_ckpt_handler()
+    elsewhere = checkpoint(tmp_path, 3)
+    resumed = {"resume_mode": "resume_path", "resume_from_path": str(elsewhere)}
+    new = {"default_local_dir": str(tmp_path / "new"), **resumed}
+    trainer(**new)._build_ckpt_handler()
+    assert (tmp_path / "new" / "order.json").read_text() == (elsewhere.parent / "order.json").read_text()
+    (tmp_path / "rows.parquet").write_bytes(b"other rows")
+    with pytest.raises(InputError, match=r"global_step_3: was trained with data.train_files=\w{16}, and this run has"):
+        trainer(**new)._build_ckpt_handler()
 
 
 def test_checkpoints_cut_short_are_refused(trainer, tmp_path):
