@@ -27,6 +27,8 @@ _MIN_WORDS_LINE = 3
 _MIN_WORDS_SENTENCE = 5  # shorter ones ("That step is:") occur in solutions
 _INSTRUCTED = re.compile(r"\\boxed|\binstruct|\bformat", re.IGNORECASE)
 _OF_INSTRUCTIONS = "the instructions say"
+_CHOICE = re.compile(r"\(A\)|^\s*A[.)]\s|\b(?:options|choices)\b", re.IGNORECASE | re.MULTILINE)
+_OF_CHOICES = ("any of the options given", "any of the choices given")
 
 
 class LeakPatternError(InputError):
@@ -119,9 +121,11 @@ def unasked(patterns: Sequence[re.Pattern[str]], asked: str) -> list[re.Pattern[
         patterns: From ``load_leak_patterns``.
         asked: The question and what stands around it in the prompt of the rollouts. What it says may be said again;
             where it says how to write the answer (``\boxed``, "instruction", "format"), "the instructions say" is
-            talk of it.
+            talk of it, and where it has answers to choose from, "none of the options given" is.
     """
-    excused = [asked, _OF_INSTRUCTIONS] if _INSTRUCTED.search(asked) else [asked]
+    excused = [asked]
+    excused += [_OF_INSTRUCTIONS] if _INSTRUCTED.search(asked) else []
+    excused += _OF_CHOICES if _CHOICE.search(asked) else []
     return [pattern for pattern in patterns if not any(pattern.search(text) for text in excused)]
 
 

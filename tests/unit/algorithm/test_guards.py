@@ -268,6 +268,22 @@ def test_instructions_that_the_prompt_gives_may_be_spoken_of(asked, excused):
     assert leaks("The attempt is wrong.", patterns)
 
 
+@pytest.mark.parametrize(
+    ("asked", "excused"),
+    [
+        ("What is 2+2? (A) 3 (B) 4", True),
+        ("What is 2+2?\nA. 3\nB. 4", True),
+        ("Which of the options is even?", True),
+        ("What is 2+2?", False),
+        ("A is 2 and B is 3. What is A+B?", False),
+    ],
+)
+def test_answers_to_choose_from_may_be_spoken_of(asked, excused):
+    patterns = unasked(PATTERNS, asked)
+    for text in ("This is one of the options provided.", "This is none of the choices given."):
+        assert leaks(text, patterns) is not excused
+
+
 def test_what_the_question_says_may_be_said_again():
     assert not leaks("The attempt scores 3.", unasked(PATTERNS, "What does the attempt score?"))
 
