@@ -41,7 +41,7 @@ __all__ = [
 
 
 # What null stands for in ``continuation`` (ours): at the rollouts' own temperature a doubt seldom ends right, and what
-# runs in circles or talks to the prompt is sampled anew. docs/construction_evidence.md has the numbers.
+# finds no end or talks to the prompt is sampled anew. docs/construction_evidence.md has the numbers.
 _CONTINUATION_TEMPERATURE = 0.7
 _CONTINUATION_TRIES = 3
 
