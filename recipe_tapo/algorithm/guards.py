@@ -25,10 +25,14 @@ _NO_WORD = re.compile(r"[\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _MIN_WORDS_LINE = 3
 _MIN_WORDS_SENTENCE = 5  # shorter ones ("That step is:") occur in solutions
-_INSTRUCTED = re.compile(r"\\boxed|\binstruct|\bformat", re.IGNORECASE)
-_OF_INSTRUCTIONS = "the instructions say"
-_CHOICE = re.compile(r"\(A\)|^\s*A[.)]\s|\b(?:options|choices)\b", re.IGNORECASE | re.MULTILINE)
-_OF_CHOICES = ("any of the options given", "any of the choices given")
+# What a prompt has, and what may be said of it then.
+_OCCASIONS = (
+    (re.compile(r"\\boxed|\binstruct|\bformat", re.IGNORECASE), "the instructions say"),
+    (
+        re.compile(r"\(A\)|^\s*A[.)]\s|\b(?:options|choices)\b", re.IGNORECASE | re.MULTILINE),
+        "any of the options given, any of the choices given",
+    ),
+)
 
 
 class LeakPatternError(InputError):
@@ -123,9 +127,7 @@ def unasked(patterns: Sequence[re.Pattern[str]], asked: str) -> list[re.Pattern[
             where it says how to write the answer (``\boxed``, "instruction", "format"), "the instructions say" is
             talk of it, and where it has answers to choose from, "none of the options given" is.
     """
-    excused = [asked]
-    excused += [_OF_INSTRUCTIONS] if _INSTRUCTED.search(asked) else []
-    excused += _OF_CHOICES if _CHOICE.search(asked) else []
+    excused = [asked, *(said for occasion, said in _OCCASIONS if occasion.search(asked))]
     return [pattern for pattern in patterns if not any(pattern.search(text) for text in excused)]
 
 

@@ -139,7 +139,7 @@ class TapoOverrides(PPOTrainer):
         if not reflected_keys(batch):
             return super()._balance_batch(batch, *args, **kwargs)
 
-        ranks, steps = 1, num_mini_batch(self.config, len(rollout_keys(batch)))
+        ranks, steps = 1, self._optimizer_steps(batch)
 
         def multiple(dp_size: int) -> int:
             nonlocal ranks
@@ -154,6 +154,9 @@ class TapoOverrides(PPOTrainer):
             del self._get_required_batch_multiple
         deal_batch(batch, ranks, steps)
         return batch
+
+    def _optimizer_steps(self, batch: KVBatchMeta) -> int:
+        return num_mini_batch(self.config, len(rollout_keys(batch)))
 
     def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         batch = super()._compute_old_log_prob(batch, metrics)
@@ -243,7 +246,7 @@ class TapoOverrides(PPOTrainer):
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict) -> KVBatchMeta:
         if reflected_keys(batch):
-            plan = make_plan(self.config, self.tapo, len(batch), len(rollout_keys(batch)), _group_sizes(batch))
+            plan = make_plan(self.config, self.tapo, len(batch), self._optimizer_steps(batch), _group_sizes(batch))
             plan.rows_per_mini_batch()  # raises where the batch was not padded for the plan
             batch.extra_info = {**(batch.extra_info or {}), PLAN_KEY: plan.to_plain()}
         return super()._update_actor(batch, metrics)

@@ -117,11 +117,11 @@ def _virtual_pipeline_group(engine: DictConfig) -> int:
     return overrides.get("microbatch_group_size_per_vp_stage") or megatron.pipeline_model_parallel_size
 
 
-def make_plan(config: DictConfig, tapo: TapoConfig, rows: int, rollouts: int, sizes: GroupSizes) -> UpdatePlan:
-    """The plan of a batch of so many rows, so many of them rollouts, of which the groups train on so much."""
+def make_plan(config: DictConfig, tapo: TapoConfig, rows: int, steps: int, sizes: GroupSizes) -> UpdatePlan:
+    """The plan of so many optimizer steps on a batch of so many rows, of which the groups train on so much."""
     return UpdatePlan(
         rows=rows,
-        num_mini_batch=num_mini_batch(config, rollouts),
+        num_mini_batch=steps,
         sizes=sizes,
         loss_agg_mode=config.actor_rollout_ref.actor.loss_agg_mode,
         lambda_ref=tapo.lambda_ref,
