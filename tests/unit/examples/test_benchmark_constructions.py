@@ -10,10 +10,13 @@ from small_tokenizer import TOKENIZER, encode
 
 from examples.benchmark import constructions
 from examples.benchmark.attempts import OWN_ATTEMPTS, read_attempts, to_problems
+from examples.benchmark.located import read_labels
+from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.grading.batch import score_all
 from recipe_tapo.grading.pool import shared_pool
 from recipe_tapo.records.attempts import read_dump
 
+OWN_LABELS = OWN_ATTEMPTS.with_name("wrong_rollouts_first_wrong_steps.json")
 WRONG = "2x = 8\nDivide by 2: x = 3\nSo x = 3.\nFinal Answer: \\boxed{3}"
 RIGHT = "2x = 8\nx = 4\nFinal Answer: \\boxed{4}"
 GOES_ON = "Wait, 8 divided by 2 is 4.\nSo x = 4.\nFinal Answer: \\boxed{4}"
@@ -118,6 +121,14 @@ def test_the_projects_own_attempts_are_wrong_rollouts_beside_right_ones():
     for name, right in (("error_rollout", False), ("correct_rollout", True)):
         grades = score_all((attempt[name], attempt["gold"]) for attempt in attempts.values())
         assert {bool(grade["acc"]) for grade in grades} == {right}
+
+
+def test_the_labels_of_the_projects_own_attempts_name_steps_that_they_have():
+    attempts, labels = read_attempts(OWN_ATTEMPTS), read_labels(OWN_LABELS)
+    # Without the three that make no mistake before they are cut off, and one on which the readings differ.
+    assert len(labels) == 202 - 3 - 1
+    for place, step in labels.items():
+        assert 1 <= step <= len(split_steps(attempts[place]["error_rollout"]))
 
 
 def test_located_steps_are_counted_against_labels(files, monkeypatch, capsys):
