@@ -23,7 +23,7 @@ from dataclasses import asdict
 from typing import Any
 
 from examples.benchmark.attempts import OWN_ATTEMPTS, read_attempts, to_problems
-from examples.benchmark.located import against_labels, label_row, read_labels
+from examples.benchmark.located import against_labels, label_rows, read_labels
 from recipe_tapo.algorithm.chats import render_chat
 from recipe_tapo.cli.flag_types import natural, positive, user_path
 from recipe_tapo.cli.policy_flags import add_policy, make_policy, policy_settings
@@ -155,7 +155,7 @@ def run(args: argparse.Namespace) -> None:
     summaries = [summary for summary, _ in made]
     with atomic_paths(args.output / "table.json") as (path,):
         path.write_text(json.dumps([asdict(s) for s in summaries], indent=2) + "\n", encoding="utf-8")
-    more = [label_row([against_labels(results, labels) for _, results in made])] if labels else []
+    more = label_rows([against_labels(results, labels) for _, results in made]) if labels else []
     print(markdown(summaries, more))
     for summary in summaries:
         print(advice(summary))

@@ -10,7 +10,7 @@ from small_tokenizer import TOKENIZER, encode
 
 from examples.benchmark import constructions
 from examples.benchmark.attempts import OWN_ATTEMPTS, read_attempts, to_problems
-from examples.benchmark.located import read_labels
+from examples.benchmark.located import against_labels, read_labels
 from recipe_tapo.algorithm.steps import split_steps
 from recipe_tapo.grading.batch import score_all
 from recipe_tapo.grading.pool import shared_pool
@@ -135,9 +135,24 @@ def test_located_steps_are_counted_against_labels(files, monkeypatch, capsys):
     # The scripted judge says step 2 of each.
     (files / "labels.json").write_text('{"0": 3, "1": 2, "2": 1, "3": 1}')
     command(files, monkeypatch, *BOTH, "--first", "5", "--labels", str(files / "labels.json"))
-    line = next(line for line in capsys.readouterr().out.splitlines() if "located" in line)
-    # Rewriting locates nothing; attempt 4 has no label.
-    assert line == "| located before / at / after the labelled step | 0 / 0 / 0 | 1 / 1 / 2 |"
+    lines = [line for line in capsys.readouterr().out.splitlines() if " / " in line]
+    # Rewriting locates nothing; attempt 4 has no label. All are usable and end right.
+    assert lines == [
+        "| located before / at / after the labelled step | 0 / 0 / 0 | 1 / 1 / 2 |",
+        "| right, of these usable | 0 of 0 / 0 of 0 / 0 of 0 | 1 of 1 / 1 of 1 / 2 of 2 |",
+    ]
+
+
+def test_only_usable_attempts_count_as_right_at_a_label():
+    def result(place, **record):
+        return {"question": place, "records": [{"located_step": 2, "reason": None, "right": False, **record}]}
+
+    results = [
+        result(0, right=True), result(0), result(0, reason="leak", right=True), result(1, right=True),
+        result(2, located_step=None, reason="locate_failed"), result(7),
+    ]  # fmt: skip
+    counts = against_labels(results, {0: 2, 1: 3, 2: 2})
+    assert counts == {"all": {"at": 3, "before": 1}, "usable": {"at": 2, "before": 1}, "right": {"at": 1, "before": 1}}
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "{"])
