@@ -31,7 +31,9 @@ def states_answer_unfounded(text: str, stated: str, answer: str, question: str, 
 
     It is founded where the last sentence, or displayed formula, itself calculates, and where the continuation, y⁻'s
     kept beginning or the question says that number before, whatever its sign and spelling; question and beginning say
-    nothing of a single digit, which stands in nearly all of them. In doubt it is founded.
+    nothing of a single digit, which stands in nearly all of them. What competitions ask for is founded too: one part of
+    a fraction, the last digits of a number, the sum of two or three numbers said one after the other. In doubt it is
+    founded.
 
     Args:
         text: What stands after the preserved prefix.
@@ -51,8 +53,30 @@ def states_answer_unfounded(text: str, stated: str, answer: str, question: str, 
     statement = _statement_start(written, said)
     if _CALCULATES.search(written, statement, said) or any(place < statement for place in places):
         return False
+    if _derived(value, written[:said]):
+        return False
     single = value.denominator == 1 and value < 10
     return single or not any(number == value for part in (question, kept) for _, number in _numbers(plain(part)))
+
+
+def _derived(value: Fraction, before: str) -> bool:
+    """Whether an answer is a part of a fraction, the end of a number, or the sum of two or three numbers in a row."""
+    if value.denominator != 1:
+        return False
+    wanted = value.numerator
+    modulus = 10 ** len(str(wanted))
+    recent: list[int] = []
+    for _, number in _numbers(before):
+        whole = number.denominator == 1
+        for part in (number.numerator,) if whole else (number.numerator, number.denominator):
+            is_end = whole and part > wanted and part % modulus == wanted
+            is_part = not whole and part == wanted
+            recent = [*recent[-2:], part]
+            # Sums of small numbers hit a single digit by chance.
+            is_sum = wanted > 9 and wanted in (sum(recent[-count:]) for count in range(2, len(recent) + 1))
+            if is_end or is_part or is_sum:
+                return True
+    return False
 
 
 def _in_exponent(text: str, place: int) -> bool:

@@ -34,6 +34,7 @@ class Parsed:
 
 # At most one of the slashes in front may be there; two in a row are checked on the match.
 _TAG = re.compile(r"<([\s\\/]*)(analysis|reconstruction)\s*(?:/\s*)?>", re.IGNORECASE)
+_THINKING_BEGUN = re.compile(r"\s*<think>")
 _THINKING_END = "</think>"
 
 # A line of its own, or the rest of one after a tag, that names the reconstruction. Whether it is marked as a
@@ -99,6 +100,9 @@ def parse_reconstruction(text: str, truncated: bool = False, recover: bool = Tru
     Returns:
         The stripped reconstruction, or a named reason.
     """
+    if truncated and _THINKING_BEGUN.match(text) and _THINKING_END not in text:
+        # A draft, tags and all.
+        return Parsed(reason=RejectReason.TRUNCATED)
     text = _behind_thinking(text)
     if not text.strip():
         return Parsed(reason=RejectReason.EMPTY_OUTPUT)

@@ -95,7 +95,8 @@ class ResultStore:
             return
         # Where the path is a link, the file that it leads to.
         with atomic_paths(self.path.resolve()) as (temporary,):
-            ordered = open(temporary, "a+b")  # noqa: SIM115 (takes the place of the file)
+            # Emptied: a killed process of the same number may have left a temporary file of this name.
+            ordered = open(temporary, "w+b")  # noqa: SIM115 (takes the place of the file)
             lock(ordered, self.path)
             for place in places:
                 ordered.write(self._read(*place))

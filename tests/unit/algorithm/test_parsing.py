@@ -35,6 +35,12 @@ def test_the_reconstruction_is_found(text):
     assert parse_reconstruction(text).reconstruction == INNER
 
 
+def test_a_draft_in_thinking_that_was_cut_off_is_no_reconstruction():
+    cut_off = f"<think>\nThe format first: {GOOD} But is the style kept?"
+    assert parse_reconstruction(cut_off, truncated=True).reason is RejectReason.TRUNCATED
+    assert parse_reconstruction(f"{cut_off}</think>\n{GOOD} And", truncated=True).reason is None
+
+
 def test_the_thinking_of_the_wrong_rollout_may_be_repeated():
     repeated = f"2+2=5.\n</think>\nWait, 4.\n{INNER}"
     for before in ("", "<analysis>a</analysis>", "My own thinking.</think>\n<analysis>a</analysis>"):

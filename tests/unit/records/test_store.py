@@ -1,6 +1,7 @@
 """The keyed store of results alone; what fills it is tested with sampling, evaluation and judging."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def test_it_holds_the_last_result_of_each_key_through_any_number_of_openings(tmp
         assert {case: (store.get(("j", case)) or {}).get("value") for case in expected} == expected
         store.put_in_order([("j", case) for case in sorted(expected)])
     assert [json.loads(line)["case"] for line in path.read_bytes().split(b"\n")[:-1]] == sorted(expected)
+
+
+def test_what_a_killed_process_of_the_same_number_left_is_not_kept(tmp_path):
+    path = tmp_path / "results.jsonl"
+    with ResultStore(path, KEY) as store:
+        store.add([result(1, "a"), result(0, "b")])
+        left = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        left.write_bytes(b'{"judge": "j", "case": 1}\n{"ju')
+        store.put_in_order([("j", 0), ("j", 1)])
+        assert not left.exists()
+        assert [store.get(("j", case)) for case in (0, 1)] == [result(0, "b"), result(1, "a")]
+    assert len(path.read_bytes().splitlines()) == 2
 
 
 def test_lines_of_others_are_passed_over_and_left_alone(tmp_path):
