@@ -12,7 +12,7 @@ from data_prep import data_flags
 from data_prep.ift_rows import IFT_MODES
 from data_prep.joint_report import examples_text, make_report, print_report
 from data_prep.joint_set import SFT_SCHEMA, JointSetSettings, build_joint_set
-from data_prep.queries import digest, read_queries
+from data_prep.queries import digest, read_queries, refuse_earlier_answers
 from data_prep.responses import sample_responses
 from data_prep.thinking import warn_of_closing_tags, warn_of_open_block
 from data_prep.tokenizer import load_tokenizer
@@ -136,6 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.ift_mode,
     )
     queries = read_queries(args.input)
+    refuse_earlier_answers(queries, args.input)
     tokenizer = load_tokenizer(args.tokenizer or args.model)
     warn_of_open_block(tokenizer, args.chat_template_kwargs)
     model, sampling, sampler = model_settings(args), sampling_of(args), cache(partial(make_sampler, args))

@@ -56,6 +56,20 @@ def read_query_table(path: Path) -> tuple[pa.Table, list[Query]]:
     return table, [_to_query(row, f"{path}: row {number}") for number, row in rows]
 
 
+def refuse_earlier_answers(queries: Iterable[Query], path: Path) -> None:
+    """Insists on prompts without earlier answers, which SFT would train on as well.
+
+    Raises:
+        InputError: A prompt has one.
+    """
+    for number, query in enumerate(queries, start=1):
+        if any(message["role"] == "assistant" for message in query.messages):
+            raise InputError(
+                f"{path}: row {number} has an earlier answer in its prompt, which SFT would train on; "
+                "put examples into the user's message"
+            )
+
+
 def digest(queries: Iterable[Query]) -> str:
     """A name for a list of queries."""
     return short_digest("".join(query.key for query in queries))

@@ -10,7 +10,8 @@ from typing import Any
 from data_prep.queries import Query, digest, response_seed
 from data_prep.responses import grade, read_groups
 from data_prep.trajectories import WRONG_ANSWER, build, choose_material, measure_prefix, synthesis_messages
-from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, template_phrases
+from recipe_tapo.algorithm.chats import asked_text, question_text
+from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, template_phrases, unasked
 from recipe_tapo.algorithm.tokens import ChatTokenizer
 from recipe_tapo.reasons import RejectReason
 from recipe_tapo.records.digest import short_digest
@@ -101,6 +102,10 @@ def read_constructions(path: Path, queries: Sequence[Query], tokenizer: ChatToke
         yield query, result
 
 
+def _asked(query: Query) -> str:
+    return asked_text(question_text(query.messages, query.extra_info), query.messages)
+
+
 def _judge(tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tuple[Query, Row], Response]]) -> list[Row]:
     """Puts output, trajectory and reason into each result; the reason stays None where the trajectory is right."""
     parsed: list[tuple[Query, Row]] = []
@@ -117,7 +122,7 @@ def _judge(tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tupl
         new = outcome.new_text(tokenizer)
         if echoes_template(new, phrases):
             result["reason"] = RejectReason.TEMPLATE_ECHO.value
-        elif leaks(outcome.text, patterns, start=len(outcome.text) - len(new)):
+        elif leaks(outcome.text, unasked(patterns, _asked(query)), start=len(outcome.text) - len(new)):
             result["reason"] = RejectReason.LEAK.value
         else:
             result["trajectory"] = outcome.text.strip()

@@ -46,7 +46,8 @@ DATA=(
   data.max_token_len_per_gpu="$MAX_LENGTH"
   data.custom_cls.path=pkg://recipe_tapo.engine.sft_dataset # rows tokenized as rollouts are
   data.custom_cls.name=RolloutFormatSFTDataset
-  "+data.apply_chat_template_kwargs=${CHAT_TEMPLATE_KWARGS//\"/}" # Hydra takes no quotes around keys
+  # Hydra takes no quotes around keys.
+  "+data.apply_chat_template_kwargs=$(sed -E 's/"([A-Za-z_][A-Za-z0-9_]*)"[[:space:]]*:/\1:/g' <<<"$CHAT_TEMPLATE_KWARGS")"
 )
 TRAINING=(
   model.path="'$MODEL'"

@@ -89,6 +89,11 @@ def question_text(raw_prompt: Sequence[Mapping[str, Any]], extra_info: Mapping[s
     return ""
 
 
+def asked_text(question: str, messages: Sequence[Mapping[str, Any]]) -> str:
+    """All that the plain prompt of a rollout says: the question and every message."""
+    return "\n".join([question, *(message_text(message.get("content")) for message in messages)])
+
+
 def message_text(content: Any) -> str:
     """The text of a chat message whose content is a string or a list of typed parts."""
     if isinstance(content, str):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from recipe_tapo.algorithm.answer_first import states_answer_first
 from recipe_tapo.algorithm.answer_unfounded import states_answer_unfounded
-from recipe_tapo.algorithm.chats import message_text
+from recipe_tapo.algorithm.chats import asked_text
 from recipe_tapo.algorithm.doubt import expresses_doubt
 from recipe_tapo.algorithm.guards import echoes_template, leaks, load_leak_patterns, unasked
 from recipe_tapo.algorithm.prompts import CONTINUATION
@@ -176,8 +176,7 @@ class Constructor:
             raise Rejected(RejectReason.TEMPLATE_ECHO)
         if trajectory.new_tokens < synthesis.min_new_tokens:
             raise Rejected(RejectReason.TOO_LITTLE_NEW)
-        chat = (message_text(message.get("content")) for message in attempt.messages)
-        patterns = unasked(self.leak_patterns, "\n".join([record.question, *chat]))
+        patterns = unasked(self.leak_patterns, asked_text(record.question, attempt.messages))
         start = len(trajectory.text) - len(new)
         record.leak = leaks(trajectory.text, patterns, start)
         if record.leak and synthesis.leak_check == "reject":

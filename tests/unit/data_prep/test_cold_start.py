@@ -130,6 +130,27 @@ def test_a_right_answer_alone_is_no_trajectory(build, capsys):
 
 
 @pytest.mark.parametrize(
+    ("suffix", "leaks"), [(SUFFIX, True), (f"Write as the reference solution does. {SUFFIX}", False)]
+)
+def test_what_the_prompt_says_may_be_said_again(build, tmp_path, suffix, leaks):
+    write_queries(tmp_path / "train.parquet", ["5", "5"], suffix)
+    talk = TAGGED.replace("Wait.", "Wait, the reference solution has another step.")
+    rows, report = build(engine([3, 3], lambda number: talk if number else TAGGED), [3, 3])
+    assert report["constructions"]["rejected"] == ({"leak": 1} if leaks else {})
+    assert len(rows) == (2 if leaks else 4)
+
+
+def test_a_prompt_with_an_earlier_answer_is_refused_before_anything_is_sampled(build, tmp_path):
+    rows = write_queries(tmp_path / "train.parquet", ["5", "5"], SUFFIX)
+    rows[1]["prompt"] = [*rows[1]["prompt"], {"role": "assistant", "content": "5"}, *rows[1]["prompt"]]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+    sampler = engine([3, 3])
+    with pytest.raises(InputError, match="row 2 has an earlier answer in its prompt"):
+        build(sampler, [3, 3])
+    assert not (tmp_path / "out" / "responses.jsonl").exists()
+
+
+@pytest.mark.parametrize(
     ("error", "answer", "length", "fraction"),
     [
         (f" {WRONG}\n", RECONSTRUCTION, 20, 20 / 29),
