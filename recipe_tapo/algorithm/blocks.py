@@ -3,8 +3,8 @@
 import re
 
 _FENCE = re.compile(r"^\s{0,12}(?:(?:[-*+•]|\d{1,3}[.)])\s{1,4})?(?P<fence>`{3,}|~{3,})(?P<behind>.*)")
-# Not the line break with a distance, ``\\\\[2pt]``.
-_DISPLAY = re.compile(r"(?<!\\)\\(?:(\[|begin\{[a-zA-Z]{1,20}\*?\})|(\]|end\{[a-zA-Z]{1,20}\*?\}))")
+# Behind a line break, ``\\\\``, but not as a part of one with a distance, ``\\\\[2pt]``.
+_MATHS = re.compile(r"(?<!\\)(?:\\\\)*\\(?:([\[\]()])|(begin|end)\{[a-zA-Z]{1,20}\*?\})")
 _DOLLARS = re.compile(r"\\.|\$\$|\$")
 
 
@@ -14,12 +14,13 @@ class OpenBlock:
     def __init__(self) -> None:
         self._fence = ""
         self._dollars = False
+        self._brackets = False
         self._depth = 0
 
     @property
     def is_open(self) -> bool:
         """Whether the next line belongs to a block."""
-        return bool(self._fence) or self._dollars or self._depth > 0
+        return bool(self._fence) or self._dollars or self._brackets or self._depth > 0
 
     def read(self, line: str) -> None:
         """Takes the next line."""
@@ -32,8 +33,22 @@ class OpenBlock:
             self._fence = fence["fence"]
         else:
             self._dollars = _opens_display(line, self._dollars)
-            for opening, _ in _DISPLAY.findall(line):
-                self._depth = max(0, self._depth + (1 if opening else -1))
+            self._read_maths(line)
+
+    def _read_maths(self, line: str) -> None:
+        r"""Follows ``\[ … \]``, which does not nest, and environments, which do.
+
+        A model that opens ``\[`` and closes ``\)`` has closed it.
+        """
+        inline = False
+        for bracket, environment in _MATHS.findall(line):
+            if environment:
+                self._depth = max(0, self._depth + (1 if environment == "begin" else -1))
+            elif bracket in "[]":
+                self._brackets = bracket == "["
+            else:
+                self._brackets = self._brackets and (bracket == "(" or inline)
+                inline = bracket == "("
 
 
 def _opens_display(line: str, is_open: bool) -> bool:

@@ -22,6 +22,10 @@ def parts(text):
         ("We get\n\\[\nx = 3\n\\]\nso", ["We get\n", "\\[\nx = 3\n\\]\n", "so"]),
         ("$$\nx\n\ny\n$$\nz", ["$$\nx\n\ny\n$$\n", "z"]),
         ("\\begin{align*}\nx &= 1 \\\\[2pt]\ny &= 2\n\\end{align*}\nz", None),
+        ("\\[x\\)\na\nb", ["\\[x\\)\n", "a\n", "b"]),  # closed as what it is not
+        ("\\[\nx \\text{ as \\(y\\)}\n\\]\nb", ["\\[\nx \\text{ as \\(y\\)}\n\\]\n", "b"]),
+        ("\\[ x\n\\[ y \\]\nb", ["\\[ x\n\\[ y \\]\n", "b"]),  # brackets do not nest
+        ("\\[\nx \\\\\\]\nb", ["\\[\nx \\\\\\]\n", "b"]),  # behind a line break
         ("a\n```python\nx = 1\n\ny = 2\n```\nb", ["a\n", "```python\nx = 1\n\ny = 2\n```\n", "b"]),
         # A fence that opens and closes in one line opens nothing; a longer one holds shorter ones.
         ("```x = 1```\na\nb", ["```x = 1```\n", "a\n", "b"]),
