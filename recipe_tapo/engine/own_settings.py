@@ -1,9 +1,10 @@
-"""A user's own configuration file beside ``+recipe=tapo``: Hydra puts the recipe last, so that it would win."""
+"""A user's own configuration files beside ``+recipe=tapo``: Hydra puts the recipe last, so that it would win."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import verl.trainer
 from omegaconf import DictConfig, OmegaConf
@@ -15,46 +16,85 @@ from recipe_tapo.engine.refusals import OF_THE_RECIPE
 from recipe_tapo.engine.search_path import config_source
 
 _VERLS_FILES = (Path(verl.trainer.__path__[0]) / "config").resolve()
+# Groups of the project's own; ``check_arm_order`` looks after arms.
+_OURS = ("recipe", "arm")
+_PACKAGE = re.compile(r"\s*#\s*@package\s+(\S+)")
 # Refused with any other value, so that the file cannot mean them.
 _MUST_BE_THE_RECIPES = ("trainer.v1.trainer_mode", *OF_THE_RECIPE)
 
 
+class _OwnFile(NamedTuple):
+    """A file of the user's that Hydra reads before the recipe: the node it is put under, and how to read it after."""
+
+    path: Path
+    node: str
+    remedy: str
+
+
 def check_own_settings(config: DictConfig) -> None:
-    """Refuses what the recipe would take back in silence of a file that ``--config-name`` names.
+    """Refuses what the recipe would take back in silence of the user's own files.
+
+    These are the one that ``--config-name`` names and those of groups that it or the command line chooses.
 
     Args:
         config: The whole configuration, with Hydra's own node.
 
     Raises:
-        TapoConfigError: The recipe stands on the command line, and the file sets a key otherwise than the recipe. The
-            recipe among the file's own defaults, before ``_self_``, lets the file win.
+        TapoConfigError: The recipe stands on the command line, and a file read before it sets a key otherwise. The
+            recipe among the own file's defaults, before ``_self_``, lets the file win.
     """
     overrides = list(config.hydra.overrides.task)
-    path = _own_file(config)
-    if path is None or not any(map(names_recipe, overrides)):
+    if not any(map(names_recipe, overrides)):
         return
-    recipes = dict(_leaves(OmegaConf.to_container(OmegaConf.create(_recipe()))))
-    said = [override.lstrip("+").partition("=")[0] for override in overrides]
-    for key, value in _leaves(OmegaConf.to_container(OmegaConf.load(path))):
-        if key in _MUST_BE_THE_RECIPES and value not in TRAINER_MODES:
+    recipes = dict(_settings(OmegaConf.create(_recipe()), ""))
+    said = [_name(override) for override in overrides]
+    for file in _own_files(config):
+        for key, value in _settings(OmegaConf.load(file.path), file.node):
+            if key in _MUST_BE_THE_RECIPES and value not in TRAINER_MODES:
+                continue
+            if key in recipes and recipes[key] != value and not any(f"{key}.".startswith(f"{name}.") for name in said):
+                raise refuse(
+                    key,
+                    value,
+                    f"{file.path.name} says so, and +recipe=tapo, which Hydra reads after it, makes it {recipes[key]}",
+                    file.remedy,
+                )
+
+
+def _own_files(config: DictConfig) -> Iterator[_OwnFile]:
+    overrides = list(config.hydra.overrides.task)
+    recipe = max(position for position, override in enumerate(overrides) if names_recipe(override))
+    primary = str(config.hydra.job.config_name).removesuffix(".yaml")
+    among = f"in the defaults of {primary}.yaml instead of +recipe=tapo"
+    if path := _own_file(config, primary):
+        yield _OwnFile(path, "", f"write '- recipe: tapo' before '- _self_' {among}")
+    for key, choices in (config.hydra.runtime.get("choices") or {}).items():
+        group, _, package = key.partition("@")
+        places = [position for position, override in enumerate(overrides) if _name(override) == key]
+        if group in _OURS or (places and places[-1] > recipe):
             continue
-        if key in recipes and recipes[key] != value and not any(f"{key}.".startswith(f"{name}.") for name in said):
-            raise refuse(
-                key,
-                value,
-                f"{path.name} says so, and +recipe=tapo, which Hydra reads after it, makes it {recipes[key]}",
-                f"write '- recipe: tapo' before '- _self_' in the defaults of {path.name} instead of +recipe=tapo",
-            )
+        for choice in choices if isinstance(choices, Sequence) and not isinstance(choices, str) else [choices]:
+            if path := _own_file(config, f"{group}/{choice}"):
+                remedy = f"write '- recipe: tapo' before '- {key}: {choice}' {among}"
+                if places:
+                    remedy = f"write {overrides[places[-1]]} after +recipe=tapo"
+                yield _OwnFile(path, _node(path, group, package), remedy)
 
 
-def _own_file(config: DictConfig) -> Path | None:
-    """The file of the primary configuration, None where it is one of verl's."""
-    name = config.hydra.job.config_name
+def _own_file(config: DictConfig, name: str) -> Path | None:
+    """The file of a configuration, None where it is one of verl's."""
     for source in config.hydra.runtime.config_sources:
-        path = Path(source.path) / f"{str(name).removesuffix('.yaml')}.yaml"
+        path = Path(source.path) / f"{name}.yaml"
         if source.schema == "file" and path.is_file():
             return None if path.resolve().is_relative_to(_VERLS_FILES) else path
     return None
+
+
+def _node(path: Path, group: str, package: str) -> str:
+    """The node that Hydra puts a group's file under: as its choice says, else its header, else the group's name."""
+    header = _PACKAGE.match(path.read_text(encoding="utf-8"))
+    package = package or (header[1] if header else "_group_")
+    return {"_global_": "", "_group_": group.replace("/", ".")}.get(package, package)
 
 
 def _recipe() -> str:
@@ -64,10 +104,19 @@ def _recipe() -> str:
     return (folder / "recipe" / "tapo.yaml").read_text(encoding="utf-8")
 
 
-def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _name(override: str) -> str:
+    return override.lstrip("+").partition("=")[0]
+
+
+def _settings(config: Any, node: str) -> Iterator[tuple[str, Any]]:
+    """The keys that a file sets, below the node it is put under, with their values."""
+    content = OmegaConf.to_container(config)
+    yield from _leaves({key: value for key, value in dict(content).items() if key not in ("defaults", "hydra")}, node)
+
+
+def _leaves(node: Any, name: str) -> Iterator[tuple[str, Any]]:
     if not isinstance(node, Mapping):
         yield name, node
         return
     for key, value in node.items():
-        if name or key not in ("defaults", "hydra"):
-            yield from _leaves(value, f"{name}.{key}" if name else str(key))
+        yield from _leaves(value, f"{name}.{key}" if name else str(key))

@@ -62,7 +62,10 @@ def series_of(run: Run, metric: str | tuple[str, str]) -> dict[int, float]:
 def curve(
     runs: list[Run], metric: str | tuple[str, str], smoothing: int = 1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Steps, mean and standard deviation over the runs that have the metric; None if none has.
+    """Steps, mean and sample standard deviation over the runs that have the metric; None if none has.
+
+    A mean over fewer seeds would jump where one begins or ends: the curve has the steps between the first and the last
+    that all runs share, and a run without a value at one of them stands there on the line between its neighbours.
 
     Args:
         runs: Seeds of one arm.
@@ -74,7 +77,11 @@ def curve(
         return None
     table = pd.DataFrame(dict(enumerate(series))).sort_index()
     smooth = pd.DataFrame(table.rolling(smoothing, center=True, min_periods=1).mean()).where(table.notna())
-    return table.index.to_numpy(), np.asarray(smooth.mean(axis=1)), np.asarray(smooth.std(axis=1, ddof=0))
+    shared = smooth.interpolate(method="index", limit_area="inside").dropna()
+    if shared.empty:
+        return None
+    deviation = shared.std(axis=1) if len(series) > 1 else 0 * shared.mean(axis=1)
+    return shared.index.to_numpy(), np.asarray(shared.mean(axis=1)), np.asarray(deviation)
 
 
 def group_by_seed(runs: list[Run]) -> dict[str, list[Run]]:
@@ -130,7 +137,7 @@ def draw(runs: list[Run], output: Path, smoothing: int | None = None) -> list[Pa
     order = [name for label in groups for name in handles if name == label or name.startswith(f"{label} (")]
     notes = [f"running mean over {smoothing} steps"] if smoothing > 1 else []
     if any(len(members) > 1 for members in groups.values()):
-        notes.append("bands: ± 1 standard deviation over seeds")
+        notes.append("bands: ± 1 sample standard deviation over seeds")
     figure.legend(
         [handles[name] for name in order],
         order,

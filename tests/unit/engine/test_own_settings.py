@@ -74,3 +74,44 @@ def test_verls_own_file_is_known_behind_a_link(tmp_path):
 def test_a_file_that_sets_nothing_of_the_recipes_goes_with_it(monkeypatch, tmp_path):
     text = OWN.replace("    n: 16\n", "    n: 8\n")
     assert start(monkeypatch, tmp_path, *own_file(tmp_path, text), "+recipe=tapo").trainer.total_epochs == 3
+
+
+GROUP = "# @package _global_\nactor_rollout_ref:\n  rollout:\n    n: 16\n"
+
+
+def group(folder, text=GROUP, name="experiment"):
+    (folder / name).mkdir(parents=True)
+    (folder / name / "big.yaml").write_text(text)
+    return f"--config-dir={folder}", CPUS
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("experiment", GROUP),
+        ("experiment", "# @package actor_rollout_ref\nrollout:\n  n: 16\n"),
+        ("actor_rollout_ref/size", "# @package actor_rollout_ref.rollout\nn: 16\n"),
+    ],
+)
+def test_a_group_of_the_users_holds_behind_the_recipe_and_is_refused_before_it(monkeypatch, tmp_path, name, text):
+    flags = group(tmp_path, text, name)
+    assert start(monkeypatch, tmp_path, *flags, "+recipe=tapo", f"+{name}=big").actor_rollout_ref.rollout.n == 16
+    with pytest.raises(SystemExit) as ended:
+        start(monkeypatch, tmp_path, *flags, f"+{name}=big", "+recipe=tapo")
+    assert str(ended.value) == (
+        "TAPO: actor_rollout_ref.rollout.n=16: big.yaml says so, and +recipe=tapo, which Hydra reads after it, makes "
+        f"it 8; write +{name}=big after +recipe=tapo"
+    )
+
+
+def test_a_group_that_sets_nothing_of_the_recipes_may_stand_before_it(monkeypatch, tmp_path):
+    flags = group(tmp_path, GROUP.replace("16", "8") + "trainer:\n  total_epochs: 3\n")
+    assert start(monkeypatch, tmp_path, *flags, "+experiment=big", "+recipe=tapo").trainer.total_epochs == 3
+
+
+def test_a_group_among_the_own_files_defaults_is_looked_at_too(monkeypatch, tmp_path):
+    group(tmp_path)
+    text = OWN.replace("    n: 16\n", "    n: 8\n").replace("{recipe}", "  - experiment: big\n")
+    text = text.replace("  - experiment: big\n  - _self_\n", "  - _self_\n  - experiment: big\n")
+    with pytest.raises(SystemExit, match=r"n=16: big.yaml .* before '- experiment: big' in the defaults of mine.yaml"):
+        start(monkeypatch, tmp_path, *own_file(tmp_path, text), "+recipe=tapo")

@@ -35,7 +35,7 @@ def test_seeds_of_one_arm_become_a_mean_and_a_band(tmp_path):
     steps, mean, deviation = curve(groups["tapo"], "tapo/ots_weight/mean")
     assert steps.tolist() == [1, 2]
     np.testing.assert_allclose(mean, [1.0, 1.0])  # (0.5 + 1.5) / 2 and 1
-    np.testing.assert_allclose(deviation, [0.5, 0.0])
+    np.testing.assert_allclose(deviation, [0.5 * 2**0.5, 0.0])  # sqrt((0.5² + 0.5²) / (2 - 1))
 
 
 def test_a_metric_that_is_missing_leaves_a_gap_and_the_pictures_are_written(tmp_path, capsys):
@@ -153,7 +153,18 @@ def test_each_run_is_smoothed_before_the_band_is_taken():
     _, mean, deviation = curve(runs, "x", smoothing=3)
     # First run: (0 + 3) / 2 = 1.5, (0 + 3 + 6) / 3 = 3, (3 + 6) / 2 = 4.5; second: 2 everywhere.
     np.testing.assert_allclose(mean, [1.75, 2.5, 3.25])
-    np.testing.assert_allclose(deviation, [0.25, 0.5, 1.25])
+    # Of two values it is their distance, 0.5, 1 and 2.5, divided by the root of 2.
+    np.testing.assert_allclose(deviation, np.array([0.5, 1.0, 2.5]) / 2**0.5)
+
+
+def test_a_seed_that_is_missing_at_a_step_does_not_move_the_mean():
+    constant = run("a", x=dict.fromkeys(range(1, 9), 0.2))
+    sparse = run("a", x=dict.fromkeys((2, 3, 6), 0.8))
+    steps, mean, deviation = curve([constant, sparse], "x")
+    assert steps.tolist() == [2, 3, 4, 5, 6]  # those that both have, or pass between values
+    np.testing.assert_allclose(mean, 0.5)
+    np.testing.assert_allclose(deviation, 0.6 / 2**0.5)
+    assert curve([run("a", x={1: 0.2}), run("a", x={2: 0.2})], "x") is None
 
 
 def test_a_smoothing_below_one_is_refused(tmp_path, capsys):
