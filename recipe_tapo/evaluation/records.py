@@ -76,7 +76,8 @@ class Answer:
     response: StrictStr
     truncated: StrictBool | None = None
     tokens: Count | None = None
-    failure: StrictStr | None = None
+    # Some exporters write an empty text where nothing failed.
+    failure: Annotated[StrictStr | None, AfterValidator(lambda failure: failure or None)] = None
 
 
 def _check_chat(messages: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ def score_all(
 
     Args:
         pairs: Responses with their golds.
-        threads: Comparisons under way at once; None for the number of cores.
+        threads: Comparisons under way at once; None for the number of cores that this process may use.
         time_limit: Seconds for one comparison.
 
     Raises:
@@ -29,7 +29,7 @@ def score_all(
     """
     pairs = iter(pairs)
     # The work is done in the grader's own processes; threads keep all of them busy.
-    threads = threads or os.cpu_count() or 1
+    threads = threads or _cores()
     shared_pool().allow(threads)
     pool = ThreadPoolExecutor(threads)
     try:
@@ -40,3 +40,8 @@ def score_all(
     finally:
         # After Ctrl-C nobody wants to wait for what is still in the queue.
         pool.shutdown(cancel_futures=True)
+
+
+def _cores() -> int:
+    # Linux alone knows; a job's share of a large machine may be small.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

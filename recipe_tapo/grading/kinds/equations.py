@@ -14,12 +14,12 @@ _LETTER = (
     r"(?:[a-zA-Z]|\\(?:alpha|beta|gamma|delta|epsilon|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|xi|ell|Delta"
     r"|Omega)(?![a-zA-Z]))"
 )
-_VARIABLE = rf"{_LETTER}'*(?:_(?:\{{[^{{}}]*\}}|\w))?'*"
+_VARIABLE = rf"{_LETTER}'*(?:_(?:\{{[^{{}}]*\}}|\w)'*)?"
 _ARGUMENTS = r"(?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])"
 # What is asked for has a name: a variable, several joined by signs (m+n), a function's value, a part of a figure.
 _NAME = re.compile(
     rf"(?:\\(?:angle|triangle|measuredangle|overline|overrightarrow|hat|bar|text|mathbb|mathcal)(?![a-zA-Z])\s*)*"
-    rf"(?:{_VARIABLE}(?:\s*(?:[-+/*]|\\cdot)?\s*{_VARIABLE})*|\\frac\{{d?{_VARIABLE}\}}\{{d?{_VARIABLE}\}}"
+    rf"(?:{_VARIABLE}(?:\s*(?:(?:[-+/*]|\\cdot)\s*)?{_VARIABLE})*|\\frac\{{d?{_VARIABLE}\}}\{{d?{_VARIABLE}\}}"
     rf"|\{{?{_VARIABLE}\}}?(?:\^\{{?[-\w]+\}}?)?{_ARGUMENTS}|\|[A-Z]{{1,2}}\||\\?#\{{?[A-Z]\}}?|\[(?:\\triangle\s*)?[A-Z]{{3,}}\]|\{{[^{{}}=]*\}}"
     rf"|\({_VARIABLE}(?:,{_VARIABLE})+\)"
     # A maximum, a limit, a sum: what they are of is free.

@@ -27,7 +27,7 @@ def same_residue(gold: str, answer: str, equal: Equal) -> Outcome | None:
     """Compares residues; None where neither is one.
 
     Two are equal if the moduli are and the numbers are congruent. The modulus may be left out of an answer, which then
-    must be the number that the gold writes; or stand in an answer alone, which then may be any number congruent to it.
+    must be the number that the gold writes; or stand in an answer alone, whose least residue the gold then must be.
     """
     in_gold, in_answer = _residues(gold), _residues(answer)
     if in_gold and in_answer:

@@ -19,7 +19,9 @@ from recipe_tapo.grading.spelling.unit_table import (
 _POWER = r"(?:\^(?:\{-?\d+\}|-?\d))?"
 _TEXT = rf"\\text\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}{_POWER}"
 _FACTOR = rf"(?:{_TEXT}|[(\[]{_TEXT}[)\]]|\\frac\{{(?:{_TEXT}(?:\\cdot)?|1)+\}}\{{(?:{_TEXT}(?:\\cdot)?)+\}})"
-_TEXT_UNIT = re.compile(rf"(?:\^\\circ)?\s*(?:/|\\cdot)?{_FACTOR}(?:\s*(?:/|\\cdot|\\times|\*)?\s*\(?{_FACTOR}\)?)*$")
+# Brackets can be read in two ways, so that each further factor may double the time.
+_MORE_FACTORS = rf"(?:\s*(?:(?:/|\\cdot|\\times|\*)\s*)?\(?{_FACTOR}\)?){{0,7}}"
+_TEXT_UNIT = re.compile(rf"(?:\^\\circ)?\s*(?:/|\\cdot)?{_FACTOR}{_MORE_FACTORS}$")
 _WORDS = "|".join(sorted((word for word in UNITS if len(word) > 1 and word.isascii()), key=len, reverse=True))
 _KNOWN = (
     rf"(?:(?:(?:sq(?:uare)?|cu(?:bic)?)\.?\s*)?(?:{_WORDS}){_POWER}|(?:sq(?:uare)?|cu(?:bic)?)\.?\s*units?"

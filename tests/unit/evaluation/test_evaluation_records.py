@@ -14,7 +14,7 @@ from data_prep.sources import BENCHMARK_NAMES, DEFAULT_SAVE_DIR
 from recipe_tapo.errors import InputError
 from recipe_tapo.evaluation.benchmarks import ALIASES, DEFAULT_DATA_DIR, digests, find_benchmarks, load_problems
 from recipe_tapo.evaluation.folder import load_evaluation, write_object, write_records
-from recipe_tapo.evaluation.records import Problem, ResponseRecord, read_records
+from recipe_tapo.evaluation.records import Answer, Problem, ResponseRecord, read_records
 
 MINIMAL = {"benchmark": "b", "problem_idx": 0, "run": 0, "sample": 0, "response": "r"}
 count = st.integers(0, 2**40)
@@ -57,6 +57,13 @@ def test_records_survive_their_file(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("records") / "r.jsonl"
     write_records(path, records)
     assert list(read_records(path, ResponseRecord)) == records
+
+
+def test_an_answer_whose_failure_is_empty_did_not_fail(tmp_path):
+    row = {"benchmark": "b", "problem_idx": 0, "run": 0, "sample": 0, "response": "r"}
+    rows = [{**row, "failure": ""}, {**row, "failure": "no answer"}]
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [answer.failure for answer in read_records(tmp_path / "answers.jsonl", Answer)] == [None, "no answer"]
 
 
 JSON = st.recursive(

@@ -235,6 +235,22 @@ def test_nothing_but_space_takes_no_time(space, shape):
     assert time.process_time() - started < 0.5
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "the probability that the sum of the two numbers on the top of the dice is greater than ten is 15/36=5/12",
+        " ".join("abcdefghijklmnopqrstuvwxyz" * 8) + " is 4+2=6",
+        "x'" * 200 + "_1=6",
+        r"5(\text{a})" * 200 + "=6",
+        "5" + r"(\text{a})" * 200 + "=6",
+    ],
+)
+def test_words_before_a_value_take_no_time(answer):
+    started = time.process_time()
+    quick_verdict("6", answer)
+    assert time.process_time() - started < 0.5
+
+
 def test_nested_boxes_take_memory_for_one():
     text = r"\boxed{" * 8000 + "1" + "}" * 8000
     tracemalloc.start()
