@@ -71,7 +71,7 @@ def fill_store(
         sampling: How responses are drawn.
         desc: What to show beside the progress bar.
         retry_failed: Whether a result with a ``failure`` is asked for again, and one for which there was nothing to ask
-            when it was stored and now is.
+            is made again.
 
     Raises:
         InputError: The store was made with other settings, or another process is filling it; the engine does not work,
@@ -114,7 +114,8 @@ def count_failed(path: Path) -> int:
 def _is_missing(task: Task[Subject], store: ResultStore, retry_failed: bool) -> bool:
     if task.key not in store or not retry_failed:
         return task.key not in store
-    return task.request is not None and not _is_answered(task, store)
+    # What needs no request costs nothing, and may be another result by now.
+    return task.request is None or not _is_answered(task, store)
 
 
 def _work_on(
@@ -126,7 +127,7 @@ def _work_on(
     sampling: Sampling,
 ) -> None:
     """Gets the missing results of a chunk; failures wait for its end, for it is then that they become final."""
-    one_by_one = any(task.request for task in missing) and sampler().one_by_one
+    one_by_one = all(task.request is None for task in missing) or sampler().one_by_one
     waiting = dict(enumerate(missing if one_by_one else batch))
     asked = [(number, task.request) for number, task in waiting.items() if task.request is not None]
     responses: dict[int, Response] = {}

@@ -84,6 +84,20 @@ def test_what_failed_is_asked_again_on_demand(build, capsys):
     assert "requests failed" not in capsys.readouterr().out.split("wrote")[-1]
 
 
+@pytest.mark.parametrize(("solved", "reason"), [(8, "no_wrong_response"), (0, "no_right_response")])
+def test_responses_that_came_late_are_counted_where_they_allow_no_construction(build, solved, reason):
+    works = engine([3, 0]).answer
+
+    def fails(prompt: str, seed: int) -> str | Response:
+        return Response(failure="boom") if "Question 1?" in prompt else works(prompt, seed)
+
+    _, report = build(FakeSampler(fails), [3, solved])
+    assert report["ineligible"]["no_complete_response"] == 1
+    rows, report = build(engine([3, solved]), [3, solved], "--retry_failed", "--fill_up")
+    assert report["ineligible"]["no_complete_response"] == 0 and report["ineligible"][reason] == 1
+    assert sum(row["fill_up"] for row in rows) == (solved > 0)
+
+
 def test_a_prompt_of_the_users_own(build, tmp_path):
     template = tmp_path / "mine.txt"
     template.write_text("# Role\n{question} {error_rollout} {correct_rollout}")
