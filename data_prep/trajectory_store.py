@@ -1,7 +1,7 @@
 """Sampling constructions into a store, one result per query, and reading them back."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -102,6 +102,19 @@ def read_constructions(path: Path, queries: Sequence[Query], tokenizer: ChatToke
         yield query, result
 
 
+def _count_what_a_server_did_not(query: Query, result: Row, tokenizer: ChatTokenizer) -> None:
+    result["question_tokens"] = result["question_tokens"] or _tokens(_said(query.messages), tokenizer)
+    result["correct_tokens"] = result["correct_tokens"] or _tokens(result["correct"] or "", tokenizer)
+
+
+def _said(messages: Sequence[Mapping[str, str]]) -> str:
+    return "\n".join(message["content"] for message in messages)
+
+
+def _tokens(text: str, tokenizer: ChatTokenizer) -> int:
+    return len(tokenizer.encode(text, add_special_tokens=False))
+
+
 def _asked(query: Query) -> str:
     return asked_text(question_text(query.messages, query.extra_info), query.messages)
 
@@ -111,9 +124,14 @@ def _judge(tokenizer: ChatTokenizer, template: str, answers: Sequence[tuple[tupl
     parsed: list[tuple[Query, Row]] = []
     phrases, patterns = template_phrases(template), load_leak_patterns()
     for (query, result), output in answers:
+        _count_what_a_server_did_not(query, result, tokenizer)
         if result["reason"]:
             continue
         result.update(asdict(output))
+        if output.failure is None:
+            chat = _said(synthesis_messages(template, query, result))
+            result["prompt_tokens"] = output.prompt_tokens or _tokens(chat, tokenizer)
+            result["tokens"] = output.tokens or _tokens(output.text, tokenizer)
         outcome = _failure(output) or build(result, tokenizer)
         if isinstance(outcome, RejectReason):
             result["reason"] = outcome.value

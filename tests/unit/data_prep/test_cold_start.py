@@ -205,6 +205,23 @@ def test_rows_that_training_could_not_take_are_left_out(build):
     assert report["unfit"] == {"ift/too_long": 1}
 
 
+def test_what_a_server_does_not_count_the_tokenizer_does(build):
+    def uncounted() -> FakeSampler:
+        answer = engine([3, 8]).answer
+        return FakeSampler(lambda prompt, seed: Response(answer(prompt, seed), "stop"))
+
+    # A letter is a token: the question has 19, a right response 29, the output with its tags 133.
+    question, right, output = len(f"Question 0? {SUFFIX}"), len(RIGHT), len(TAGGED)
+    assert (question, right, output) == (19, 29, 133)
+    fits = question + output + 16
+    for limit, left_out in ((fits, {"ift/too_long": 1}), (fits - 1, {"ift/too_long": 1, "sft/too_long": 1})):
+        rows, report = build(uncounted(), [3, 8], "--max_row_tokens", str(limit), "--fill_up", name=f"out{limit}")
+        assert report["unfit"] == left_out
+        assert sum(row["fill_up"] for row in rows) == 1
+    with pytest.raises(InputError, match="there is not one row"):
+        build(uncounted(), [3, 8], "--max_row_tokens", str(question + right + 15), "--fill_up", name="none")
+
+
 @pytest.mark.parametrize(
     ("output", "tidy"),
     [
