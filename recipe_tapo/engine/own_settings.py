@@ -110,8 +110,8 @@ def _name(override: str) -> str:
 
 def _settings(config: Any, node: str) -> Iterator[tuple[str, Any]]:
     """The keys that a file sets, below the node it is put under, with their values."""
-    content = OmegaConf.to_container(config)
-    yield from _leaves({key: value for key, value in dict(content).items() if key not in ("defaults", "hydra")}, node)
+    content: Any = OmegaConf.to_container(config)
+    yield from _leaves({key: value for key, value in content.items() if key not in ("defaults", "hydra")}, node)
 
 
 def _leaves(node: Any, name: str) -> Iterator[tuple[str, Any]]:
