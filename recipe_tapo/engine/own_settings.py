@@ -24,10 +24,10 @@ _MUST_BE_THE_RECIPES = ("trainer.v1.trainer_mode", *OF_THE_RECIPE)
 
 
 class _OwnFile(NamedTuple):
-    """A file of the user's that Hydra reads before the recipe: the node it is put under, and how to read it after."""
+    """What a file of the user's sets that Hydra reads before the recipe, and how to have it read after."""
 
     path: Path
-    node: str
+    settings: dict[str, Any]
     remedy: str
 
 
@@ -49,7 +49,7 @@ def check_own_settings(config: DictConfig) -> None:
     recipes = dict(_settings(OmegaConf.create(_recipe()), ""))
     said = [_name(override) for override in overrides]
     for file in _own_files(config):
-        for key, value in _settings(OmegaConf.load(file.path), file.node):
+        for key, value in file.settings.items():
             if key in _MUST_BE_THE_RECIPES and value not in TRAINER_MODES:
                 continue
             if key in recipes and recipes[key] != value and not any(f"{key}.".startswith(f"{name}.") for name in said):
@@ -67,7 +67,7 @@ def _own_files(config: DictConfig) -> Iterator[_OwnFile]:
     primary = str(config.hydra.job.config_name).removesuffix(".yaml")
     among = f"in the defaults of {primary}.yaml instead of +recipe=tapo"
     if path := _own_file(config, primary):
-        yield _OwnFile(path, "", f"write '- recipe: tapo' before '- _self_' {among}")
+        yield _OwnFile(path, _own(path, primary, ""), f"write '- recipe: tapo' before '- _self_' {among}")
     for key, choices in (config.hydra.runtime.get("choices") or {}).items():
         group, _, package = key.partition("@")
         places = [position for position, override in enumerate(overrides) if _name(override) == key]
@@ -78,7 +78,7 @@ def _own_files(config: DictConfig) -> Iterator[_OwnFile]:
                 remedy = f"write '- recipe: tapo' before '- {key}: {choice}' {among}"
                 if places:
                     remedy = f"write {overrides[places[-1]]} after +recipe=tapo"
-                yield _OwnFile(path, _node(path, group, package), remedy)
+                yield _OwnFile(path, _own(path, f"{group}/{choice}", _node(path, group, package)), remedy)
 
 
 def _own_file(config: DictConfig, name: str) -> Path | None:
@@ -88,6 +88,14 @@ def _own_file(config: DictConfig, name: str) -> Path | None:
         if source.schema == "file" and path.is_file():
             return None if path.resolve().is_relative_to(_VERLS_FILES) else path
     return None
+
+
+def _own(path: Path, name: str, node: str) -> dict[str, Any]:
+    """The settings of a file, but for those that a copy of verl's file of that name has from it."""
+    verls = _VERLS_FILES / f"{name}.yaml"
+    copied = dict(_settings(OmegaConf.load(verls), node)) if verls.is_file() else {}
+    missing = object()
+    return {key: value for key, value in _settings(OmegaConf.load(path), node) if value != copied.get(key, missing)}
 
 
 def _node(path: Path, group: str, package: str) -> str:

@@ -1,5 +1,6 @@
 """A configuration file of the user's own beside the recipe: the file's settings hold, or the run says why not."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,16 @@ def test_a_group_among_the_own_files_defaults_is_looked_at_too(monkeypatch, tmp_
     text = text.replace("  - experiment: big\n  - _self_\n", "  - _self_\n  - experiment: big\n")
     with pytest.raises(SystemExit, match=r"n=16: big.yaml .* before '- experiment: big' in the defaults of mine.yaml"):
         start(monkeypatch, tmp_path, *own_file(tmp_path, text), "+recipe=tapo")
+
+
+def test_a_copy_of_verls_files_says_what_was_changed_in_it(monkeypatch, tmp_path):
+    copy = tmp_path / "copied"
+    shutil.copytree(Path(verl.trainer.__path__[0]) / "config", copy)
+    flags = f"--config-dir={copy}", "--config-name=ppo_trainer", CPUS
+    assert start(monkeypatch, tmp_path, *flags, "+recipe=tapo").actor_rollout_ref.rollout.n == 8
+    rollout = copy / "rollout" / "rollout.yaml"
+    text = rollout.read_text()
+    assert text.count("\nn: 1\n") == 1
+    rollout.write_text(text.replace("\nn: 1\n", "\nn: 16\n"))
+    with pytest.raises(SystemExit, match=r"rollout\.n=16: rollout\.yaml says so"):
+        start(monkeypatch, tmp_path, *flags, "+recipe=tapo")
