@@ -66,23 +66,23 @@ def _own_files(config: DictConfig) -> Iterator[_OwnFile]:
     recipe = max(position for position, override in enumerate(overrides) if names_recipe(override))
     primary = str(config.hydra.job.config_name).removesuffix(".yaml")
     among = f"in the defaults of {primary}.yaml instead of +recipe=tapo"
-    if path := _own_file(config, primary):
-        yield _OwnFile(path, _own(path, primary, ""), f"write '- recipe: tapo' before '- _self_' {among}")
+    if path := _find(config, primary):
+        yield _OwnFile(path, _said_in(path, primary, ""), f"write '- recipe: tapo' before '- _self_' {among}")
     for key, choices in (config.hydra.runtime.get("choices") or {}).items():
         group, _, package = key.partition("@")
         places = [position for position, override in enumerate(overrides) if _name(override) == key]
         if group in _OURS or (places and places[-1] > recipe):
             continue
         for choice in choices if isinstance(choices, Sequence) and not isinstance(choices, str) else [choices]:
-            if path := _own_file(config, f"{group}/{choice}"):
-                remedy = f"write '- recipe: tapo' before '- {key}: {choice}' {among}"
-                if places:
-                    remedy = f"write {overrides[places[-1]]} after +recipe=tapo"
-                yield _OwnFile(path, _own(path, f"{group}/{choice}", _node(path, group, package)), remedy)
+            name = f"{group}/{choice}"
+            if path := _find(config, name):
+                in_defaults = f"write '- recipe: tapo' before '- {key}: {choice}' {among}"
+                remedy = f"write {overrides[places[-1]]} after +recipe=tapo" if places else in_defaults
+                yield _OwnFile(path, _said_in(path, name, _node(path, group, package)), remedy)
 
 
-def _own_file(config: DictConfig, name: str) -> Path | None:
-    """The file of a configuration, None where it is one of verl's."""
+def _find(config: DictConfig, name: str) -> Path | None:
+    """The file that Hydra reads under a name, None where it is one of verl's."""
     for source in config.hydra.runtime.config_sources:
         path = Path(source.path) / f"{name}.yaml"
         if source.schema == "file" and path.is_file():
@@ -90,7 +90,7 @@ def _own_file(config: DictConfig, name: str) -> Path | None:
     return None
 
 
-def _own(path: Path, name: str, node: str) -> dict[str, Any]:
+def _said_in(path: Path, name: str, node: str) -> dict[str, Any]:
     """The settings of a file, but for those that a copy of verl's file of that name has from it."""
     verls = _VERLS_FILES / f"{name}.yaml"
     copied = dict(_settings(OmegaConf.load(verls), node)) if verls.is_file() else {}

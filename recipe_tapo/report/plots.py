@@ -80,7 +80,7 @@ def curve(
     shared = smooth.interpolate(method="index", limit_area="inside").dropna()
     if shared.empty:
         return None
-    deviation = shared.std(axis=1) if len(series) > 1 else 0 * shared.mean(axis=1)
+    deviation = shared.std(axis=1).fillna(0)  # one run has none
     return shared.index.to_numpy(), np.asarray(shared.mean(axis=1)), np.asarray(deviation)
 
 

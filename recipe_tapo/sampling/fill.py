@@ -112,10 +112,9 @@ def count_failed(path: Path) -> int:
 
 
 def _is_missing(task: Task[Subject], store: ResultStore, retry_failed: bool) -> bool:
-    if task.key not in store or not retry_failed:
-        return task.key not in store
     # What needs no request costs nothing, and may be another result by now.
-    return task.request is None or not _is_answered(task, store)
+    again = retry_failed and (task.request is None or not _is_answered(task, store))
+    return again or task.key not in store
 
 
 def _work_on(
